@@ -1,0 +1,317 @@
+//! One login from the moment it is due to the end of its session. Everything that is asked and
+//! heard goes to the auditor here.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use crate::audit::{SessionId, Stamp};
+use crate::cli::Leave;
+use crate::limits::{CLOSE_WAIT, FIRST_PING_SPREAD, HEARTBEAT_S, LEAVE_WAIT};
+use crate::population::Device;
+use crate::run::{Phase, Run};
+use crate::socket::{Incoming, NotOpened, Socket};
+use crate::wire::{Denied, LoggedIn, Message, Request};
+
+/// A login that is to be made.
+pub(crate) struct Login {
+    pub(crate) organisation: u64,
+    pub(crate) user: Arc<str>,
+    pub(crate) device: Device,
+    /// `Bearer` and the user's token.
+    pub(crate) authorization: HeaderValue,
+    /// `None`: the system chooses.
+    pub(crate) source: Option<Ipv4Addr>,
+    pub(crate) due: Instant,
+}
+
+struct Session<'a> {
+    run: &'a Run,
+    login: &'a Login,
+    socket: Socket,
+    /// Under which the auditor knows it.
+    audited: SessionId,
+    last_id: u64,
+    /// The latest request, while it is not answered.
+    open: Option<(u64, Stamp)>,
+    heartbeat: Duration,
+    /// When the last frame came in.
+    seen: Instant,
+}
+
+enum Heard {
+    LoggedIn(LoggedIn),
+    Refused { reason: String, denied: Vec<Denied> },
+    /// The answer to the latest request.
+    Answer,
+    Nothing,
+}
+
+/// Why a session is over although nobody here left.
+enum End {
+    Closed(Option<u16>),
+    Lost(String),
+}
+
+/// Logs in, stays until the phase says to leave, and leaves.
+pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Phase>) {
+    run.tally().begun(login.due.elapsed());
+    let deadline = Instant::now() + run.login_timeout;
+    let Some(socket) = open(&login, &run, deadline).await else { return };
+    let mut session = Session::new(&run, &login, socket);
+    let audited = session.audited;
+    let over = match timeout_at(deadline, session.log_in()).await {
+        Ok(Ok(true)) => session.stay_and_leave(phase).await,
+        Ok(Ok(false)) => session.await_close().await,
+        Ok(Err(end)) => {
+            run.tally().ended_undecided(&end.in_words());
+            Some(end)
+        }
+        Err(_) => {
+            run.tally().timed_out();
+            None
+        }
+    };
+    run.audit().ended(audited);
+    if let Some(End::Closed(code)) = over {
+        run.tally().outcomes.close_codes.add(&code_in_words(code));
+        session.socket.see_out().await;
+    }
+}
+
+async fn open(login: &Login, run: &Run, deadline: Instant) -> Option<Socket> {
+    let opening =
+        Socket::open(&run.target, login.organisation, &login.authorization, login.source);
+    let opened = timeout_at(deadline, opening).await;
+    let mut tally = run.tally();
+    match opened {
+        Ok(Ok(socket)) => {
+            tally.upgraded(login.due.elapsed());
+            return Some(socket);
+        }
+        Ok(Err(NotOpened::Http(status))) => tally.http_error(status),
+        Ok(Err(NotOpened::Transport(why))) => tally.not_connected(&why),
+        Err(_) => tally.timed_out(),
+    }
+    None
+}
+
+impl<'a> Session<'a> {
+    fn new(run: &'a Run, login: &'a Login, socket: Socket) -> Self {
+        let audited = run.audit().begun(login.organisation, &login.user);
+        let heartbeat = Duration::from_secs(HEARTBEAT_S);
+        let seen = Instant::now();
+        Self { run, login, socket, audited, last_id: 0, open: None, heartbeat, seen }
+    }
+
+    /// Whether the login was granted.
+    async fn log_in(&mut self) -> Result<bool, End> {
+        let device = self.login.device.name();
+        self.ask(|id| Request::Login { id, device, wait: false }).await?;
+        loop {
+            match self.hear().await? {
+                Heard::LoggedIn(answer) => {
+                    self.logged_in(&answer);
+                    return Ok(true);
+                }
+                Heard::Refused { reason, denied } => {
+                    let after = self.login.due.elapsed();
+                    self.run.tally().login_refused(after, &reason, &denied);
+                    return Ok(false);
+                }
+                Heard::Answer | Heard::Nothing => {}
+            }
+        }
+    }
+
+    fn logged_in(&mut self, answer: &LoggedIn) {
+        let mut tally = self.run.tally();
+        tally.logged_in(self.login.due.elapsed(), &answer.denied);
+        if *answer.user != *self.login.user || answer.device != self.login.device.name() {
+            tally.outcomes.faults.add("logged in as someone else");
+        }
+        self.heartbeat = Duration::from_secs(answer.heartbeat_s.unwrap_or(HEARTBEAT_S).max(1));
+    }
+
+    /// After a refusal; `None` where the broker does not close in time.
+    async fn await_close(&mut self) -> Option<End> {
+        let closed = timeout(CLOSE_WAIT, self.until_over()).await.ok();
+        if closed.is_none() {
+            self.run.tally().outcomes.faults.add("not closed after the refusal");
+        }
+        closed
+    }
+
+    async fn stay_and_leave(&mut self, phase: watch::Receiver<Phase>) -> Option<End> {
+        if let Err(end) = self.stay(phase).await {
+            self.run.tally().outcomes.ended_early.add(&end.in_words());
+            return Some(end);
+        }
+        match self.run.leave {
+            Leave::Logout => self.log_out().await,
+            Leave::Drop => self.prove_and_drop().await,
+        }
+    }
+
+    /// Answers nothing and asks for a sign of life now and then, until it is time to leave.
+    async fn stay(&mut self, mut phase: watch::Receiver<Phase>) -> Result<(), End> {
+        let mut ping_at = Instant::now() + self.ping_interval();
+        while *phase.borrow_and_update() != Phase::Leaving {
+            let lease_ends = self.seen + self.heartbeat.mul_f64(1.5);
+            select! {
+                heard = self.hear() => { heard?; }
+                changed = phase.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    ping_at = Instant::now() + FIRST_PING_SPREAD.mul_f64(rand::random());
+                }
+                () = sleep_until(ping_at) => {
+                    ping_at = Instant::now() + self.ping_interval();
+                    self.ask(|id| Request::Ping { id }).await?;
+                }
+                () = sleep_until(lease_ends) => return Err(End::Lost("lease over".to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Half a heartbeat, give or take a quarter of it, so that pings do not come in step.
+    fn ping_interval(&self) -> Duration {
+        self.heartbeat.mul_f64(0.375 + rand::random::<f64>() / 4.0)
+    }
+
+    async fn log_out(&mut self) -> Option<End> {
+        let leaving = async {
+            self.ask(|id| Request::Logout { id }).await?;
+            self.until_answered().await?;
+            Ok(self.until_over().await)
+        };
+        let (how, end) = match timeout(LEAVE_WAIT, leaving).await {
+            Ok(Ok(end)) => ("logged_out".to_owned(), Some(end)),
+            Ok(Err(end)) => (format!("logout unanswered: {}", end.in_words()), Some(end)),
+            Err(_) => ("logout unanswered, or not closed after it".to_owned(), None),
+        };
+        self.run.tally().outcomes.left.add(&how);
+        end
+    }
+
+    /// A last ping, so that the auditor may count the hold to its very end, and no farewell.
+    async fn prove_and_drop(&mut self) -> Option<End> {
+        let leaving = async {
+            self.ask(|id| Request::Ping { id }).await?;
+            self.until_answered().await
+        };
+        let (how, end) = match timeout(LEAVE_WAIT, leaving).await {
+            Ok(Ok(())) => ("dropped".to_owned(), None),
+            Ok(Err(end)) => (format!("ended before the drop: {}", end.in_words()), Some(end)),
+            Err(_) => ("dropped, last ping unanswered".to_owned(), None),
+        };
+        self.run.tally().outcomes.left.add(&how);
+        end
+    }
+
+    async fn until_answered(&mut self) -> Result<(), End> {
+        while self.open.is_some() {
+            self.hear().await?;
+        }
+        Ok(())
+    }
+
+    async fn until_over(&mut self) -> End {
+        loop {
+            if let Err(end) = self.hear().await {
+                return end;
+            }
+        }
+    }
+
+    /// Sends a request. One that is still open is given up: a late answer to it proves nothing.
+    async fn ask(&mut self, request: impl FnOnce(u64) -> Request) -> Result<(), End> {
+        self.last_id += 1;
+        let text = request(self.last_id).to_json().map_err(|error| End::Lost(error.to_string()))?;
+        self.open = Some((self.last_id, self.run.audit().asking()));
+        self.socket.send(text).await.map_err(End::Lost)
+    }
+
+    /// Waits for the next frame. Nothing is lost where the wait is given up.
+    async fn hear(&mut self) -> Result<Heard, End> {
+        let incoming = self.socket.next().await;
+        self.seen = Instant::now();
+        match incoming {
+            Incoming::Said(message) => Ok(self.note(message)),
+            Incoming::Alive => Ok(Heard::Nothing),
+            Incoming::Nonsense => Ok(self.fault("not a message of the protocol")),
+            Incoming::Closed(code) => Err(End::Closed(code)),
+            Incoming::Lost(how) => Err(End::Lost(how)),
+        }
+    }
+
+    fn note(&mut self, message: Message) -> Heard {
+        match message {
+            Message::LoggedIn(answer) => {
+                let granted = answer.granted.iter().map(|granted| granted.licence.as_str());
+                self.run.audit().granted(self.audited, granted);
+                self.answered(answer.id);
+                Heard::LoggedIn(answer)
+            }
+            Message::LoginRefused { reason, denied } => Heard::Refused { reason, denied },
+            Message::Acquired { id, granted } => {
+                let granted = granted.iter().map(|granted| granted.licence.as_str());
+                self.run.audit().granted(self.audited, granted);
+                self.answered(id)
+            }
+            Message::Granted { licences } => {
+                let granted = licences.iter().map(|granted| granted.licence.as_str());
+                self.run.audit().granted(self.audited, granted);
+                Heard::Nothing
+            }
+            Message::Released { id, licences } => {
+                let licences = licences.iter().map(String::as_str);
+                self.run.audit().released(self.audited, licences);
+                self.answered(id)
+            }
+            Message::LoggedOut { id } | Message::Pong { id } => self.answered(id),
+            Message::Draining {} => self.fault("draining"),
+            Message::Error { id, code } => {
+                self.fault(&format!("error {code}"));
+                self.answered(id)
+            }
+            Message::Other => self.fault("a message of unknown type"),
+        }
+    }
+
+    fn answered(&mut self, id: Option<u64>) -> Heard {
+        match self.open {
+            Some((open, asked)) if id == Some(open) => {
+                self.open = None;
+                self.run.audit().answered(self.audited, asked);
+                Heard::Answer
+            }
+            Some(_) | None => Heard::Nothing,
+        }
+    }
+
+    fn fault(&self, what: &str) -> Heard {
+        self.run.tally().outcomes.faults.add(what);
+        Heard::Nothing
+    }
+}
+
+impl End {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Closed(code) => code_in_words(*code),
+            Self::Lost(how) => how.clone(),
+        }
+    }
+}
+
+fn code_in_words(code: Option<u16>) -> String {
+    code.map_or_else(|| "without a code".to_owned(), |code| code.to_string())
+}

@@ -1,0 +1,75 @@
+//! Every bound of the tool in one place.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+/// Connections that leave one source address at most: a little less than the 28,232 ports that
+/// Linux hands out by default.
+pub(crate) const CONNECTIONS_PER_ADDRESS: usize = 28_000;
+/// Source addresses at most, from 127.0.0.2 upwards.
+pub(crate) const SOURCE_ADDRESSES_MAX: usize = 250;
+/// Organisations of one run at most.
+pub(crate) const ORGANISATIONS_MAX: usize = 1_000;
+/// Sessions of one run at most.
+pub(crate) const SESSIONS_MAX: usize = 1_000_000;
+/// Open files that the tool needs beside its sessions.
+pub(crate) const OTHER_OPEN_FILES: u64 = 64;
+/// Users in one body of `users/import`.
+pub(crate) const USERS_PER_IMPORT: usize = 5_000;
+/// Tokens asked for in one call.
+pub(crate) const TOKENS_PER_CALL: usize = 500;
+/// Bytes of an HTTP answer that are read at most.
+pub(crate) const HTTP_ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a WebSocket message that are read at most (a device's messages are far smaller).
+pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Buffer of each connection, in bytes, in either direction.
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 2 << 10;
+/// Different words that one table of outcomes keeps; what comes after is counted as `other`.
+pub(crate) const WORDS_PER_TABLE_MAX: usize = 64;
+/// The longest latency that the histograms tell apart, in microseconds (an hour).
+pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
+/// Users whom a violation names.
+pub(crate) const USERS_NAMED_MAX: usize = 5;
+
+/// One HTTP call, from the connect to the last byte of the answer.
+pub(crate) const HTTP_WAIT: Duration = Duration::from_secs(60);
+/// The answer to a logout or to a last ping, and the close after it.
+pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(15);
+/// The end of the TCP connection after the close frame, which the broker owes within 2 s.
+pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
+/// After the last agent has left: until the broker shows nothing held. Twice the broker's default
+/// heartbeat of 15 s, and a little.
+pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(35);
+/// Between two looks at what is held.
+pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
+/// Removing what the run created.
+pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
+/// Between two looks at the progress.
+pub(crate) const PROGRESS_POLL: Duration = Duration::from_millis(50);
+/// First ping of a session after everybody has arrived comes within this time.
+pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
+/// Heartbeat in seconds where the broker names none.
+pub(crate) const HEARTBEAT_S: u64 = 15;
+/// Device tokens live this much longer than the run.
+pub(crate) const TOKEN_MARGIN_S: u64 = 300;
+
+const _: () = assert!(CLOSE_WAIT.as_millis() < LEAVE_WAIT.as_millis());
+const _: () = assert!(RELEASE_POLL.as_millis() < RELEASE_WAIT.as_millis());
+
+/// Raises the soft limit of open files to the hard one.
+///
+/// # Errors
+///
+/// Where the limit cannot be read or raised, or does not suffice for `sessions` connections.
+pub(crate) fn raise_open_files(sessions: usize) -> Result<()> {
+    let limit = rlimit::increase_nofile_limit(u64::MAX)
+        .context("the limit of open files could not be raised")?;
+    let needed = u64::try_from(sessions)?.saturating_add(OTHER_OPEN_FILES);
+    ensure!(
+        needed <= limit,
+        "{sessions} connections need {needed} open files, but the hard limit of this process is \
+         {limit}: raise it (`ulimit -Hn`, or LimitNOFILE of the unit), or ask for fewer agents"
+    );
+    Ok(())
+}

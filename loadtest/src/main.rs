@@ -1,0 +1,53 @@
+//! Load tests for Licence Broker: made-up agents on real WebSockets, latency percentiles, and an
+//! auditor that counts holders from the messages alone.
+//!
+//! `cli` parses, a file of `profile` is one kind of test and tells its story from top to bottom.
+//! A profile provisions through `api` and `provision`, plans its logins (`population`, `arrival`),
+//! lets an `agent` live each of them over a `socket`, and hands what `tally` and `audit` gathered
+//! to `report`, which `table` prints.
+//!
+//! Exit codes: 0 the run passed, 1 it failed (the report says why), 2 it could not be set up.
+
+mod agent;
+mod api;
+mod arrival;
+mod audit;
+mod cli;
+mod limits;
+mod net;
+mod population;
+mod profile;
+mod progress;
+mod provision;
+mod report;
+mod run;
+mod socket;
+mod table;
+mod tally;
+mod wire;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Profile};
+
+const FAILED: u8 = 1;
+const NOT_SET_UP: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().profile {
+        Profile::MassLogin(options) => profile::mass_login::run(&options).await,
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
+        Err(error) => {
+            // A standard error that is closed leaves the exit code as the only word.
+            let _ = writeln!(std::io::stderr(), "loadtest: {error:#}");
+            ExitCode::from(NOT_SET_UP)
+        }
+    }
+}

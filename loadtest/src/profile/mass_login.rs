@@ -1,0 +1,229 @@
+//! Mass login: everybody at once or at a rate, hold, leave, and look at what remains.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::agent::{Login, live};
+use crate::api::Api;
+use crate::audit::Bought;
+use crate::cli::MassLogin;
+use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
+use crate::net::{SourceAddresses, Target};
+use crate::population::Population;
+use crate::progress::Progress;
+use crate::provision::{Ready, set_up, tear_down, until_released};
+use crate::report::{Report, Seen};
+use crate::run::{Phase, Run};
+
+/// How far the run came, for the report.
+#[derive(Default)]
+struct Course {
+    created: Vec<u64>,
+    /// Everything is set up, so that it can be looked at afterwards.
+    ready: bool,
+    decided_after: Option<Duration>,
+}
+
+/// Whether the run passed.
+///
+/// # Errors
+///
+/// Where it could not be set up, or its report not be written.
+pub(crate) async fn run(options: &MassLogin) -> Result<bool> {
+    options.check()?;
+    let token = options.target.operator_token()?;
+    raise_open_files(options.sessions())?;
+    let target = Target::resolve(&options.target.url).await?;
+    let asked = options.target.source_addresses;
+    let sources = SourceAddresses::choose(target.address, asked, options.sessions())?;
+    let login_timeout = Duration::from_secs(options.login_timeout_s);
+    let run = Arc::new(Run::new(target, login_timeout, options.leave)?);
+    let api = Api::new(&run.target, &token)?;
+    let progress = Progress::new(options.sessions());
+
+    let mut course = Course::default();
+    let acts = act(options, &sources, &run, &api, &progress, &mut course);
+    let ended = bounded(options.timeout(), acts).await;
+    progress.finish();
+    let seen = conclude(options, &api, &progress, course, ended).await?;
+
+    let audit = run.audit().verdict();
+    let report = Report::new("mass-login", options, &run.tally(), audit, seen);
+    report.publish(options.json.as_deref())?;
+    Ok(report.passed)
+}
+
+/// How the acts ended.
+enum Ended {
+    Played(Result<()>),
+    OutOfTime,
+    Interrupted,
+}
+
+/// Plays the acts until they are over, time is, or a signal asks to stop. Where they are cut short
+/// all agents are dropped with them.
+async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ended {
+    select! {
+        played = timeout(time, acts) => played.map_or(Ended::OutOfTime, Ended::Played),
+        // Without a handler the signal ends the process by itself.
+        Ok(()) = stop_signal() => Ended::Interrupted,
+    }
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+async fn act(
+    options: &MassLogin,
+    sources: &SourceAddresses,
+    run: &Arc<Run>,
+    api: &Api<'_>,
+    progress: &Progress,
+    course: &mut Course,
+) -> Result<()> {
+    let ttl = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
+    let population = Population::new(options);
+    let begun = Instant::now();
+    let organisations = set_up(api, &population, ttl, &mut course.created).await?;
+    course.ready = true;
+    note_bought(run, &organisations);
+    progress.say(&format!("set up in {:.1} s", begun.elapsed().as_secs_f64()));
+
+    let start = Instant::now();
+    let logins = plan(options, sources, &organisations, start);
+    let (phase, _) = watch::channel(Phase::Arriving);
+    let mut agents = JoinSet::new();
+    tokio::join!(
+        arrive(logins, run, &phase, &mut agents),
+        until_decided(run, options.sessions(), progress),
+    );
+    course.decided_after = Some(start.elapsed());
+    progress.say("every login decided");
+    phase.send_replace(Phase::Holding);
+    sleep(options.hold).await;
+    phase.send_replace(Phase::Leaving);
+    while let Some(over) = agents.join_next().await {
+        over.context("an agent of this tool broke")?;
+    }
+    Ok(())
+}
+
+fn note_bought(run: &Run, organisations: &[Ready]) {
+    let mut audit = run.audit();
+    for organisation in organisations {
+        for row in &organisation.licences {
+            let bought = if row.is_concurrent() {
+                Bought::Holders(row.concurrent.total + row.contingency.total)
+            } else {
+                Bought::Uncounted
+            };
+            audit.bought(organisation.number, &row.licence, bought);
+        }
+    }
+}
+
+/// The logins in the order in which they are due: organisations take turns, the devices of an
+/// agent follow each other.
+fn plan(
+    options: &MassLogin,
+    sources: &SourceAddresses,
+    organisations: &[Ready],
+    start: Instant,
+) -> Vec<Login> {
+    let mut offsets = options.arrival().offsets(options.sessions(), options.seed).into_iter();
+    let mut logins = Vec::with_capacity(options.sessions());
+    let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
+    for index in 0..most {
+        for organisation in organisations {
+            let Some((user, authorization)) = organisation.agents.get(index) else { continue };
+            for &device in &options.devices {
+                logins.push(Login {
+                    organisation: organisation.number,
+                    user: Arc::clone(user),
+                    device,
+                    authorization: authorization.clone(),
+                    source: sources.of(logins.len()),
+                    due: start + offsets.next().unwrap_or_default(),
+                });
+            }
+        }
+    }
+    logins
+}
+
+/// Starts each login when it is due, whatever became of the ones before.
+async fn arrive(
+    logins: Vec<Login>,
+    run: &Arc<Run>,
+    phase: &watch::Sender<Phase>,
+    agents: &mut JoinSet<()>,
+) {
+    for login in logins {
+        if login.due > Instant::now() {
+            sleep_until(login.due).await;
+        }
+        agents.spawn(live(login, Arc::clone(run), phase.subscribe()));
+    }
+}
+
+async fn until_decided(run: &Run, sessions: usize, progress: &Progress) {
+    loop {
+        let decided = run.tally().decided();
+        progress.decided(decided);
+        if decided >= sessions {
+            return;
+        }
+        sleep(PROGRESS_POLL).await;
+    }
+}
+
+/// Looks whether everything is released, and removes what was created.
+///
+/// # Errors
+///
+/// Where the set-up failed; what it had created is removed all the same.
+async fn conclude(
+    options: &MassLogin,
+    api: &Api<'_>,
+    progress: &Progress,
+    course: Course,
+    ended: Ended,
+) -> Result<Seen> {
+    let mut problems = Vec::new();
+    let mut afterwards = None;
+    if course.ready && !matches!(ended, Ended::Interrupted) {
+        match until_released(api, &course.created).await {
+            Ok(found) => afterwards = Some(found),
+            Err(error) => problems.push(format!("what is still held is not known: {error:#}")),
+        }
+    }
+    if !options.tenancy.keep {
+        problems.extend(tear_down(api, &course.created).await);
+    }
+    let cut_short = match ended {
+        Ended::Played(Ok(())) => None,
+        Ended::Played(Err(error)) if course.ready => Some(format!("{error:#}")),
+        Ended::Played(Err(error)) => {
+            problems.iter().for_each(|problem| progress.say(problem));
+            return Err(error.context("set-up"));
+        }
+        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
+        Ended::Interrupted => Some("interrupted".to_owned()),
+    };
+    let decided_after_s = course.decided_after.map(|after| after.as_secs_f64());
+    Ok(Seen { cut_short, decided_after_s, afterwards, problems })
+}

@@ -1,0 +1,3 @@
+//! The kinds of load test, a file for each.
+
+pub(crate) mod mass_login;

@@ -1,0 +1,51 @@
+//! What all agents of one run share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::audit::Auditor;
+use crate::cli::Leave;
+use crate::net::Target;
+use crate::tally::Tally;
+
+/// Told by the profile to all agents, through a watch channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Logins are still due or under way.
+    Arriving,
+    /// Every login is decided.
+    Holding,
+    /// Everybody leaves, now.
+    Leaving,
+}
+
+/// Owned by the profile; every agent holds it for its life. The two locks are never held
+/// together, nor over an await.
+pub(crate) struct Run {
+    pub(crate) target: Target,
+    pub(crate) login_timeout: Duration,
+    pub(crate) leave: Leave,
+    audit: Mutex<Auditor>,
+    tally: Mutex<Tally>,
+}
+
+impl Run {
+    /// # Errors
+    ///
+    /// Where the histograms cannot be made.
+    pub(crate) fn new(target: Target, login_timeout: Duration, leave: Leave) -> Result<Self> {
+        let audit = Mutex::default();
+        let tally = Mutex::new(Tally::new()?);
+        Ok(Self { target, login_timeout, leave, audit, tally })
+    }
+
+    pub(crate) fn audit(&self) -> MutexGuard<'_, Auditor> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,119 @@
+//! One WebSocket to the broker: opening it, and what can come out of it.
+
+use std::net::Ipv4Addr;
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::header::{AUTHORIZATION, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message as Frame, handshake::client::Request};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::limits::{CLOSE_WAIT, MESSAGE_BYTES_MAX, SOCKET_BUFFER_BYTES};
+use crate::net::{Target, connect};
+use crate::wire::{Message, SUBPROTOCOL};
+
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
+
+/// Why a WebSocket could not be opened.
+#[derive(Debug)]
+pub(crate) enum NotOpened {
+    /// The upgrade was answered with this HTTP status.
+    Http(u16),
+    /// No connection, or no HTTP that is understood; in words.
+    Transport(String),
+}
+
+/// What came in. Every one but the last two proves that the broker is alive.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Said(Message),
+    /// A protocol ping or pong, which asks for nothing here.
+    Alive,
+    /// A text that is no message of the protocol, or a binary frame.
+    Nonsense,
+    /// A close frame with its code, if it has one.
+    Closed(Option<u16>),
+    /// The connection ended without a close frame; in words.
+    Lost(String),
+}
+
+impl Socket {
+    /// Connects and upgrades, with the token in the `Authorization` header.
+    pub(crate) async fn open(
+        target: &Target,
+        organisation: u64,
+        authorization: &HeaderValue,
+        source: Option<Ipv4Addr>,
+    ) -> Result<Self, NotOpened> {
+        let request = upgrade(&target.session(organisation), authorization).map_err(not_opened)?;
+        let stream = connect(target.address, source).await.map_err(|e| not_opened(e.into()))?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(SOCKET_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(MESSAGE_BYTES_MAX)
+            .max_message_size(Some(MESSAGE_BYTES_MAX))
+            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        let opened = client_async_with_config(request, stream, Some(config)).await;
+        opened.map(|(socket, _)| Self(socket)).map_err(not_opened)
+    }
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection is over; in words.
+    pub(crate) async fn send(&mut self, text: String) -> Result<(), String> {
+        self.0.send(Frame::text(text)).await.map_err(|error| in_words(&error))
+    }
+
+    /// Waits for what comes next. Nothing is lost where the wait is given up.
+    pub(crate) async fn next(&mut self) -> Incoming {
+        match self.0.next().await {
+            Some(Ok(Frame::Text(text))) => {
+                serde_json::from_str(&text).map_or(Incoming::Nonsense, Incoming::Said)
+            }
+            Some(Ok(Frame::Binary(_))) => Incoming::Nonsense,
+            Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => Incoming::Alive,
+            Some(Ok(Frame::Close(close))) => Incoming::Closed(close.map(|c| u16::from(c.code))),
+            Some(Err(error)) => Incoming::Lost(in_words(&error)),
+            None => Incoming::Lost("ended".to_owned()),
+        }
+    }
+
+    /// After a close frame came: answers it, and waits (3 s at most) for the broker to end the
+    /// connection.
+    pub(crate) async fn see_out(mut self) {
+        let to_the_end = async { while let Some(Ok(_)) = self.0.next().await {} };
+        // A broker that does not end it in time is cut off by the drop of the socket.
+        let _ = timeout(CLOSE_WAIT, to_the_end).await;
+    }
+}
+
+fn upgrade(url: &str, authorization: &HeaderValue) -> Result<Request, Error> {
+    let mut request = url.into_client_request()?;
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, authorization.clone());
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    Ok(request)
+}
+
+fn not_opened(error: Error) -> NotOpened {
+    if let Error::Http(response) = error {
+        return NotOpened::Http(response.status().as_u16());
+    }
+    NotOpened::Transport(in_words(&error))
+}
+
+/// Few different words for many errors, so that they can be counted.
+fn in_words(error: &Error) -> String {
+    if let Error::Io(error) = error {
+        return error.kind().to_string();
+    }
+    if matches!(error, Error::ConnectionClosed | Error::AlreadyClosed) {
+        return "ended".to_owned();
+    }
+    error.to_string()
+}

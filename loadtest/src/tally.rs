@@ -1,0 +1,208 @@
+//! What became of the logins, and how long it took.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
+use crate::wire::Denied;
+
+const SIGNIFICANT_DIGITS: u8 = 3;
+const OTHER: &str = "other";
+
+pub(crate) struct Tally {
+    pub(crate) outcomes: Outcomes,
+    pub(crate) latencies: Latencies,
+    decided: usize,
+}
+
+/// Each login is in exactly one of the first seven.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Outcomes {
+    /// Logged in, and nothing denied.
+    pub(crate) logged_in_full: u64,
+    /// Logged in, and something denied.
+    pub(crate) logged_in_partial: u64,
+    /// By reason.
+    pub(crate) login_refused: Words,
+    /// The connection ended before the login was decided: by close code, or by what happened.
+    pub(crate) ended_undecided: Words,
+    /// The upgrade was answered with another HTTP status than 101: by status.
+    pub(crate) http_errors: Words,
+    /// No connection, or no WebSocket: by what happened.
+    pub(crate) not_connected: Words,
+    pub(crate) timed_out: u64,
+    /// What was denied in all logins, refused or partial: by licence, then by reason.
+    pub(crate) denied: BTreeMap<String, Words>,
+    /// Every close frame that the broker sent: by code.
+    pub(crate) close_codes: Words,
+    /// Sessions that were logged in and ended before they left: by close code, or by what happened.
+    pub(crate) ended_early: Words,
+    /// How the others left.
+    pub(crate) left: Words,
+    /// What the protocol does not allow, or does not expect here.
+    pub(crate) faults: Words,
+}
+
+/// Counts by word; bounded, since some of the words are the broker's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Words(pub(crate) BTreeMap<String, u64>);
+
+/// In microseconds, from the moment at which a login was due.
+pub(crate) struct Latencies {
+    /// Until this tool began with it: its own lateness, contained in the others.
+    pub(crate) begun: Histogram<u64>,
+    /// Until the connection was there and upgraded.
+    pub(crate) upgraded: Histogram<u64>,
+    /// Until `logged_in`.
+    pub(crate) licence: Histogram<u64>,
+    /// Until `login_refused`.
+    pub(crate) refusal: Histogram<u64>,
+}
+
+impl Words {
+    pub(crate) fn add(&mut self, word: &str) {
+        if let Some(count) = self.0.get_mut(word) {
+            *count += 1;
+            return;
+        }
+        let word = if self.0.len() < WORDS_PER_TABLE_MAX { word } else { OTHER };
+        *self.0.entry(word.to_owned()).or_default() += 1;
+    }
+}
+
+impl Tally {
+    /// # Errors
+    ///
+    /// Where the histograms cannot be made.
+    pub(crate) fn new() -> Result<Self> {
+        let histogram = || {
+            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
+                .context("a histogram could not be made")
+        };
+        let latencies = Latencies {
+            begun: histogram()?,
+            upgraded: histogram()?,
+            licence: histogram()?,
+            refusal: histogram()?,
+        };
+        Ok(Self { outcomes: Outcomes::default(), latencies, decided: 0 })
+    }
+
+    /// Logins whose outcome is known.
+    pub(crate) fn decided(&self) -> usize {
+        self.decided
+    }
+
+    pub(crate) fn begun(&mut self, after: Duration) {
+        self.latencies.begun.saturating_record(microseconds(after));
+    }
+
+    pub(crate) fn upgraded(&mut self, after: Duration) {
+        self.latencies.upgraded.saturating_record(microseconds(after));
+    }
+
+    pub(crate) fn logged_in(&mut self, after: Duration, denied: &[Denied]) {
+        self.latencies.licence.saturating_record(microseconds(after));
+        if denied.is_empty() {
+            self.outcomes.logged_in_full += 1;
+        } else {
+            self.outcomes.logged_in_partial += 1;
+        }
+        self.denied(denied);
+        self.decided += 1;
+    }
+
+    pub(crate) fn login_refused(&mut self, after: Duration, reason: &str, denied: &[Denied]) {
+        self.latencies.refusal.saturating_record(microseconds(after));
+        self.outcomes.login_refused.add(reason);
+        self.denied(denied);
+        self.decided += 1;
+    }
+
+    pub(crate) fn ended_undecided(&mut self, how: &str) {
+        self.outcomes.ended_undecided.add(how);
+        self.decided += 1;
+    }
+
+    pub(crate) fn http_error(&mut self, status: u16) {
+        self.outcomes.http_errors.add(&status.to_string());
+        self.decided += 1;
+    }
+
+    pub(crate) fn not_connected(&mut self, why: &str) {
+        self.outcomes.not_connected.add(why);
+        self.decided += 1;
+    }
+
+    pub(crate) fn timed_out(&mut self) {
+        self.outcomes.timed_out += 1;
+        self.decided += 1;
+    }
+
+    fn denied(&mut self, denied: &[Denied]) {
+        let table = &mut self.outcomes.denied;
+        for Denied { licence, reason } in denied {
+            let full = table.len() >= WORDS_PER_TABLE_MAX && !table.contains_key(licence);
+            let licence = if full { OTHER } else { licence.as_str() };
+            table.entry(licence.to_owned()).or_default().add(reason);
+        }
+    }
+}
+
+impl Outcomes {
+    /// Logins to which the broker said yes or no.
+    pub(crate) fn answered(&self) -> u64 {
+        let refused: u64 = self.login_refused.0.values().sum();
+        self.logged_in_full + self.logged_in_partial + refused
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(licence: &str) -> Denied {
+        Denied { licence: licence.to_owned(), reason: "exhausted".to_owned() }
+    }
+
+    #[test]
+    fn every_login_is_decided_once() {
+        let mut tally = Tally::new().expect("histograms");
+        let ms = Duration::from_millis;
+        tally.logged_in(ms(1), &[]);
+        tally.logged_in(ms(2), &[denied("agent_sms")]);
+        tally.login_refused(ms(3), "seat_exhausted", &[denied("inbound_agent")]);
+        tally.ended_undecided("4004");
+        tally.http_error(503);
+        tally.not_connected("connection refused");
+        tally.timed_out();
+        assert_eq!(tally.decided(), 7);
+        assert_eq!(tally.outcomes.answered(), 3);
+        let full_and_partial = (tally.outcomes.logged_in_full, tally.outcomes.logged_in_partial);
+        assert_eq!(full_and_partial, (1, 1));
+        assert_eq!(tally.outcomes.denied["agent_sms"].0["exhausted"], 1);
+        assert_eq!((tally.latencies.licence.len(), tally.latencies.refusal.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_broker_that_invents_words_does_not_grow_the_tables() {
+        let mut tally = Tally::new().expect("histograms");
+        for number in 0..1000 {
+            let word = number.to_string();
+            tally.login_refused(Duration::ZERO, &word, &[denied(&word)]);
+        }
+        let refused = &tally.outcomes.login_refused.0;
+        assert_eq!(refused.len(), WORDS_PER_TABLE_MAX + 1);
+        assert_eq!(refused.values().sum::<u64>(), 1000);
+        assert_eq!(tally.outcomes.denied.len(), WORDS_PER_TABLE_MAX + 1);
+    }
+}

@@ -1,0 +1,39 @@
+//! The rules of the contract, and nothing else.
+//!
+//! No actor, no async, no serialisation, no clock and no input or output: a command and the moment at
+//! which it is decided go in, an answer, the events to be kept and the notices to be sent come out.
+//! Everything here may be tested without a runtime.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`ids`] | identifiers and sets of licence types |
+//! | [`catalogue`] | which licence types exist and on which devices a login acquires them |
+//! | [`reason`] | every closed vocabulary: refusals, denials, releases, logon sources |
+//! | [`moment`] | time as an argument, months and times of day in the organisation's zone |
+//! | [`pool`] | the numbers of one licence type and the arithmetic of overflow |
+//! | [`user`] | named users and what is known of them at this instant |
+//! | [`session`] | one logged-in device |
+//! | [`event`] | what a decision changed |
+//! | [`organisation`] | the state, and the one way to change it |
+//! | [`admission`] | login and acquire: what is granted, denied, queued |
+//! | [`release`] | the one way out: logout, loss, takeover, force, schedule |
+//! | [`waiting`] | queues for exhausted features |
+//! | [`resume`] | grace, resume, and finding one's sockets again after a restart |
+//! | [`provisioning`] | users, totals and settings, and what their change does to running sessions |
+//! | [`view`] | the present, for pages and wallboards |
+
+pub mod admission;
+pub mod catalogue;
+pub mod event;
+pub mod ids;
+pub mod moment;
+pub mod organisation;
+pub mod pool;
+pub mod provisioning;
+pub mod reason;
+pub mod release;
+pub mod resume;
+pub mod session;
+pub mod user;
+pub mod view;
+pub mod waiting;

@@ -1,0 +1,259 @@
+//! The state of one organisation, and the one way to change it.
+
+use super::catalogue::{Catalogue, Model};
+use super::event::{Decision, Effects, Event};
+use super::ids::{LicenceId, LicenceSet, OrganisationId, SessionId, UserName};
+use super::moment::{self, Moment};
+use super::pool::Pool;
+use super::session::Session;
+use super::user::User;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is kept of an organisation itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Its number.
+    pub id: OrganisationId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whose midnight turns its months and days.
+    pub time_zone: Tz,
+    /// The most seconds of grace that a login may ask for.
+    pub max_grace_s: u32,
+    /// When everybody is logged out each day, in its time zone.
+    pub scheduled_log_off: Option<NaiveTime>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// Grows with every change; what an `ETag` is made of.
+    pub version: u64,
+}
+
+/// How far one organisation may grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Sessions that may wait for one licence type.
+    pub waiting_per_licence_max: u32,
+    /// Users that may exist, deleted ones apart.
+    pub users_max: usize,
+}
+
+/// Something that an organisation can be asked to decide.
+///
+/// A command is decided at one instant, without waiting and without failing halfway: either its answer
+/// says that nothing changed, or all of the change is in the effects.
+pub trait Command {
+    /// What whoever asked is told.
+    type Answer;
+
+    /// Decides at `now`, changes `organisation` and says in `effects` what changed.
+    fn decide(
+        self,
+        organisation: &mut Organisation,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> Self::Answer;
+}
+
+/// Users, pools and sessions of one organisation.
+///
+/// Cost per decision depends on what the user and the device have, never on how many hold a licence.
+#[derive(Debug)]
+pub struct Organisation {
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) settings: Settings,
+    /// By [`LicenceId::index`]; as many as the catalogue has.
+    pub(super) pools: Vec<Pool>,
+    /// The version of all totals together.
+    pub(super) totals_version: u64,
+    pub(super) users: HashMap<UserName, User>,
+    pub(super) sessions: HashMap<SessionId, Session>,
+    /// Lingering sessions by the monotonic time at which their grace runs out.
+    pub(super) lingering: BTreeSet<(Duration, SessionId)>,
+    /// The last number given to a holder, a place or a version.
+    pub(super) sequence: u64,
+    /// The time of the last record: none that follows is earlier.
+    pub(super) last_at: DateTime<Utc>,
+    /// First day of the month whose contingency maxima the pools carry.
+    pub(super) month: NaiveDate,
+    /// When that month ends.
+    pub(super) month_ends_at: DateTime<Utc>,
+    /// When the day ends whose denials the pools count.
+    pub(super) day_ends_at: DateTime<Utc>,
+    /// When everybody is next logged out.
+    pub(super) log_off_at: Option<DateTime<Utc>>,
+    /// What may not grow further.
+    pub(super) bounds: Bounds,
+    /// Types whose counts changed since they were last taken.
+    pub(super) changed: LicenceSet,
+    /// After deletion nothing is granted any more.
+    pub(super) removed: bool,
+}
+
+impl Organisation {
+    /// Decides a command. The instant never lies before that of an earlier record.
+    pub fn apply<C: Command>(&mut self, command: C, now: Moment) -> Decision<C::Answer> {
+        let now = Moment { at: now.at.max(self.last_at), ..now };
+        let mut effects = Effects::default();
+        self.turn_calendar(now.at, &mut effects);
+        let answer = command.decide(self, now, &mut effects);
+        if !effects.events.is_empty() {
+            self.last_at = now.at;
+        }
+        Decision { answer, effects }
+    }
+
+    /// The catalogue that its licence types are positions of.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// What is kept of the organisation itself.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The version of all totals together.
+    pub fn totals_version(&self) -> u64 {
+        self.totals_version
+    }
+
+    /// Whether the organisation was deleted.
+    pub fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// The types whose counts changed since this was last asked.
+    pub fn take_changed(&mut self) -> LicenceSet {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub(super) fn pool(&self, licence: LicenceId) -> &Pool {
+        &self.pools[licence.index()]
+    }
+
+    /// A pool that is about to change; its counts go out with the next live frame.
+    pub(super) fn pool_mut(&mut self, licence: LicenceId) -> &mut Pool {
+        self.changed.insert(licence);
+        &mut self.pools[licence.index()]
+    }
+
+    pub(super) fn model(&self, licence: LicenceId) -> Model {
+        self.catalogue.get(licence).model
+    }
+
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// The session, whose existence an index has just confirmed.
+    ///
+    /// # Panics
+    /// If an index names a session that is not there: the indexes contradict each other, and a restart
+    /// from the store is the only honest way on.
+    pub(super) fn session_mut(&mut self, session: SessionId) -> &mut Session {
+        self.sessions.get_mut(&session).expect("an indexed session exists")
+    }
+
+    /// See [`Self::session_mut`].
+    pub(super) fn session_ref(&self, session: SessionId) -> &Session {
+        self.sessions.get(&session).expect("an indexed session exists")
+    }
+
+    /// The user of a session.
+    ///
+    /// # Panics
+    /// If the user is gone while a session is not: deletion ends the sessions first.
+    pub(super) fn user_mut(&mut self, user: &str) -> &mut User {
+        self.users.get_mut(user).expect("the user of a session exists")
+    }
+
+    /// Turns the month and the day when they are over: maxima restart at what is in use, the day's
+    /// denials at nothing. Nothing was decided since the turn, so what is in use now was in use then.
+    pub(super) fn turn_calendar(&mut self, at: DateTime<Utc>, effects: &mut Effects) {
+        let zone = self.settings.time_zone;
+        if at >= self.month_ends_at {
+            self.month = moment::month_of(at, zone);
+            let turned_at = moment::start_of_day(self.month, zone);
+            self.month_ends_at = moment::end_of_month(self.month, zone);
+            self.restart_maxima(turned_at.max(self.last_at), effects);
+        }
+        if at >= self.day_ends_at {
+            self.day_ends_at = day_after(at, zone);
+            for index in 0..self.pools.len() {
+                if self.pools[index].denied_today > 0 {
+                    self.pool_mut(LicenceId::from_index(index)).denied_today = 0;
+                }
+            }
+        }
+    }
+
+    fn restart_maxima(&mut self, at: DateTime<Utc>, effects: &mut Effects) {
+        for index in 0..self.pools.len() {
+            let licence = LicenceId::from_index(index);
+            let maximum = self.pools[index].contingency_used();
+            if self.pools[index].contingency_max != maximum {
+                self.pool_mut(licence).contingency_max = maximum;
+            }
+            if maximum > 0 {
+                effects.events.push(Event::MaximumRaised {
+                    month: self.month,
+                    licence,
+                    maximum,
+                    at,
+                });
+            }
+        }
+    }
+
+    /// Holds the indexes against each other: what one says, the others must confirm.
+    ///
+    /// # Panics
+    /// If they contradict each other. Costs time in proportion to everything; for tests and for
+    /// `licence-broker check`.
+    pub fn assert_consistent(&self) {
+        let mut holders = vec![0; self.pools.len()];
+        let mut instances = vec![0; self.pools.len()];
+        let mut waiting = vec![0; self.pools.len()];
+        for (name, user) in &self.users {
+            assert_eq!(name, &user.record.user, "a user stands under their own name");
+            for holding in &user.holdings {
+                holders[holding.licence.index()] += 1;
+                instances[holding.licence.index()] += u32::from(holding.instances);
+                let counted = user
+                    .live_sessions()
+                    .filter(|id| self.session_ref(*id).instance(holding.licence).is_some())
+                    .count();
+                assert_eq!(counted, usize::from(holding.instances), "instances of a holder");
+            }
+        }
+        for (id, session) in &self.sessions {
+            let user = self.users.get(&session.user).expect("the user of a session exists");
+            assert_eq!(user.sessions[session.device.index()], Some(*id), "one session a device");
+            for place in &session.places {
+                waiting[place.licence.index()] += 1;
+                let queued = self.pool(place.licence).queue.get(&place.place);
+                let expected = session.link().map(|_| id);
+                assert_eq!(queued, expected, "a queue holds the connected who wait");
+            }
+        }
+        for (index, pool) in self.pools.iter().enumerate() {
+            assert_eq!(pool.holders, holders[index], "holders");
+            assert_eq!(pool.instances, instances[index], "instances");
+            assert_eq!(pool.waiting, waiting[index], "waiting");
+            assert!(
+                pool.queue.is_empty() || pool.totals.next(pool.holders).is_none(),
+                "nobody waits for what is free"
+            );
+        }
+    }
+}
+
+/// The midnight that ends the local day of `at`.
+pub(super) fn day_after(at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    moment::next_time_of_day(at, NaiveTime::MIN, zone)
+}

@@ -1,0 +1,492 @@
+//! Users, totals and settings, and what their change does to running sessions.
+
+use super::catalogue::{LicenceType, Model};
+use super::event::{Effects, Event, Notice};
+use super::ids::{LicenceId, LicenceSet, SessionId, UserName};
+use super::moment::{self, Moment};
+use super::organisation::{Command, Organisation, Settings, day_after};
+use super::pool::Totals;
+use super::reason::{EndReason, ReleaseReason, UserStatus};
+use super::user::{User, UserRecord};
+use chrono::NaiveTime;
+use chrono_tz::Tz;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A user as someone provisions them: every field given.
+#[derive(Clone, Debug)]
+pub struct UserDraft {
+    /// The login name.
+    pub user: UserName,
+    /// The name that people read.
+    pub name: Arc<str>,
+    /// The status.
+    pub status: UserStatus,
+    /// The user type, of the class `user_type`.
+    pub user_type: LicenceId,
+    /// Features and products.
+    pub features: LicenceSet,
+}
+
+/// What is to become different of a user; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UserPatch {
+    /// The name that people read.
+    pub name: Option<Arc<str>>,
+    /// The status; `deleted` deletes.
+    pub status: Option<UserStatus>,
+    /// The user type.
+    pub user_type: Option<LicenceId>,
+    /// All features and products.
+    pub features: Option<LicenceSet>,
+}
+
+/// One change of one user.
+#[derive(Clone, Debug)]
+pub enum UserChange {
+    /// A new user.
+    Create(UserDraft),
+    /// A new user, or all fields of a known one.
+    Upsert(UserDraft),
+    /// Some fields of a known user.
+    Patch {
+        /// Who.
+        user: UserName,
+        /// What.
+        patch: UserPatch,
+        /// The version that the change was made for, if whoever asks cares.
+        expected_version: Option<u64>,
+    },
+    /// A known user is deleted.
+    Delete {
+        /// Who.
+        user: UserName,
+        /// See [`UserChange::Patch`].
+        expected_version: Option<u64>,
+    },
+}
+
+/// Why a change of a user was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserRefusal {
+    /// The name is taken.
+    Exists,
+    /// There is no such user.
+    Unknown,
+    /// The user changed since the version that was expected.
+    Changed,
+    /// More seats of this fixed-seat type would be assigned than were bought.
+    FixedExhausted(LicenceId),
+    /// The organisation has as many users as it may.
+    TooManyUsers,
+}
+
+/// Changes users, in order.
+#[derive(Clone, Debug)]
+pub struct ProvisionUsers {
+    /// The changes; a later one sees the earlier ones.
+    pub changes: Vec<UserChange>,
+    /// Whether one refusal keeps all from being made.
+    pub atomic: bool,
+}
+
+impl Command for ProvisionUsers {
+    /// For each change the user as it is then (with status `deleted` if it is gone), or why not. An
+    /// atomic call with a refusal among them changed nothing.
+    type Answer = Vec<Result<UserRecord, UserRefusal>>;
+
+    fn decide(
+        self,
+        organisation: &mut Organisation,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> Self::Answer {
+        let mut staged = Staged::new(organisation);
+        let results: Vec<_> =
+            self.changes.into_iter().map(|change| staged.stage(change, now)).collect();
+        let Staged { order, after, sequence, .. } = staged;
+        if self.atomic && results.iter().any(Result::is_err) {
+            return results;
+        }
+        organisation.sequence = sequence;
+        for name in order {
+            let record = after.get(&name).cloned().flatten();
+            organisation.replace_user(&name, record, now, effects);
+        }
+        results
+    }
+}
+
+/// Changes that were judged and not yet made: users as they would be, and seats as they would stand.
+struct Staged<'a> {
+    organisation: &'a Organisation,
+    /// `None` for a user that would be gone.
+    after: HashMap<UserName, Option<UserRecord>>,
+    /// The names in `after`, in the order in which they were first changed.
+    order: Vec<UserName>,
+    /// By [`LicenceId::index`]: how many more users than now would have the type.
+    assigned: Vec<i64>,
+    users: usize,
+    sequence: u64,
+}
+
+impl<'a> Staged<'a> {
+    fn new(organisation: &'a Organisation) -> Self {
+        Self {
+            organisation,
+            after: HashMap::new(),
+            order: Vec::new(),
+            assigned: vec![0; organisation.pools.len()],
+            users: organisation.users.len(),
+            sequence: organisation.sequence,
+        }
+    }
+
+    fn current(&self, user: &str) -> Option<UserRecord> {
+        match self.after.get(user) {
+            Some(staged) => staged.clone(),
+            None => self.organisation.users.get(user).map(|user| user.record.clone()),
+        }
+    }
+
+    fn stage(&mut self, change: UserChange, now: Moment) -> Result<UserRecord, UserRefusal> {
+        let (before, mut record) = self.intended(change, now)?;
+        self.check_seats(before.as_ref(), &record)?;
+        if before.is_none() && self.users >= self.organisation.bounds.users_max {
+            return Err(UserRefusal::TooManyUsers);
+        }
+        self.sequence += 1;
+        record.version = self.sequence;
+        self.count(before.as_ref(), -1);
+        let is_gone = record.status == UserStatus::Deleted;
+        let after = (!is_gone).then(|| record.clone());
+        self.count(after.as_ref(), 1);
+        self.users = self.users + usize::from(after.is_some()) - usize::from(before.is_some());
+        if self.after.insert(record.user.clone(), after).is_none() {
+            self.order.push(record.user.clone());
+        }
+        Ok(record)
+    }
+
+    /// The user before and after a change, if it may be made as far as the user alone is concerned.
+    fn intended(
+        &self,
+        change: UserChange,
+        now: Moment,
+    ) -> Result<(Option<UserRecord>, UserRecord), UserRefusal> {
+        let known = |user: &str, expected: Option<u64>| {
+            let before = self.current(user).ok_or(UserRefusal::Unknown)?;
+            let is_as_expected = expected.is_none_or(|version| version == before.version);
+            if is_as_expected { Ok(before) } else { Err(UserRefusal::Changed) }
+        };
+        match change {
+            UserChange::Create(draft) => match self.current(&draft.user) {
+                Some(_) => Err(UserRefusal::Exists),
+                None => Ok((None, record_of(draft, None, now))),
+            },
+            UserChange::Upsert(draft) => {
+                let before = self.current(&draft.user);
+                let record = record_of(draft, before.as_ref(), now);
+                Ok((before, record))
+            }
+            UserChange::Patch { user, patch, expected_version } => {
+                let before = known(&user, expected_version)?;
+                let record = patched(&before, patch);
+                Ok((Some(before), record))
+            }
+            UserChange::Delete { user, expected_version } => {
+                let before = known(&user, expected_version)?;
+                let status = Some(UserStatus::Deleted);
+                let record = patched(&before, UserPatch { status, ..UserPatch::default() });
+                Ok((Some(before), record))
+            }
+        }
+    }
+
+    /// A fixed seat is taken from the moment at which it is assigned (SPEC §5).
+    fn check_seats(
+        &self,
+        before: Option<&UserRecord>,
+        after: &UserRecord,
+    ) -> Result<(), UserRefusal> {
+        if after.status == UserStatus::Deleted {
+            return Ok(());
+        }
+        let had = before.map_or(LicenceSet::EMPTY, UserRecord::licences);
+        for licence in after.licences().difference(had).iter() {
+            let pool = self.organisation.pool(licence);
+            let assigned = i64::from(pool.assigned) + self.assigned[licence.index()];
+            let is_fixed = self.organisation.model(licence) == Model::FixedSeat;
+            if is_fixed && assigned >= i64::from(pool.totals.fixed) {
+                return Err(UserRefusal::FixedExhausted(licence));
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, record: Option<&UserRecord>, by: i64) {
+        for licence in record.map_or(LicenceSet::EMPTY, UserRecord::licences).iter() {
+            self.assigned[licence.index()] += by;
+        }
+    }
+}
+
+fn record_of(draft: UserDraft, before: Option<&UserRecord>, now: Moment) -> UserRecord {
+    UserRecord {
+        user: draft.user,
+        name: draft.name,
+        status: draft.status,
+        user_type: draft.user_type,
+        features: draft.features,
+        created_at: before.map_or(now.at, |record| record.created_at),
+        version: 0,
+    }
+}
+
+fn patched(before: &UserRecord, patch: UserPatch) -> UserRecord {
+    UserRecord {
+        user: before.user.clone(),
+        name: patch.name.unwrap_or_else(|| before.name.clone()),
+        status: patch.status.unwrap_or(before.status),
+        user_type: patch.user_type.unwrap_or(before.user_type),
+        features: patch.features.unwrap_or(before.features),
+        created_at: before.created_at,
+        version: before.version,
+    }
+}
+
+impl Organisation {
+    /// Puts a user in place of what stood under the name, and lets running sessions feel it.
+    fn replace_user(
+        &mut self,
+        name: &UserName,
+        record: Option<UserRecord>,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let before = self.users.get(name).map(|user| user.record.clone());
+        if let Some(before) = &before {
+            self.end_for_change(before, record.as_ref(), now, effects);
+            self.count_assigned(before, -1);
+        }
+        match record {
+            Some(record) => {
+                self.count_assigned(&record, 1);
+                effects.events.push(Event::UserSaved(record.clone()));
+                match self.users.get_mut(name) {
+                    Some(user) => user.record = record,
+                    None => {
+                        self.users.insert(name.clone(), User::new(record));
+                    }
+                }
+            }
+            None if before.is_some() => {
+                self.users.remove(name);
+                effects.events.push(Event::UserDeleted { user: name.clone(), at: now.at });
+            }
+            None => {}
+        }
+    }
+
+    /// Ends the sessions of a user who may no longer have them, or takes single features from them.
+    fn end_for_change(
+        &mut self,
+        before: &UserRecord,
+        after: Option<&UserRecord>,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let sessions: Vec<SessionId> = self.user_mut(&before.user).live_sessions().collect();
+        let ending = match after {
+            None => Some((ReleaseReason::UserRemoved, EndReason::UserUnknown)),
+            Some(after) if after.status != UserStatus::Active => {
+                Some((ReleaseReason::UserChanged, EndReason::UserNotActive))
+            }
+            Some(after) if after.user_type != before.user_type => {
+                Some((ReleaseReason::UserChanged, EndReason::UserChanged))
+            }
+            Some(_) => None,
+        };
+        if let Some((reason, end)) = ending {
+            self.throw_out(&sessions, reason, end, now, effects);
+            return;
+        }
+        let kept = after.map_or(LicenceSet::EMPTY, |after| after.features);
+        for session in sessions {
+            self.unassign(session, before.features.difference(kept), now, effects);
+        }
+    }
+
+    fn unassign(
+        &mut self,
+        session: SessionId,
+        taken: LicenceSet,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let running = self.session_ref(session);
+        let lost = taken.intersection(running.held().union(running.waiting()));
+        if lost.is_empty() {
+            return;
+        }
+        let reason = ReleaseReason::Unassigned;
+        if let Some(link) = running.link() {
+            let licences = lost.iter().collect();
+            effects.notices.push((link, Notice::Released { licences, reason }));
+        }
+        self.withdraw(session, lost, reason, now, effects);
+    }
+
+    /// Adds `by` (1 or −1) to the numbers of users who have each of the record's types.
+    pub(super) fn count_assigned(&mut self, record: &UserRecord, by: i32) {
+        for licence in record.licences().iter() {
+            let pool = &mut self.pools[licence.index()];
+            pool.assigned = pool.assigned.saturating_add_signed(by);
+            if record.status == UserStatus::Active {
+                pool.active = pool.active.saturating_add_signed(by);
+            }
+        }
+    }
+}
+
+/// What was bought of one type changes, in force at once.
+#[derive(Clone, Copy, Debug)]
+pub struct SetTotals {
+    /// Of which type.
+    pub licence: LicenceId,
+    /// What is bought now.
+    pub totals: Totals,
+    /// The version of all totals that the change was made for, if whoever asks cares.
+    pub expected_version: Option<u64>,
+}
+
+/// Why what was bought was not changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TotalsRefusal {
+    /// The totals changed since the version that was expected.
+    Changed,
+    /// More fixed seats are assigned than would be bought; the number assigned.
+    FixedExhausted(u32),
+}
+
+impl Totals {
+    /// The first field, by name, that is not for sale for this type, with what it would need.
+    pub fn not_for_sale(&self, licence: &LicenceType) -> Option<(&'static str, &'static str)> {
+        let checks = [
+            (self.base > 0 && !licence.base, "base", "this type needs no base licence"),
+            (
+                self.concurrent > 0 && licence.model != Model::Concurrent,
+                "concurrent",
+                "this type is not sold as concurrent licences",
+            ),
+            (
+                self.contingency > 0 && !licence.contingency,
+                "contingency",
+                "this type is not sold as contingency licences",
+            ),
+            (
+                self.fixed > 0 && licence.model != Model::FixedSeat,
+                "fixed",
+                "this type is not sold as fixed seats",
+            ),
+        ];
+        checks.iter().find(|(broken, _, _)| *broken).map(|(_, field, why)| (*field, *why))
+    }
+}
+
+impl Command for SetTotals {
+    /// The new version of all totals, or why nothing changed.
+    type Answer = Result<u64, TotalsRefusal>;
+
+    fn decide(
+        self,
+        organisation: &mut Organisation,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> Self::Answer {
+        let expected = self.expected_version.unwrap_or(organisation.totals_version);
+        if expected != organisation.totals_version {
+            return Err(TotalsRefusal::Changed);
+        }
+        let is_fixed = organisation.model(self.licence) == Model::FixedSeat;
+        let assigned = organisation.pool(self.licence).assigned;
+        if is_fixed && self.totals.fixed < assigned {
+            return Err(TotalsRefusal::FixedExhausted(assigned));
+        }
+        let version = organisation.next_sequence();
+        organisation.totals_version = version;
+        organisation.pool_mut(self.licence).totals = self.totals;
+        effects.events.push(Event::TotalsSet {
+            licence: self.licence,
+            totals: self.totals,
+            version,
+        });
+        let raised: LicenceSet = [self.licence].into_iter().collect();
+        organisation.serve(raised, now, effects);
+        Ok(version)
+    }
+}
+
+/// The organisation itself changes; `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeSettings {
+    /// Its name.
+    pub name: Option<Arc<str>>,
+    /// Its time zone.
+    pub time_zone: Option<Tz>,
+    /// The most seconds of grace; sessions that run keep theirs.
+    pub max_grace_s: Option<u32>,
+    /// The daily log-off; `Some(None)` ends it.
+    pub scheduled_log_off: Option<Option<NaiveTime>>,
+    /// The version that the change was made for, if whoever asks cares.
+    pub expected_version: Option<u64>,
+}
+
+/// The settings changed since the version that was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettingsChanged;
+
+impl Command for ChangeSettings {
+    type Answer = Result<Settings, SettingsChanged>;
+
+    fn decide(
+        self,
+        organisation: &mut Organisation,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> Self::Answer {
+        let current = organisation.settings.version;
+        if self.expected_version.is_some_and(|expected| expected != current) {
+            return Err(SettingsChanged);
+        }
+        let version = organisation.next_sequence();
+        let settings = &mut organisation.settings;
+        settings.version = version;
+        settings.name = self.name.unwrap_or_else(|| settings.name.clone());
+        settings.max_grace_s = self.max_grace_s.unwrap_or(settings.max_grace_s);
+        let zone = self.time_zone.unwrap_or(settings.time_zone);
+        let moved = std::mem::replace(&mut settings.time_zone, zone) != zone;
+        settings.scheduled_log_off = self.scheduled_log_off.unwrap_or(settings.scheduled_log_off);
+        effects.events.push(Event::SettingsSaved(settings.clone()));
+        if moved {
+            organisation.move_calendar(now, effects);
+        }
+        organisation.schedule_log_off(now);
+        Ok(organisation.settings.clone())
+    }
+}
+
+impl Organisation {
+    /// Another time zone: its month may be another one, its day ends at another time. A month that is
+    /// the same by name goes on with its maxima.
+    fn move_calendar(&mut self, now: Moment, effects: &mut Effects) {
+        let zone = self.settings.time_zone;
+        self.day_ends_at = day_after(now.at, zone);
+        if moment::month_of(now.at, zone) == self.month {
+            self.month_ends_at = moment::end_of_month(self.month, zone);
+        } else {
+            self.month_ends_at = now.at;
+            self.turn_calendar(now.at, effects);
+        }
+    }
+}

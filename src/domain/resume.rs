@@ -1,0 +1,298 @@
+//! Grace and resume, and how an organisation finds itself again after a restart.
+
+use super::admission::Welcome;
+use super::catalogue::Catalogue;
+use super::event::{Effects, Notice, SessionOpened};
+use super::ids::{LicenceId, LinkId, ResumeDigest, SessionId, UserName};
+use super::moment::{self, Moment};
+use super::organisation::{Bounds, Command, Organisation, Settings, day_after};
+use super::pool::{Pool, Totals};
+use super::reason::{Departure, EndReason, ReleaseReason};
+use super::session::{Instance, Place, Presence, Session};
+use super::user::{Holding, User, UserRecord};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A device comes back to its session on a new connection.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// The session.
+    pub session: SessionId,
+    /// The new connection.
+    pub link: LinkId,
+    /// The token's user.
+    pub user: UserName,
+    /// Of the resume token that was given.
+    pub resume: ResumeDigest,
+}
+
+/// What a resume is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResumeAnswer {
+    /// The same session goes on; nothing was decided anew.
+    Resumed(Welcome),
+    /// Unknown, wrong token, grace over, or taken over.
+    Failed,
+}
+
+impl Command for Resume {
+    type Answer = ResumeAnswer;
+
+    fn decide(
+        self,
+        organisation: &mut Organisation,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> ResumeAnswer {
+        let Some(session) = organisation.sessions.get(&self.session) else {
+            return ResumeAnswer::Failed;
+        };
+        let is_over = matches!(session.presence, Presence::Lingering { until } if until <= now.elapsed);
+        if is_over || session.user != self.user || !session.resume.matches(&self.resume) {
+            return ResumeAnswer::Failed;
+        }
+        match session.presence {
+            Presence::Connected(old) => {
+                effects.notices.push((old, Notice::Ended(EndReason::Superseded)));
+            }
+            Presence::Lingering { until } => {
+                organisation.lingering.remove(&(until, self.session));
+            }
+        }
+        organisation.session_mut(self.session).presence = Presence::Connected(self.link);
+        let welcome = organisation.welcome_back(self.session);
+        organisation.line_up(self.session);
+        organisation.serve_returned(self.session, now, effects);
+        ResumeAnswer::Resumed(welcome)
+    }
+}
+
+/// An instance as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredInstance {
+    /// What the session has.
+    pub instance: Instance,
+    /// The rank of its user among the holders.
+    pub holder_order: u64,
+    /// Since when its user is a holder.
+    pub holder_since: DateTime<Utc>,
+}
+
+/// An open session as it is kept.
+#[derive(Clone, Debug)]
+pub struct StoredSession {
+    /// As it was opened.
+    pub opened: SessionOpened,
+    /// What it holds.
+    pub instances: Vec<StoredInstance>,
+    /// What it waits for.
+    pub places: Vec<Place>,
+}
+
+/// An organisation as it is kept: all that [`Organisation::restore`] needs.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The organisation itself.
+    pub settings: Settings,
+    /// What was bought, for the types of which anything was ever bought.
+    pub totals: Vec<(LicenceId, Totals)>,
+    /// The version of all totals together.
+    pub totals_version: u64,
+    /// Users, deleted ones apart.
+    pub users: Vec<UserRecord>,
+    /// Open sessions.
+    pub sessions: Vec<StoredSession>,
+    /// The contingency maxima of the local month in which `last_at` falls.
+    pub maxima: Vec<(LicenceId, u32)>,
+    /// The denials of the local day in which `last_at` falls.
+    pub denied_today: Vec<(LicenceId, u32)>,
+    /// When the last record was made; the time of creation if there is none.
+    pub last_at: DateTime<Utc>,
+}
+
+/// After a restart: releases the sessions without grace that have no device any more.
+///
+/// To be applied at the broker's last sign of life, before anything else.
+#[derive(Clone, Debug)]
+pub struct ReleaseAbsent {
+    /// Sessions whose connection is known, alive or just ended.
+    pub known: HashSet<SessionId>,
+}
+
+/// After [`ReleaseAbsent`]: puts sessions back on their connections, ends those whose connection ended
+/// meanwhile, and lets the rest linger from now on.
+#[derive(Clone, Debug)]
+pub struct Reattach {
+    /// Connections that are alive.
+    pub connected: Vec<(SessionId, LinkId)>,
+    /// Connections that ended while nobody could note it.
+    pub departed: Vec<(SessionId, Departure)>,
+}
+
+impl Command for ReleaseAbsent {
+    type Answer = ();
+
+    fn decide(self, organisation: &mut Organisation, now: Moment, effects: &mut Effects) {
+        let absent = |id: &SessionId| {
+            !self.known.contains(id) && organisation.session_ref(*id).grace_s == 0
+        };
+        let absent: Vec<SessionId> =
+            organisation.session_ids().into_iter().filter(absent).collect();
+        organisation.end_sessions(&absent, ReleaseReason::BrokerRestart, now, effects);
+    }
+}
+
+impl Command for Reattach {
+    /// Connections that the store knows no session for: they rest on nothing.
+    type Answer = Vec<LinkId>;
+
+    fn decide(
+        self,
+        organisation: &mut Organisation,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> Vec<LinkId> {
+        let mut orphans = Vec::new();
+        let mut attached = Vec::new();
+        for (session, link) in self.connected {
+            match organisation.sessions.get_mut(&session) {
+                Some(stored) => {
+                    stored.presence = Presence::Connected(link);
+                    attached.push(session);
+                }
+                None => orphans.push(link),
+            }
+        }
+        // Everybody stands in line before anything is freed, so that it goes to who came first.
+        for session in &attached {
+            organisation.line_up(*session);
+        }
+        for session in organisation.session_ids() {
+            if organisation.session_ref(session).link().is_none() {
+                organisation.linger(session, now);
+            }
+        }
+        for (session, departure) in self.departed {
+            let lingers = departure.is_unclean();
+            let Some(stored) = organisation.sessions.get(&session) else { continue };
+            if stored.link().is_none() && !(lingers && stored.grace_s > 0) {
+                let reason = departure.release_reason();
+                organisation.end_sessions(&[session], reason, now, effects);
+            }
+        }
+        for session in attached {
+            organisation.serve_returned(session, now, effects);
+        }
+        orphans
+    }
+}
+
+impl Organisation {
+    /// Builds an organisation from what is kept of it. Its sessions have no connections yet: apply
+    /// [`ReleaseAbsent`] and [`Reattach`] before anything else.
+    pub fn restore(snapshot: Snapshot, catalogue: Arc<Catalogue>, bounds: Bounds) -> Self {
+        let zone = snapshot.settings.time_zone;
+        let at = snapshot.last_at;
+        let month = moment::month_of(at, zone);
+        let everything = catalogue.iter().map(|(licence, _)| licence).collect();
+        let mut organisation = Self {
+            pools: (0..catalogue.len()).map(|_| Pool::default()).collect(),
+            catalogue,
+            totals_version: snapshot.totals_version,
+            users: HashMap::with_capacity(snapshot.users.len()),
+            sessions: HashMap::with_capacity(snapshot.sessions.len()),
+            lingering: BTreeSet::new(),
+            sequence: snapshot.settings.version.max(snapshot.totals_version),
+            last_at: at,
+            month,
+            month_ends_at: moment::end_of_month(month, zone),
+            day_ends_at: day_after(at, zone),
+            log_off_at: None,
+            bounds,
+            changed: everything,
+            removed: false,
+            settings: snapshot.settings,
+        };
+        for (licence, totals) in snapshot.totals {
+            organisation.pool_mut(licence).totals = totals;
+        }
+        for (licence, maximum) in snapshot.maxima {
+            organisation.pool_mut(licence).contingency_max = maximum;
+        }
+        for (licence, count) in snapshot.denied_today {
+            organisation.pool_mut(licence).denied_today = count;
+        }
+        for record in snapshot.users {
+            organisation.restore_user(record);
+        }
+        for session in snapshot.sessions {
+            organisation.restore_session(session);
+        }
+        organisation.schedule_log_off(Moment { at, elapsed: Duration::ZERO });
+        organisation
+    }
+
+    fn restore_user(&mut self, record: UserRecord) {
+        self.sequence = self.sequence.max(record.version);
+        self.count_assigned(&record, 1);
+        self.users.insert(record.user.clone(), User::new(record));
+    }
+
+    fn restore_session(&mut self, stored: StoredSession) {
+        let opened = stored.opened;
+        let user = self.users.get_mut(&opened.user).expect("the user of a kept session is kept");
+        user.sessions[opened.device.index()] = Some(opened.session);
+        for held in &stored.instances {
+            let licence = held.instance.licence;
+            self.sequence = self.sequence.max(held.holder_order);
+            self.pools[licence.index()].instances += 1;
+            match user.holdings.iter_mut().find(|holding| holding.licence == licence) {
+                Some(holding) => holding.instances += 1,
+                None => {
+                    self.pools[licence.index()].holders += 1;
+                    user.holdings.push(Holding {
+                        licence,
+                        order: held.holder_order,
+                        since: held.holder_since,
+                        instances: 1,
+                    });
+                }
+            }
+        }
+        for place in &stored.places {
+            self.sequence = self.sequence.max(place.place);
+            self.pools[place.licence.index()].waiting += 1;
+        }
+        let session = Session {
+            id: opened.session,
+            user: opened.user,
+            device: opened.device,
+            since: opened.since,
+            presence: Presence::Lingering { until: Duration::MAX },
+            grace_s: opened.grace_s,
+            resume: opened.resume,
+            address: opened.address,
+            instances: stored.instances.into_iter().map(|held| held.instance).collect(),
+            places: stored.places,
+        };
+        self.sessions.insert(session.id, session);
+    }
+
+    /// The fields of a login's answer, for a session that goes on.
+    fn welcome_back(&self, id: SessionId) -> Welcome {
+        let session = self.session_ref(id);
+        let mut granted: Vec<_> = session.instances.iter().map(|i| (i.licence, i.pool)).collect();
+        granted.sort_unstable_by_key(|(licence, _)| *licence);
+        Welcome {
+            session: id,
+            user: session.user.clone(),
+            device: session.device,
+            granted,
+            denied: Vec::new(),
+            waiting: session.waiting().iter().collect(),
+            grace_s: session.grace_s,
+        }
+    }
+}

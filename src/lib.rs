@@ -1,0 +1,5 @@
+//! Licence Broker: who holds which concurrent licence right now.
+
+pub mod catalogue_file;
+pub mod domain;
+pub mod store;

@@ -1,0 +1,2 @@
+//! Licence Broker.
+fn main() {}

@@ -1,0 +1,229 @@
+//! What is kept.
+//!
+//! One trait, so that the layers above know no database. Writing is by [`Store::commit`] alone: the
+//! events of the rules, several organisations in one transaction. Reading is either of an organisation as
+//! a whole ([`Store::load`]) or of pages for reports.
+
+pub mod sqlite;
+
+use crate::domain::event::Event;
+use crate::domain::ids::{OrganisationId, SessionId, UserName};
+use crate::domain::organisation::Settings;
+use crate::domain::reason::{
+    DenialOutcome, DenialReason, Device, GrantPool, LogonSource, ReleaseReason, UsageType,
+};
+use crate::domain::resume::Snapshot;
+use crate::domain::user::UserRecord;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+/// What one organisation decided since its last commit.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Whose decisions.
+    pub organisation: OrganisationId,
+    /// The number of this batch: one more than that of the organisation's batch before. A batch that
+    /// is committed twice is applied once; one that skips a number is refused.
+    pub number: u64,
+    /// What changed, in the order of the decisions.
+    pub events: Arc<[Event]>,
+    /// The instant of the last of them.
+    pub at: DateTime<Utc>,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing of it was applied; it may be tried again.
+    #[error("the store refused: {0}")]
+    Aborted(String),
+    /// It may or may not have been applied: load anew before anything is decided.
+    #[error("the outcome of a commit is unknown: {0}")]
+    MaybeApplied(String),
+    /// The batch does not follow the last one that was committed: somebody else writes for this
+    /// organisation, or the organisation is gone.
+    #[error("organisation {0} has moved on without this writer")]
+    Fenced(OrganisationId),
+    /// What is kept contradicts itself or the catalogue.
+    #[error("what is kept cannot be read: {0}")]
+    Corrupt(String),
+}
+
+/// An organisation as a whole.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the rules need.
+    pub snapshot: Snapshot,
+    /// The number of the last batch that was committed.
+    pub batch: u64,
+}
+
+/// An organisation that exists, for the directory at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrganisationEntry {
+    /// Its number.
+    pub id: OrganisationId,
+    /// Whether sessions were open when the broker stopped.
+    pub has_open_sessions: bool,
+}
+
+/// A row of a list, and where the page after it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored<T> {
+    /// Rows after this one have a larger cursor.
+    pub cursor: i64,
+    /// The row.
+    pub row: T,
+}
+
+/// A part of a list, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Only rows with a larger cursor; 0 for the first page.
+    pub after: i64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// From `from` (inclusive) to `to` (exclusive).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Range {
+    /// Nothing earlier.
+    pub from: Option<DateTime<Utc>>,
+    /// Nothing at or after.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Which records of the per-user log; `None` filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct UsageFilter {
+    /// When.
+    pub range: Range,
+    /// Whose.
+    pub user: Option<String>,
+    /// Of which type, by its key.
+    pub licence: Option<String>,
+    /// Grants or releases.
+    pub usage_type: Option<UsageType>,
+    /// By which kind of device, or which kind of end.
+    pub logon_source: Option<LogonSource>,
+    /// Releases for this reason.
+    pub reason: Option<ReleaseReason>,
+    /// Of one session.
+    pub session: Option<SessionId>,
+}
+
+/// Which denials; `None` filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct DenialFilter {
+    /// When.
+    pub range: Range,
+    /// Whose.
+    pub user: Option<String>,
+    /// Of which name, known or not.
+    pub licence: Option<String>,
+    /// For which reason.
+    pub reason: Option<DenialReason>,
+}
+
+/// A record of the per-user log as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRow {
+    /// Grant or release.
+    pub usage_type: UsageType,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The key of the type; the catalogue may have lost it since.
+    pub licence: String,
+    /// Whose.
+    pub user: UserName,
+    /// How reports name the device, or the end.
+    pub logon_source: LogonSource,
+    /// On which device.
+    pub device: Device,
+    /// By which session.
+    pub session: SessionId,
+    /// From which pool.
+    pub pool: GrantPool,
+    /// Why it was released.
+    pub reason: Option<ReleaseReason>,
+}
+
+/// A denial as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DenialRow {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What was asked for: the key of a type, or the name that was not in the catalogue.
+    pub licence: String,
+    /// Whose request.
+    pub user: UserName,
+    /// On which device.
+    pub device: Device,
+    /// The first reason that fitted.
+    pub reason: DenialReason,
+    /// What became of the request.
+    pub outcome: DenialOutcome,
+}
+
+/// A place where organisations are kept.
+///
+/// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Keeps a new organisation; `false` if the number is taken.
+    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError>;
+
+    /// Every organisation that exists.
+    async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError>;
+
+    /// One organisation, or `None` if it does not exist.
+    async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError>;
+
+    /// Applies the batches in one transaction: all of them or none.
+    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError>;
+
+    /// Notes that the broker was alive at this instant; never moves backwards.
+    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// The last instant at which the broker is known to have been alive: the later of the last sign of
+    /// life and the last record.
+    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError>;
+
+    /// The settings of one organisation.
+    async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError>;
+
+    /// A page of organisations.
+    async fn settings_page(&self, page: Page) -> Result<Vec<Stored<Settings>>, StoreError>;
+
+    /// One user.
+    async fn user(
+        &self,
+        organisation: OrganisationId,
+        user: &str,
+    ) -> Result<Option<UserRecord>, StoreError>;
+
+    /// A page of users, deleted ones apart.
+    async fn users_page(
+        &self,
+        organisation: OrganisationId,
+        page: Page,
+    ) -> Result<Vec<Stored<UserRecord>>, StoreError>;
+
+    /// A page of the per-user log.
+    async fn usage_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<UsageRow>>, StoreError>;
+
+    /// A page of the denials.
+    async fn denials_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &DenialFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<DenialRow>>, StoreError>;
+}

@@ -1,0 +1,166 @@
+/**
+ * The live counts of one organisation: the subscription, kept alive, and the numbers as they now stand.
+ *
+ * Knows no page. Events: `state` ({state, code, reason, fate, retry_at_ms}) and `changed` ({licences}, or null for all).
+ */
+
+import { SUBPROTOCOL, fateOfClose, fullJitterDelay } from "./client.js";
+
+const PING_MS = 10_000;
+/** One and a half of what we ask for: a peer that is silent for longer is gone. */
+const SILENCE_MS = 15_000;
+const OPENING_MS = 10_000;
+
+export class LiveCounts extends EventTarget {
+  #url;
+  #getToken;
+  #timers;
+  #socket = null;
+  /** Fences what comes back late from an `await` of an earlier connection. */
+  #run = 0;
+  #attempt = 0;
+  #tokenWorked = false;
+  #running = { ping: null, silence: null, retry: null };
+
+  /** Licence → its row, as the contract shapes it. */
+  licences = new Map();
+  seq = null;
+  /** When the broker was last heard, as `performance.now()`; null before the first frame. */
+  heardAt_ms = null;
+  state = "connecting";
+
+  constructor({ url, organisation, getToken, timers }) {
+    super();
+    this.#url = `${url}/v1/organisations/${organisation}/live`;
+    this.#getToken = getToken;
+    this.#timers = timers;
+  }
+
+  start() {
+    this.#setState("connecting");
+    this.#connect();
+  }
+
+  stop() {
+    this.#run += 1;
+    this.#hangUp();
+    this.#stopTimer("retry");
+  }
+
+  async #connect() {
+    const run = ++this.#run;
+    let token;
+    try {
+      token = await this.#getToken();
+    } catch {
+      if (run === this.#run) this.#retry({ code: 1006, reason: "" });
+      return;
+    }
+    if (run !== this.#run) return;
+    const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
+    this.#socket = socket;
+    socket.onopen = () => this.#send({ type: "subscribe", id: 1, token });
+    socket.onmessage = (event) => socket === this.#socket && this.#received(event.data);
+    socket.onclose = (event) => socket === this.#socket && this.#closed(event);
+    this.#startTimer("silence", () => this.#dropped(), OPENING_MS);
+    this.#ping();
+  }
+
+  #send(message) {
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  #ping() {
+    this.#startTimer("ping", () => {
+      if (this.#socket.readyState === WebSocket.OPEN) this.#send({ type: "ping", id: 2 });
+      this.#ping();
+    }, PING_MS);
+  }
+
+  #received(data) {
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return;
+    }
+    this.heardAt_ms = performance.now();
+    this.#startTimer("silence", () => this.#dropped(), SILENCE_MS);
+    switch (message.type) {
+      case "snapshot":
+        return this.#snapshot(message);
+      case "counts":
+        return this.#counts(message);
+      case "pong":
+        this.#attempt = 0; // only a connection that lasted shortens the back-off again
+        this.#tokenWorked = true;
+        // A subscriber of the five-minute figures gets no snapshot, yet its connection is well.
+        return this.seq === null && this.#setState("quiet");
+    }
+  }
+
+  #snapshot({ seq, licences }) {
+    this.seq = seq;
+    this.licences = new Map(licences.map((row) => [row.licence, row]));
+    this.#tokenWorked = true;
+    this.#setState("live");
+    this.#emit("changed", { licences: null });
+  }
+
+  /** A count that does not follow the last one leaves the numbers unknown: only a new snapshot mends that. */
+  #counts({ seq, licences }) {
+    if (this.seq === null || seq !== this.seq + 1) return this.#dropped();
+    this.seq = seq;
+    for (const row of licences) this.licences.set(row.licence, row);
+    this.#emit("changed", { licences: licences.map((row) => row.licence) });
+  }
+
+  #dropped() {
+    this.#closed({ code: 1006, reason: "" });
+  }
+
+  #closed({ code, reason }) {
+    this.#hangUp();
+    const fate = fateOfClose(code);
+    // A new token is a new attempt, but only after the last one was of use: else we would ask for ever.
+    const mayRenew = fate === "token" && this.#tokenWorked;
+    this.#tokenWorked = false;
+    if (fate === "retry" || mayRenew) this.#retry({ code, reason });
+    else this.#setState("stopped", { code, reason, fate });
+  }
+
+  #hangUp() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.seq = null;
+    this.#stopTimer("ping");
+    this.#stopTimer("silence");
+    socket?.close();
+  }
+
+  #retry({ code, reason }) {
+    const delay_ms = fullJitterDelay(this.#attempt);
+    this.#attempt += 1;
+    this.#startTimer("retry", () => this.#connect(), delay_ms);
+    this.#setState("reconnecting", { code, reason, fate: "retry", retry_at_ms: performance.now() + delay_ms });
+  }
+
+  #startTimer(name, work, delay_ms) {
+    this.#stopTimer(name);
+    this.#running[name] = this.#timers.setTimeout(work, delay_ms);
+  }
+
+  #stopTimer(name) {
+    this.#timers.clearTimeout(this.#running[name]);
+    this.#running[name] = null;
+  }
+
+  #setState(state, detail = {}) {
+    this.state = state;
+    this.#emit("state", { state, ...detail });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
