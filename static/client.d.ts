@@ -124,7 +124,10 @@ export interface ClientEvents {
   /** Licences that may no longer be used. Beside the broker's reasons: `silence`, judged by the client. */
   released: CustomEvent<Released>;
   draining: CustomEvent<{ reconnect_within_s: number }>;
-  /** A connection has ended, for good or (`will_retry`) until the next attempt. */
+  /**
+   * A connection has ended, for good or (`will_retry`) until the next attempt. `code` 1006 with the reason `silence`
+   * is the client's own verdict. `refusal` is the reason of a refused login.
+   */
   closed: CustomEvent<{
     code: number;
     reason: string;

@@ -401,7 +401,7 @@ export class LicenceBrokerClient extends EventTarget {
         reject(new LicenceBrokerError("timeout", `no answer to ${message.type}; it may have been done`));
       }, this.#settings.answer_timeout_ms);
       this.#pending.set(id, { resolve, reject, timer });
-      this.#send({ id, ...message });
+      this.#send({ ...message, id });
     });
   }
 

@@ -6,5 +6,5 @@ export function closingText(texts, { code, reason, fate }) {
   // 4002's reason is an address, and most others only repeat the code's own name.
   if (reason && texts.has(`reason.${reason}`)) parts.push(texts.t(`reason.${reason}`));
   parts.push(texts.t(`fate.${fate}`));
-  return parts.join(" ");
+  return texts.sentences(parts);
 }

@@ -104,7 +104,10 @@ export class Desk {
     const listen = (type, listener) => client.addEventListener(type, (event) => {
       if (client === this.#client) listener(event.detail);
     });
-    listen("state", () => this.#draw());
+    listen("state", ({ state }) => {
+      if (state === "live") this.#say(null); // what was said about the lost connection is over
+      this.#draw();
+    });
     listen("granted", () => this.#draw());
     listen("denied", () => this.#draw());
     listen("released", (detail) => this.#wasReleased(detail));
@@ -216,10 +219,10 @@ export class Desk {
   #drawMessage() {
     const parts = [this.#message?.()];
     if (this.#retryAt_ms !== null) {
-      const seconds = Math.max(0, Math.ceil((this.#retryAt_ms - performance.now()) / 1000));
-      parts.push(this.#texts.t("desk.retry", { seconds }));
+      const seconds = Math.ceil((this.#retryAt_ms - performance.now()) / 1000);
+      parts.push(seconds > 0 && this.#texts.t("desk.retry", { seconds }));
     }
-    const text = parts.filter(Boolean).join(" ");
+    const text = this.#texts.sentences(parts);
     const message = this.#find("#desk-message");
     message.hidden = text === "";
     if (message.textContent !== text) message.textContent = text;
@@ -242,9 +245,9 @@ export class Desk {
 
   #fillUsers() {
     const options = this.#settings.users.map(({ user, name }) => {
-      const option = element("option", "", name === user ? user : `${name} (${user})`);
+      // Isolated, so that a name written from right to left does not move the brackets.
+      const option = element("option", "", name === user ? user : `\u2068${name}\u2069 (${user})`);
       option.value = user;
-      option.dir = "auto";
       return option;
     });
     this.#find("#desk-user").replaceChildren(...options);

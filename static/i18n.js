@@ -48,6 +48,11 @@ export class Texts extends EventTarget {
     return this.has(key) ? this.t(key) : String(word);
   }
 
+  /** Sentences in a row; Japanese sets no space between them. */
+  sentences(parts) {
+    return parts.filter(Boolean).join(this.language === "ja" ? "" : " ");
+  }
+
   number(value) {
     return new Intl.NumberFormat(this.language).format(value);
   }

@@ -30,16 +30,23 @@ export class Wallboard {
   }
 
   start() {
-    for (const card of this.#cards.values()) card.remove();
-    this.#cards.clear();
+    this.#forget();
     this.#root.hidden = false;
     this.#ageTimer = setInterval(() => this.#drawConnection(), AGE_EVERY_MS);
     this.#live.start();
     this.#drawConnection();
   }
 
+  /** What another organisation's wallboard left on the page is not ours to show. */
+  #forget() {
+    for (const cards of this.#root.querySelectorAll(".cards")) cards.replaceChildren();
+    for (const figure of this.#root.querySelectorAll("[data-total]")) figure.textContent = "–";
+    this.#drawGroups();
+  }
+
   stop() {
     clearInterval(this.#ageTimer);
+    cancelAnimationFrame(this.#frame);
     this.#live.stop();
   }
 
@@ -62,7 +69,7 @@ export class Wallboard {
     this.#frame = null;
     for (const licence of licences) this.#drawLicence(licence);
     this.#drawGroups();
-    this.#drawTotals();
+    if (this.#live.licences.size > 0) this.#drawTotals();
   }
 
   #drawLicence(licence) {
@@ -125,8 +132,9 @@ export class Wallboard {
     setText(board.querySelector("#live-state"), this.#texts.t(`live.${state}`));
     const parts = [this.#age(state)];
     if (state === "stopped") parts.push(closingText(this.#texts, { code, reason, fate: this.#connection.fate }));
-    if (state === "reconnecting") parts.push(this.#texts.t("wallboard.retry", { seconds: secondsUntil(retry_at_ms) }));
-    setText(board.querySelector("#live-age"), parts.filter(Boolean).join(" "));
+    const seconds = state === "reconnecting" ? Math.ceil((retry_at_ms - performance.now()) / 1000) : 0;
+    if (seconds > 0) parts.push(this.#texts.t("wallboard.retry", { seconds }));
+    setText(board.querySelector("#live-age"), this.#texts.sentences(parts));
   }
 
   #age(state) {
@@ -162,12 +170,11 @@ function measure(row) {
   return { ...one, status: statusOf(one) };
 }
 
-function statusOf({ concurrent, over, free, spare, contingencyUsed }) {
+function statusOf({ concurrent, over, free, spare }) {
   if (!concurrent) return "fixed";
   if (over > 0) return "over";
   if (free > 0) return "free";
-  if (spare === 0) return "full";
-  return contingencyUsed > 0 ? "contingency" : "edge";
+  return spare > 0 ? "contingency" : "full";
 }
 
 function isWorthACard({ holders, waiting, concurrent, contingency, fixed }) {
@@ -231,8 +238,6 @@ function statusText(one, texts) {
   switch (one.status) {
     case "free":
       return texts.t("card.status_free", { count: one.free });
-    case "edge":
-      return texts.t("card.status_edge", { count: one.spare });
     case "contingency":
       return texts.t("card.status_contingency", { count: one.spare });
     case "full":
@@ -243,8 +248,6 @@ function statusText(one, texts) {
       return texts.t("card.status_fixed");
   }
 }
-
-const secondsUntil = (at_ms) => Math.max(0, Math.ceil((at_ms - performance.now()) / 1000));
 
 /** Only what changed is written: screen readers and painting both thank for it. */
 function setText(element, text) {
