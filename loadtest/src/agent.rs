@@ -1,5 +1,4 @@
-//! One login from the moment it is due to the end of its session. Everything that is asked and
-//! heard goes to the auditor here.
+//! One login from the moment it is due to the end of its session.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -10,13 +9,13 @@ use tokio::select;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::audit::{SessionId, Stamp};
 use crate::cli::Leave;
 use crate::limits::{CLOSE_WAIT, FIRST_PING_SPREAD, HEARTBEAT_S, LEAVE_WAIT};
 use crate::population::Device;
 use crate::run::{Phase, Run};
-use crate::socket::{Incoming, NotOpened, Socket};
-use crate::wire::{Denied, LoggedIn, Message, Request};
+use crate::session::{End, Heard, Session, code_in_words};
+use crate::socket::{NotOpened, Socket};
+use crate::wire::{LoggedIn, Request};
 
 /// A login that is to be made.
 pub(crate) struct Login {
@@ -30,39 +29,13 @@ pub(crate) struct Login {
     pub(crate) due: Instant,
 }
 
-struct Session<'a> {
-    run: &'a Run,
-    login: &'a Login,
-    socket: Socket,
-    /// Under which the auditor knows it.
-    audited: SessionId,
-    last_id: u64,
-    /// The latest request, while it is not answered.
-    open: Option<(u64, Stamp)>,
-    heartbeat: Duration,
-    /// When the last frame came in.
-    seen: Instant,
-}
-
-enum Heard {
-    LoggedIn(LoggedIn),
-    Refused { reason: String, denied: Vec<Denied> },
-    /// The answer to the latest request.
-    Answer,
-    Nothing,
-}
-
-/// Why a session is over although nobody here left.
-enum End {
-    Closed(Option<u16>),
-    Lost(String),
-}
-
 /// Logs in, stays until the phase says to leave, and leaves.
 pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Phase>) {
     run.tally().begun(login.due.elapsed());
     let deadline = Instant::now() + run.login_timeout;
-    let Some(socket) = open(&login, &run, deadline).await else { return };
+    let Some(socket) = open(&login, &run, deadline).await else {
+        return;
+    };
     let mut session = Session::new(&run, &login, socket);
     let audited = session.audited;
     let over = match timeout_at(deadline, session.log_in()).await {
@@ -85,8 +58,12 @@ pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Pha
 }
 
 async fn open(login: &Login, run: &Run, deadline: Instant) -> Option<Socket> {
-    let opening =
-        Socket::open(&run.target, login.organisation, &login.authorization, login.source);
+    let opening = Socket::open(
+        &run.target,
+        login.organisation,
+        &login.authorization,
+        login.source,
+    );
     let opened = timeout_at(deadline, opening).await;
     let mut tally = run.tally();
     match opened {
@@ -101,18 +78,16 @@ async fn open(login: &Login, run: &Run, deadline: Instant) -> Option<Socket> {
     None
 }
 
-impl<'a> Session<'a> {
-    fn new(run: &'a Run, login: &'a Login, socket: Socket) -> Self {
-        let audited = run.audit().begun(login.organisation, &login.user);
-        let heartbeat = Duration::from_secs(HEARTBEAT_S);
-        let seen = Instant::now();
-        Self { run, login, socket, audited, last_id: 0, open: None, heartbeat, seen }
-    }
-
+impl Session<'_> {
     /// Whether the login was granted.
     async fn log_in(&mut self) -> Result<bool, End> {
         let device = self.login.device.name();
-        self.ask(|id| Request::Login { id, device, wait: false }).await?;
+        self.ask(|id| Request::Login {
+            id,
+            device,
+            wait: false,
+        })
+        .await?;
         loop {
             match self.hear().await? {
                 Heard::LoggedIn(answer) => {
@@ -142,7 +117,11 @@ impl<'a> Session<'a> {
     async fn await_close(&mut self) -> Option<End> {
         let closed = timeout(CLOSE_WAIT, self.until_over()).await.ok();
         if closed.is_none() {
-            self.run.tally().outcomes.faults.add("not closed after the refusal");
+            self.run
+                .tally()
+                .outcomes
+                .faults
+                .add("not closed after the refusal");
         }
         closed
     }
@@ -190,10 +169,15 @@ impl<'a> Session<'a> {
         let leaving = async {
             self.ask(|id| Request::Logout { id }).await?;
             self.until_answered().await?;
-            Ok(self.until_over().await)
+            Ok::<End, End>(self.until_over().await)
         };
         let (how, end) = match timeout(LEAVE_WAIT, leaving).await {
-            Ok(Ok(end)) => ("logged_out".to_owned(), Some(end)),
+            Ok(Ok(end)) => {
+                if matches!(end, End::Lost(_)) {
+                    self.fault("no close frame after logged_out");
+                }
+                ("logged_out".to_owned(), Some(end))
+            }
             Ok(Err(end)) => (format!("logout unanswered: {}", end.in_words()), Some(end)),
             Err(_) => ("logout unanswered, or not closed after it".to_owned(), None),
         };
@@ -209,109 +193,13 @@ impl<'a> Session<'a> {
         };
         let (how, end) = match timeout(LEAVE_WAIT, leaving).await {
             Ok(Ok(())) => ("dropped".to_owned(), None),
-            Ok(Err(end)) => (format!("ended before the drop: {}", end.in_words()), Some(end)),
+            Ok(Err(end)) => (
+                format!("ended before the drop: {}", end.in_words()),
+                Some(end),
+            ),
             Err(_) => ("dropped, last ping unanswered".to_owned(), None),
         };
         self.run.tally().outcomes.left.add(&how);
         end
     }
-
-    async fn until_answered(&mut self) -> Result<(), End> {
-        while self.open.is_some() {
-            self.hear().await?;
-        }
-        Ok(())
-    }
-
-    async fn until_over(&mut self) -> End {
-        loop {
-            if let Err(end) = self.hear().await {
-                return end;
-            }
-        }
-    }
-
-    /// Sends a request. One that is still open is given up: a late answer to it proves nothing.
-    async fn ask(&mut self, request: impl FnOnce(u64) -> Request) -> Result<(), End> {
-        self.last_id += 1;
-        let text = request(self.last_id).to_json().map_err(|error| End::Lost(error.to_string()))?;
-        self.open = Some((self.last_id, self.run.audit().asking()));
-        self.socket.send(text).await.map_err(End::Lost)
-    }
-
-    /// Waits for the next frame. Nothing is lost where the wait is given up.
-    async fn hear(&mut self) -> Result<Heard, End> {
-        let incoming = self.socket.next().await;
-        self.seen = Instant::now();
-        match incoming {
-            Incoming::Said(message) => Ok(self.note(message)),
-            Incoming::Alive => Ok(Heard::Nothing),
-            Incoming::Nonsense => Ok(self.fault("not a message of the protocol")),
-            Incoming::Closed(code) => Err(End::Closed(code)),
-            Incoming::Lost(how) => Err(End::Lost(how)),
-        }
-    }
-
-    fn note(&mut self, message: Message) -> Heard {
-        match message {
-            Message::LoggedIn(answer) => {
-                let granted = answer.granted.iter().map(|granted| granted.licence.as_str());
-                self.run.audit().granted(self.audited, granted);
-                self.answered(answer.id);
-                Heard::LoggedIn(answer)
-            }
-            Message::LoginRefused { reason, denied } => Heard::Refused { reason, denied },
-            Message::Acquired { id, granted } => {
-                let granted = granted.iter().map(|granted| granted.licence.as_str());
-                self.run.audit().granted(self.audited, granted);
-                self.answered(id)
-            }
-            Message::Granted { licences } => {
-                let granted = licences.iter().map(|granted| granted.licence.as_str());
-                self.run.audit().granted(self.audited, granted);
-                Heard::Nothing
-            }
-            Message::Released { id, licences } => {
-                let licences = licences.iter().map(String::as_str);
-                self.run.audit().released(self.audited, licences);
-                self.answered(id)
-            }
-            Message::LoggedOut { id } | Message::Pong { id } => self.answered(id),
-            Message::Draining {} => self.fault("draining"),
-            Message::Error { id, code } => {
-                self.fault(&format!("error {code}"));
-                self.answered(id)
-            }
-            Message::Other => self.fault("a message of unknown type"),
-        }
-    }
-
-    fn answered(&mut self, id: Option<u64>) -> Heard {
-        match self.open {
-            Some((open, asked)) if id == Some(open) => {
-                self.open = None;
-                self.run.audit().answered(self.audited, asked);
-                Heard::Answer
-            }
-            Some(_) | None => Heard::Nothing,
-        }
-    }
-
-    fn fault(&self, what: &str) -> Heard {
-        self.run.tally().outcomes.faults.add(what);
-        Heard::Nothing
-    }
-}
-
-impl End {
-    fn in_words(&self) -> String {
-        match self {
-            Self::Closed(code) => code_in_words(*code),
-            Self::Lost(how) => how.clone(),
-        }
-    }
-}
-
-fn code_in_words(code: Option<u16>) -> String {
-    code.map_or_else(|| "without a code".to_owned(), |code| code.to_string())
 }

@@ -38,9 +38,6 @@ pub(crate) const HTTP_WAIT: Duration = Duration::from_secs(60);
 pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(15);
 /// The end of the TCP connection after the close frame, which the broker owes within 2 s.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
-/// After the last agent has left: until the broker shows nothing held. Twice the broker's default
-/// heartbeat of 15 s, and a little.
-pub(crate) const RELEASE_WAIT: Duration = Duration::from_secs(35);
 /// Between two looks at what is held.
 pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
 /// Removing what the run created.
@@ -55,7 +52,6 @@ pub(crate) const HEARTBEAT_S: u64 = 15;
 pub(crate) const TOKEN_MARGIN_S: u64 = 300;
 
 const _: () = assert!(CLOSE_WAIT.as_millis() < LEAVE_WAIT.as_millis());
-const _: () = assert!(RELEASE_POLL.as_millis() < RELEASE_WAIT.as_millis());
 
 /// Raises the soft limit of open files to the hard one.
 ///
@@ -72,4 +68,18 @@ pub(crate) fn raise_open_files(sessions: usize) -> Result<()> {
          {limit}: raise it (`ulimit -Hn`, or LimitNOFILE of the unit), or ask for fewer agents"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_connections_than_files_can_be_open_are_refused_in_words() {
+        raise_open_files(1).expect("one connection");
+        let error = raise_open_files(usize::MAX)
+            .expect_err("too many")
+            .to_string();
+        assert!(error.contains("open files"), "{error}");
+    }
 }

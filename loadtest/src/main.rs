@@ -3,7 +3,7 @@
 //!
 //! `cli` parses, a file of `profile` is one kind of test and tells its story from top to bottom.
 //! A profile provisions through `api` and `provision`, plans its logins (`population`, `arrival`),
-//! lets an `agent` live each of them over a `socket`, and hands what `tally` and `audit` gathered
+//! lets an `agent` live each of them as a `session` over a `socket`, and hands what `tally` and `audit` gathered
 //! to `report`, which `table` prints.
 //!
 //! Exit codes: 0 the run passed, 1 it failed (the report says why), 2 it could not be set up.
@@ -21,6 +21,7 @@ mod progress;
 mod provision;
 mod report;
 mod run;
+mod session;
 mod socket;
 mod table;
 mod tally;

@@ -18,12 +18,12 @@
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
 use sweep::{Hold, peak};
+pub(crate) use verdict::{PoolPeak, Verdict, Violation};
 
 /// A session as the auditor knows it: one connection, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,38 +71,6 @@ struct Session {
     held: Vec<(usize, Stamp)>,
 }
 
-/// What the audit found.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    /// Grants of concurrent types that were seen, one per session and type.
-    pub(crate) holds: u64,
-    /// Those of them that counted, because the session proved later that it was alive.
-    pub(crate) proven: u64,
-    /// Per organisation and concurrent licence type.
-    pub(crate) pools: Vec<PoolPeak>,
-    pub(crate) violations: Vec<Violation>,
-}
-
-/// The most distinct users that certainly held one licence type at one moment.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub(crate) struct PoolPeak {
-    pub(crate) organisation: u64,
-    pub(crate) licence: String,
-    pub(crate) bought: u64,
-    pub(crate) peak_holders: u64,
-}
-
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub(crate) struct Violation {
-    pub(crate) organisation: u64,
-    pub(crate) licence: String,
-    /// `None`: granted, although the organisation's list does not have the type.
-    pub(crate) bought: Option<u64>,
-    pub(crate) peak_holders: u64,
-    /// Some of those who held it above what was bought, at the peak those who came last.
-    pub(crate) users: Vec<String>,
-}
-
 impl Auditor {
     /// Notes what an organisation bought of a type; before the first login.
     pub(crate) fn bought(&mut self, organisation: u64, licence: &str, bought: Bought) {
@@ -116,7 +84,15 @@ impl Auditor {
         let session = SessionId(proven.0);
         let user = self.user(organisation, user);
         let held = Vec::new();
-        self.sessions.insert(session, Session { organisation, user, proven, held });
+        self.sessions.insert(
+            session,
+            Session {
+                organisation,
+                user,
+                proven,
+                held,
+            },
+        );
         session
     }
 
@@ -159,7 +135,9 @@ impl Auditor {
         session: SessionId,
         licences: impl IntoIterator<Item = &'a str>,
     ) {
-        let Some(mut ledger) = self.sessions.remove(&session) else { return };
+        let Some(mut ledger) = self.sessions.remove(&session) else {
+            return;
+        };
         for licence in licences {
             let pool = self.pool(ledger.organisation, licence);
             if let Some(index) = ledger.held.iter().position(|(held, _)| *held == pool) {
@@ -187,11 +165,18 @@ impl Auditor {
                 holds[*pool].push(session.hold(*since));
             }
         }
-        let mut verdict = Verdict { holds: 0, proven: 0, pools: vec![], violations: vec![] };
+        let mut verdict = Verdict {
+            holds: 0,
+            proven: 0,
+            pools: vec![],
+            violations: vec![],
+        };
         for (pool, holds) in self.pools.iter().zip(&holds) {
             self.judge(pool, holds, &mut verdict);
         }
-        verdict.pools.sort_by(|a, b| (a.organisation, &a.licence).cmp(&(b.organisation, &b.licence)));
+        verdict
+            .pools
+            .sort_by(|a, b| (a.organisation, &a.licence).cmp(&(b.organisation, &b.licence)));
         verdict
     }
 
@@ -208,11 +193,26 @@ impl Auditor {
         let (organisation, licence) = (pool.organisation, pool.licence.clone());
         let peak_holders = count(peak.holders);
         if peak_holders > limit || (bought.is_none() && !holds.is_empty()) {
-            let users = peak.above.iter().map(|user| self.users[*user].clone()).collect();
+            let users = peak
+                .above
+                .iter()
+                .map(|user| self.users[*user].clone())
+                .collect();
             let licence = licence.clone();
-            verdict.violations.push(Violation { organisation, licence, bought, peak_holders, users });
+            verdict.violations.push(Violation {
+                organisation,
+                licence,
+                bought,
+                peak_holders,
+                users,
+            });
         }
-        verdict.pools.push(PoolPeak { organisation, licence, bought: limit, peak_holders });
+        verdict.pools.push(PoolPeak {
+            organisation,
+            licence,
+            bought: limit,
+            peak_holders,
+        });
     }
 
     fn stamp(&mut self) -> Stamp {
@@ -227,7 +227,12 @@ impl Auditor {
         }
         let licence = licence.to_owned();
         of_organisation.insert(licence.clone(), self.pools.len());
-        self.pools.push(Pool { organisation, licence, bought: None, past: vec![] });
+        self.pools.push(Pool {
+            organisation,
+            licence,
+            bought: None,
+            past: vec![],
+        });
         self.pools.len() - 1
     }
 
@@ -244,19 +249,11 @@ impl Auditor {
 
 impl Session {
     fn hold(&self, since: Stamp) -> Hold {
-        Hold { user: self.user, since, proven: self.proven }
-    }
-}
-
-impl Verdict {
-    /// Whether nobody held too much, and the audit saw enough to say so.
-    pub(crate) fn passed(&self) -> bool {
-        self.violations.is_empty() && !self.saw_nothing()
-    }
-
-    /// Holds were seen and not one of them was proven, so that a pass would mean nothing.
-    pub(crate) fn saw_nothing(&self) -> bool {
-        self.holds > 0 && self.proven == 0
+        Hold {
+            user: self.user,
+            since,
+            proven: self.proven,
+        }
     }
 }
 

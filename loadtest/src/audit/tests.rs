@@ -26,17 +26,28 @@ fn proves(auditor: &mut Auditor, session: SessionId) {
     auditor.answered(session, asked);
 }
 
+fn prove_all<const N: usize>(auditor: &mut Auditor, sessions: [SessionId; N]) {
+    for session in sessions {
+        proves(auditor, session);
+    }
+}
+
 fn peak_of(auditor: &Auditor, licence: &str) -> u64 {
     let verdict = auditor.verdict();
     let of_licence = |pool: &&PoolPeak| pool.licence == licence;
-    verdict.pools.iter().find(of_licence).expect("a pool").peak_holders
+    verdict
+        .pools
+        .iter()
+        .find(of_licence)
+        .expect("a pool")
+        .peak_holders
 }
 
 #[test]
 fn one_holder_more_than_bought_is_a_violation_that_names_the_last_comer() {
     let mut auditor = auditor(2);
     let sessions = ["ann", "ben", "cat"].map(|user| logs_in(&mut auditor, user));
-    sessions.map(|session| proves(&mut auditor, session));
+    prove_all(&mut auditor, sessions);
     let verdict = auditor.verdict();
     assert!(!verdict.passed());
     let expected = Violation {
@@ -53,7 +64,7 @@ fn one_holder_more_than_bought_is_a_violation_that_names_the_last_comer() {
 fn as_many_holders_as_bought_pass() {
     let mut auditor = auditor(3);
     let sessions = ["ann", "ben", "cat"].map(|user| logs_in(&mut auditor, user));
-    sessions.map(|session| proves(&mut auditor, session));
+    prove_all(&mut auditor, sessions);
     let verdict = auditor.verdict();
     assert!(verdict.passed());
     assert_eq!((verdict.holds, verdict.proven), (3, 3));
@@ -154,7 +165,12 @@ fn a_release_of_one_licence_leaves_the_others_held() {
     let second = logs_in(&mut auditor, "ben");
     proves(&mut auditor, second);
     proves(&mut auditor, first);
-    let licences: Vec<_> = auditor.verdict().violations.into_iter().map(|v| v.licence).collect();
+    let licences: Vec<_> = auditor
+        .verdict()
+        .violations
+        .into_iter()
+        .map(|v| v.licence)
+        .collect();
     assert_eq!(licences, [SEAT]);
 }
 
@@ -231,7 +247,7 @@ fn a_grant_after_waiting_counts_like_any_other() {
     let sessions = ["ann", "ben"].map(|user| logs_in(&mut auditor, user));
     auditor.granted(sessions[1], [EMAIL]);
     auditor.granted(sessions[0], [EMAIL]);
-    sessions.map(|session| proves(&mut auditor, session));
+    prove_all(&mut auditor, sessions);
     assert_eq!(auditor.verdict().violations.len(), 2);
 }
 
@@ -277,7 +293,10 @@ fn a_type_that_the_list_does_not_have_is_a_violation() {
     let session = auditor.begun(ORG, "ann");
     auditor.granted(session, ["invented"]);
     let violation = &auditor.verdict().violations[0];
-    assert_eq!((violation.licence.as_str(), violation.bought), ("invented", None));
+    assert_eq!(
+        (violation.licence.as_str(), violation.bought),
+        ("invented", None)
+    );
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! A broker of a few lines for the tool to be tested against: it keeps the contract, unless it is
+//! told to break it.
+
+mod http;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{
+    Callback, ErrorResponse, Request, Response,
+};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+pub(crate) const SEAT: &str = "inbound_agent";
+
+/// What the broker does against the contract.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vice {
+    None,
+    /// Grants whatever is asked for.
+    GrantsAll,
+    /// Forgets to release.
+    Leaks,
+    /// Never answers a login.
+    Silent,
+    /// Answers the upgrade with 503.
+    Overloaded,
+}
+
+pub(crate) struct FakeBroker {
+    pub(crate) address: SocketAddr,
+    state: Arc<State>,
+}
+
+/// Shared by all connections.
+pub(crate) struct State {
+    vice: Vice,
+    organisations: Mutex<BTreeMap<String, Organisation>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Organisation {
+    /// Concurrent and contingency, by licence.
+    pub(crate) bought: BTreeMap<String, (u64, u64)>,
+    pub(crate) holders: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl FakeBroker {
+    pub(crate) async fn start(vice: Vice) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(State {
+            vice,
+            organisations: Mutex::default(),
+        });
+        let serving = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(Arc::clone(&serving), stream));
+            }
+        });
+        Self { address, state }
+    }
+
+    /// Organisations that exist now.
+    pub(crate) fn organisations(&self) -> Vec<String> {
+        self.state.organisations().keys().cloned().collect()
+    }
+
+    /// Makes an organisation that no run created.
+    pub(crate) fn occupy(&self, number: &str) {
+        self.state
+            .organisations()
+            .insert(number.to_owned(), Organisation::default());
+    }
+}
+
+impl State {
+    pub(crate) fn organisations(&self) -> MutexGuard<'_, BTreeMap<String, Organisation>> {
+        self.organisations
+            .lock()
+            .expect("no holder of this lock panics")
+    }
+
+    /// Whether the user holds the licence now.
+    fn grant(&self, organisation: &str, user: &str, licence: &str) -> bool {
+        let mut organisations = self.organisations();
+        let Some(organisation) = organisations.get_mut(organisation) else {
+            return false;
+        };
+        let (concurrent, contingency) = organisation.bought[licence];
+        let holders = organisation.holders.entry(licence.to_owned()).or_default();
+        let free = u64::try_from(holders.len()).expect("few") < concurrent + contingency;
+        let granted = free || self.vice == Vice::GrantsAll;
+        granted && holders.insert(user.to_owned())
+    }
+
+    fn release(&self, organisation: &str, user: &str) {
+        if self.vice == Vice::Leaks {
+            return;
+        }
+        if let Some(organisation) = self.organisations().get_mut(organisation) {
+            organisation.holders.values_mut().for_each(|holders| {
+                holders.remove(user);
+            });
+        }
+    }
+}
+
+async fn serve(state: Arc<State>, mut stream: TcpStream) {
+    let mut head = [0; 2048];
+    let length = stream.peek(&mut head).await.unwrap_or(0);
+    let head = String::from_utf8_lossy(&head[..length]).into_owned();
+    if !head.to_lowercase().contains("upgrade: websocket") {
+        return http::answer(&state, stream).await;
+    }
+    if state.vice == Vice::Overloaded {
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).await.expect("an open socket");
+        return;
+    }
+    let organisation = head
+        .split('/')
+        .nth(3)
+        .expect("a path with an organisation")
+        .to_owned();
+    let mut user = String::new();
+    let accepted = accept_hdr_async(stream, Upgrade(&mut user));
+    let Ok(mut socket) = accepted.await else {
+        return;
+    };
+    session(&state, &mut socket, &organisation, &user).await;
+    state.release(&organisation, &user);
+}
+
+/// Takes the user's name out of the token.
+struct Upgrade<'a>(&'a mut String);
+
+impl Callback for Upgrade<'_> {
+    fn on_request(self, asked: &Request, mut answer: Response) -> Result<Response, ErrorResponse> {
+        let header = |name| asked.headers().get(name).expect("a header of the contract");
+        let protocol = header("sec-websocket-protocol").clone();
+        assert_eq!(protocol, "licence-broker.v1");
+        answer
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let token = header("authorization").to_str().expect("text");
+        *self.0 = token
+            .strip_prefix("Bearer device-")
+            .expect("a device's token")
+            .to_owned();
+        Ok(answer)
+    }
+}
+
+async fn session(
+    state: &State,
+    socket: &mut WebSocketStream<TcpStream>,
+    organisation: &str,
+    user: &str,
+) {
+    while let Some(Ok(Message::Text(text))) = socket.next().await {
+        let request: Value = serde_json::from_str(&text).expect("JSON");
+        let answer = match request["type"].as_str() {
+            Some("login") if state.vice == Vice::Silent => continue,
+            Some("login") => login(state, &request, organisation, user),
+            Some("ping") => json!({"type": "pong", "id": request["id"]}),
+            Some("logout") => {
+                state.release(organisation, user);
+                json!({"type": "logged_out", "id": request["id"], "released": []})
+            }
+            _ => panic!("not a request: {text}"),
+        };
+        if socket
+            .send(Message::text(answer.to_string()))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let code = match answer["type"].as_str() {
+            Some("logged_out") => CloseCode::Normal,
+            Some("login_refused") => CloseCode::Library(4010),
+            _ => continue,
+        };
+        let _ = socket
+            .close(Some(CloseFrame {
+                code,
+                reason: "".into(),
+            }))
+            .await;
+    }
+}
+
+fn login(state: &State, request: &Value, organisation: &str, user: &str) -> Value {
+    let id = &request["id"];
+    let exhausted = |licence: &str| json!({"licence": licence, "reason": "exhausted"});
+    if !state.grant(organisation, user, SEAT) {
+        let denied = [exhausted(SEAT)];
+        return json!({"type": "login_refused", "id": id, "reason": "seat_exhausted",
+            "denied": denied});
+    }
+    let channels = ["agent_email", "agent_web_chat"];
+    let (granted, denied): (Vec<_>, Vec<_>) = channels
+        .into_iter()
+        .partition(|licence| state.grant(organisation, user, licence));
+    let pool = |licence| json!({"licence": licence, "pool": "concurrent"});
+    let granted: Vec<_> = std::iter::once(SEAT).chain(granted).map(pool).collect();
+    let denied: Vec<_> = denied.into_iter().map(exhausted).collect();
+    json!({"type": "logged_in", "id": id, "session": user, "resume_token": "r", "user": user,
+        "device": request["device"], "granted": granted, "denied": denied, "waiting": [],
+        "heartbeat_s": 15, "grace_s": 0})
+}
