@@ -154,7 +154,7 @@ impl Command for Acquire {
         now: Moment,
         effects: &mut Effects,
     ) -> AcquireAnswer {
-        if !organisation.is_on_link(self.session, self.link) {
+        if !organisation.is_connected(self.session, self.link) {
             return AcquireAnswer::Gone;
         }
         let plan = organisation.plan_acquire(&self);
@@ -496,7 +496,7 @@ impl Organisation {
     }
 
     /// Whether the session is there and on this very connection.
-    pub(super) fn is_on_link(&self, session: SessionId, link: LinkId) -> bool {
+    pub fn is_connected(&self, session: SessionId, link: LinkId) -> bool {
         self.sessions.get(&session).is_some_and(|session| session.link() == Some(link))
     }
 }

@@ -32,6 +32,18 @@ impl fmt::Display for OrganisationId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u128);
 
+impl fmt::Display for SessionId {
+    /// As a ULID is written: 26 characters of Crockford's base 32.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        for place in (0..26).rev() {
+            let digit = usize::from((self.0 >> (place * 5)).to_le_bytes()[0] & 31);
+            write!(f, "{}", char::from(DIGITS[digit]))?;
+        }
+        Ok(())
+    }
+}
+
 /// Identifies one connection of a device within the life of the process.
 ///
 /// A session that was resumed keeps its [`SessionId`] and gets another link, so a late goodbye of the

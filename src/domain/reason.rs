@@ -228,10 +228,12 @@ impl ReleaseReason {
 pub enum Departure {
     /// A `logout` message or a close frame from the client.
     Logout,
-    /// TCP ended without a close frame, or the peer broke the protocol.
+    /// TCP ended without a close frame.
     ConnectionLost,
     /// The peer broke the protocol and was closed for it: the end is the broker's decision, so no grace.
     Misbehaved,
+    /// The login was never answered, so nobody could resume it: no grace.
+    Unanswered,
     /// Nothing came in, or nothing was taken, for too long.
     HeartbeatTimeout,
     /// The session's bounded queue of notices was full.
@@ -253,7 +255,7 @@ impl Departure {
             | Self::SlowConsumer
             | Self::StorageUnavailable
             | Self::Drain => true,
-            Self::Logout | Self::Misbehaved | Self::TokenExpired => false,
+            Self::Logout | Self::Misbehaved | Self::Unanswered | Self::TokenExpired => false,
         }
     }
 
@@ -263,6 +265,7 @@ impl Departure {
             Self::Logout => ReleaseReason::Logout,
             Self::ConnectionLost
             | Self::Misbehaved
+            | Self::Unanswered
             | Self::SlowConsumer
             | Self::StorageUnavailable => ReleaseReason::ConnectionLost,
             Self::HeartbeatTimeout => ReleaseReason::HeartbeatTimeout,
@@ -297,6 +300,8 @@ pub enum EndReason {
     SlowConsumer,
     /// What the session rests on could not be kept.
     StorageUnavailable,
+    /// The broker stops.
+    GoingAway,
 }
 
 #[cfg(test)]

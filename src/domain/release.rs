@@ -83,7 +83,7 @@ impl Command for Leave {
         now: Moment,
         effects: &mut Effects,
     ) -> LeaveAnswer {
-        if !organisation.is_on_link(self.session, self.link) {
+        if !organisation.is_connected(self.session, self.link) {
             return LeaveAnswer::Gone;
         }
         organisation.depart(self.session, self.departure, now, effects)
@@ -99,7 +99,7 @@ impl Command for Release {
         now: Moment,
         effects: &mut Effects,
     ) -> ReleaseAnswer {
-        if !organisation.is_on_link(self.session, self.link) {
+        if !organisation.is_connected(self.session, self.link) {
             return ReleaseAnswer::Gone;
         }
         let licences = match organisation.releasable(self.session, &self.channels) {

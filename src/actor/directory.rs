@@ -1,0 +1,441 @@
+//! Which organisations there are, and where their actors are.
+//!
+//! An actor is started when its organisation is first asked for anything, and again whenever it died.
+//! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
+
+use super::journal::Journal;
+use super::link::{Link, Links, ToDevice};
+use super::live::{Live, LiveFrame};
+use super::organisation::{Departed, OrganisationActor, Retire, Submit, View};
+use super::reply::{Reply, Unavailable};
+use crate::clock::Clock;
+use crate::domain::catalogue::Catalogue;
+use crate::domain::ids::{LinkId, OrganisationId, SessionId};
+use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
+use crate::domain::reason::{Departure, EndReason};
+use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
+use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
+use crate::store::{Store, StoreError};
+use actix::{Actor, Addr, ArbiterHandle, Context};
+use chrono::{DateTime, Utc};
+use dashmap::DashMap;
+use futures_util::{StreamExt, stream};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+/// The longest pause before an actor that keeps dying is started again.
+const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Why an organisation gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// There is no such organisation.
+    #[error("there is no such organisation")]
+    UnknownOrganisation,
+    /// As many requests are under way as may be.
+    #[error("too much is under way")]
+    Overloaded,
+    /// The store refuses, or the actor went down meanwhile: nothing of it may be relied on.
+    #[error("the organisation cannot be served at present")]
+    Unavailable,
+}
+
+impl From<Unavailable> for AskError {
+    fn from(Unavailable: Unavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+/// What every organisation's actor needs.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) journal: Journal,
+    pub(super) clock: Clock,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) bounds: Bounds,
+    pub(super) heartbeat: Heartbeat,
+    deaths: mpsc::UnboundedSender<Arc<Cell>>,
+}
+
+impl Shared {
+    pub(super) fn report_death(&self, cell: &Arc<Cell>) {
+        // Nobody listens any more when the broker itself ends.
+        let _ = self.deaths.send(cell.clone());
+    }
+}
+
+/// What of an organisation outlives its actor.
+pub(super) struct Cell {
+    id: OrganisationId,
+    /// `None` until it was first needed. Replaced when the actor died.
+    address: Mutex<Option<Addr<OrganisationActor>>>,
+    links: Links,
+    live: Live,
+    /// When the broker was last known to be alive before this process, until what was open then is
+    /// settled.
+    last_life: Mutex<Option<DateTime<Utc>>>,
+    /// Set when the organisation is gone or the broker stops: its actor is not started again.
+    is_retired: AtomicBool,
+    /// Deaths since the last one that came alone.
+    deaths: AtomicU32,
+}
+
+impl Cell {
+    fn new(id: OrganisationId, at: DateTime<Utc>, last_life: Option<DateTime<Utc>>) -> Self {
+        Self {
+            id,
+            address: Mutex::new(None),
+            links: Links::default(),
+            live: Live::new(at),
+            last_life: Mutex::new(last_life),
+            is_retired: AtomicBool::new(false),
+            deaths: AtomicU32::new(0),
+        }
+    }
+
+    pub(super) fn id(&self) -> OrganisationId {
+        self.id
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+
+    pub(super) fn last_life(&self) -> Option<DateTime<Utc>> {
+        *self.last_life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn forget_last_life(&self) {
+        *self.last_life.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.deaths.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
+    }
+
+    /// A session's queue of notices is full: it ends as if its connection had.
+    pub(super) fn report_overflow(&self, session: SessionId, link: LinkId) {
+        self.links.send_end(link, EndReason::SlowConsumer);
+        self.depart(session, link, Departure::SlowConsumer, Reply::nobody());
+    }
+
+    /// The mark comes before the look-up, and a starting actor is published before it reads the marks:
+    /// either it sees the mark, or the message reaches it.
+    fn depart(
+        &self,
+        session: SessionId,
+        link: LinkId,
+        departure: Departure,
+        reply: Reply<LeaveAnswer>,
+    ) {
+        self.links.mark_departed(link, departure);
+        if let Some(address) = self.address() {
+            address.do_send(Departed { session, link, departure, reply });
+        }
+    }
+
+    fn address(&self) -> Option<Addr<OrganisationActor>> {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Finds organisations; cheap to clone.
+#[derive(Clone)]
+pub struct Directory(Arc<Inner>);
+
+struct Inner {
+    cells: DashMap<OrganisationId, Arc<Cell>>,
+    shared: Arc<Shared>,
+    /// Threads on which organisations' actors run; an organisation stays on one.
+    arbiters: Vec<ArbiterHandle>,
+    /// A permit for each question that is under way.
+    asks: Semaphore,
+}
+
+/// What the directory is made of.
+pub struct DirectoryParts {
+    /// Where organisations are kept.
+    pub store: Arc<dyn Store>,
+    /// What commits.
+    pub journal: Journal,
+    /// What tells the time.
+    pub clock: Clock,
+    /// The licence types.
+    pub catalogue: Arc<Catalogue>,
+    /// How far one organisation may grow.
+    pub bounds: Bounds,
+    /// How liveness is judged.
+    pub heartbeat: Heartbeat,
+    /// Threads for organisations' actors; at least one.
+    pub arbiters: Vec<ArbiterHandle>,
+}
+
+impl Directory {
+    /// Lists the organisations that exist, starts the task that restarts their actors, and settles what
+    /// was open when the broker last stopped. When this returns `Ok`, logins can be taken.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or what was open cannot be settled.
+    pub async fn open(parts: DirectoryParts) -> Result<Self, StoreError> {
+        let DirectoryParts { store, journal, clock, catalogue, bounds, heartbeat, arbiters } = parts;
+        assert!(!arbiters.is_empty(), "organisations need a thread to run on");
+        let last_life = store.last_life().await?;
+        let entries = store.organisations().await?;
+        let now = clock.now().at;
+        let cells = DashMap::new();
+        for entry in &entries {
+            let cell = Cell::new(entry.id, now, Some(last_life.unwrap_or(now)));
+            cells.insert(entry.id, Arc::new(cell));
+        }
+        let (deaths, died) = mpsc::unbounded_channel();
+        let shared =
+            Arc::new(Shared { store, journal, clock, catalogue, bounds, heartbeat, deaths });
+        let directory = Self(Arc::new(Inner { cells, shared, arbiters, asks: Semaphore::new(ASKS_UNDER_WAY_MAX) }));
+        tokio::spawn(directory.clone().restart_the_dead(died));
+        let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
+        match directory.settle(open.collect()).await {
+            0 => Ok(directory),
+            unsettled => Err(StoreError::Aborted(format!(
+                "the open sessions of {unsettled} organisations could not be settled"
+            ))),
+        }
+    }
+
+    /// Waits until everything that these organisations decided, or found at their start, is durable.
+    /// How many did not come so far.
+    async fn settle(&self, organisations: Vec<OrganisationId>) -> usize {
+        let asked = organisations.into_iter().map(|id| self.ask(id, Tick));
+        stream::iter(asked)
+            .buffer_unordered(ASKS_UNDER_WAY_MAX / 2)
+            .filter(|settled| std::future::ready(settled.is_err()))
+            .count()
+            .await
+    }
+
+    async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
+        while let Some(cell) = died.recv().await {
+            if cell.is_retired.load(Ordering::Acquire) {
+                continue;
+            }
+            let deaths = cell.deaths.fetch_add(1, Ordering::Relaxed);
+            let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
+            let directory = self.clone();
+            tracing::warn!(organisation = %cell.id, ?pause, "an organisation's actor starts anew");
+            tokio::spawn(async move {
+                tokio::time::sleep(pause.min(RESTART_PAUSE_MAX)).await;
+                directory.start(&cell);
+            });
+        }
+    }
+
+    /// Starts an actor and publishes its address before it can look at the connections.
+    fn start(&self, cell: &Arc<Cell>) {
+        let mut address = cell.address.lock().unwrap_or_else(PoisonError::into_inner);
+        *address = Some(self.start_actor(cell));
+    }
+
+    fn start_actor(&self, cell: &Arc<Cell>) -> Addr<OrganisationActor> {
+        let (cell, shared) = (cell.clone(), self.0.shared.clone());
+        let threads = u64::try_from(self.0.arbiters.len()).unwrap_or(1);
+        let thread = usize::try_from(cell.id.get() % threads).unwrap_or(0);
+        OrganisationActor::start_in_arbiter(
+            &self.0.arbiters[thread],
+            move |_: &mut Context<OrganisationActor>| OrganisationActor::new(cell, shared),
+        )
+    }
+
+    /// Whether the organisation exists.
+    pub fn exists(&self, organisation: OrganisationId) -> bool {
+        self.0.cells.contains_key(&organisation)
+    }
+
+    /// Keeps a new organisation; `false` if the number is taken.
+    ///
+    /// # Errors
+    /// [`AskError::Unavailable`] if the store refuses.
+    pub async fn create(&self, settings: Settings) -> Result<bool, AskError> {
+        let created = self.0.shared.store.create_organisation(&settings).await.map_err(|error| {
+            tracing::error!(organisation = %settings.id, %error, "cannot create");
+            AskError::Unavailable
+        })?;
+        if created {
+            let cell = Cell::new(settings.id, self.0.shared.clock.now().at, None);
+            self.0.cells.insert(settings.id, Arc::new(cell));
+        }
+        Ok(created)
+    }
+
+    /// Finds an organisation and starts its actor if that was not needed before.
+    pub fn find(&self, organisation: OrganisationId) -> Option<OrganisationRef> {
+        let cell = self.0.cells.get(&organisation)?.clone();
+        {
+            let mut address = cell.address.lock().unwrap_or_else(PoisonError::into_inner);
+            if address.is_none() {
+                *address = Some(self.start_actor(&cell));
+            }
+        }
+        Some(OrganisationRef(cell))
+    }
+
+    /// Has a command decided; resolves when the decision is durable.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask<C>(
+        &self,
+        organisation: OrganisationId,
+        command: C,
+    ) -> Result<C::Answer, AskError>
+    where
+        C: Command + Send + 'static,
+        C::Answer: Send + 'static,
+    {
+        let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
+        let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
+        let (sender, answer) = oneshot::channel();
+        found.submit(
+            command,
+            None,
+            Reply::new(move |answer| {
+                // Whoever asked may have gone; the decision stands all the same.
+                let _ = sender.send(answer);
+            }),
+        );
+        Ok(answer.await.unwrap_or(Err(Unavailable))?)
+    }
+
+    /// Reads the present.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn view<R: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        read: impl FnOnce(&Organisation) -> R + Send + 'static,
+    ) -> Result<R, AskError> {
+        let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
+        let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
+        let (sender, answer) = oneshot::channel();
+        let view = View(Box::new(move |organisation| {
+            let _ = sender.send(read(organisation));
+        }));
+        found.0.address().ok_or(AskError::Unavailable)?.do_send(view);
+        answer.await.map_err(|_| AskError::Unavailable)
+    }
+
+    /// Follows the live counts, from a frame that holds them all.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn live(
+        &self,
+        organisation: OrganisationId,
+    ) -> Result<watch::Receiver<Arc<LiveFrame>>, AskError> {
+        // The first frame goes out when the organisation is loaded, before any reading.
+        self.view(organisation, |_| ()).await?;
+        let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
+        Ok(found.0.live.subscribe())
+    }
+
+    /// Ends every session of an organisation and forgets it.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn remove(&self, organisation: OrganisationId) -> Result<(), AskError> {
+        self.ask(organisation, RemoveOrganisation).await?;
+        if let Some((_, cell)) = self.0.cells.remove(&organisation) {
+            cell.retire();
+            if let Some(address) = cell.address() {
+                address.do_send(Retire);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many sessions are connected, over all organisations.
+    pub fn connected(&self) -> usize {
+        self.0.cells.iter().map(|cell| cell.links.len()).sum()
+    }
+
+    /// Sends to every connected device.
+    pub fn broadcast(&self, message: &ToDevice) {
+        for cell in &self.0.cells {
+            cell.links.broadcast(message);
+        }
+    }
+
+    /// The connections that are there, for closing them in batches.
+    pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
+        let mut all = Vec::new();
+        for cell in &self.0.cells {
+            let links = cell.links.ids().into_iter();
+            all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
+        }
+        all
+    }
+
+    /// Waits until everything that was decided is durable, and ends the actors.
+    pub async fn close(&self) {
+        let ids: Vec<OrganisationId> = self
+            .0
+            .cells
+            .iter()
+            .filter(|cell| cell.address().is_some())
+            .map(|cell| cell.id)
+            .collect();
+        self.settle(ids).await;
+        for cell in &self.0.cells {
+            cell.retire();
+            if let Some(address) = cell.address() {
+                address.do_send(Retire);
+            }
+        }
+    }
+}
+
+/// One organisation, found; holds on to it while a connection lasts.
+#[derive(Clone)]
+pub struct OrganisationRef(Arc<Cell>);
+
+impl OrganisationRef {
+    /// Its number.
+    pub fn id(&self) -> OrganisationId {
+        self.0.id
+    }
+
+    /// Has a command decided, on behalf of the connection `link` if it is a login or a resume. Never
+    /// waits; what is under way is bounded by whoever calls.
+    pub fn submit<C>(&self, command: C, link: Option<Link>, reply: Reply<C::Answer>)
+    where
+        C: Command + Send + 'static,
+        C::Answer: Send + 'static,
+    {
+        if let Some(address) = self.0.address() {
+            address.do_send(Submit { command, reply, link });
+        }
+    }
+
+    /// Says goodbye for a connection, at once and without waiting: it reaches the organisation even if
+    /// its actor is down and is started again.
+    pub fn depart(
+        &self,
+        session: SessionId,
+        link: LinkId,
+        departure: Departure,
+        reply: Reply<LeaveAnswer>,
+    ) {
+        self.0.depart(session, link, departure, reply);
+    }
+
+    /// Tells a connection that the broker stops.
+    pub fn send_away(&self, link: LinkId) {
+        self.0.links.send_end(link, EndReason::GoingAway);
+    }
+}

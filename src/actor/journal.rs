@@ -1,0 +1,92 @@
+//! One commit for all that wait.
+
+use crate::clock::Clock;
+use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
+use crate::store::{Batch, Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+/// A batch on its way to the store, and who wants to know what became of it.
+struct Entry {
+    batch: Batch,
+    done: Done,
+}
+
+type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// Where organisations' actors leave their batches. Each has at most one there, so the queue is bounded
+/// by the number of organisations.
+#[derive(Clone)]
+pub struct Journal(mpsc::UnboundedSender<Entry>);
+
+impl Journal {
+    /// Starts the task that commits, on the present runtime. It ends when the last `Journal` is dropped
+    /// and everything left with it is committed; the handle says when.
+    pub fn start(store: Arc<dyn Store>, clock: Clock) -> (Self, tokio::task::JoinHandle<()>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), tokio::spawn(run(store, clock, receiver)))
+    }
+
+    /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
+    pub fn commit(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) {
+        let entry = Entry { batch, done: Box::new(done) };
+        if let Err(returned) = self.0.send(entry) {
+            (returned.0.done)(Err(StoreError::Aborted("the journal has stopped".to_owned())));
+        }
+    }
+}
+
+async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedReceiver<Entry>) {
+    let mut entries = Vec::with_capacity(BATCHES_PER_COMMIT_MAX);
+    let mut life = tokio::time::interval(LIFE_INTERVAL);
+    life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            count = receiver.recv_many(&mut entries, BATCHES_PER_COMMIT_MAX) => {
+                if count == 0 {
+                    return;
+                }
+                commit_together(&*store, entries.drain(..).collect()).await;
+            }
+            _ = life.tick() => {
+                if let Err(error) = store.record_life(clock.now().at).await {
+                    tracing::warn!(%error, "the sign of life could not be kept");
+                }
+            }
+        }
+    }
+}
+
+/// Commits all batches at once; where that fails, each by itself, so that one organisation's bad record
+/// costs no other anything. The store applies a batch once however often it is committed, so an unknown
+/// outcome of the common commit does no harm to the single ones.
+async fn commit_together(store: &dyn Store, entries: Vec<Entry>) {
+    let (batches, dones): (Vec<Batch>, Vec<Done>) =
+        entries.into_iter().map(|entry| (entry.batch, entry.done)).unzip();
+    metrics::histogram!(crate::telemetry::COMMIT_BATCHES).record(count_of(batches.len()));
+    let started = tokio::time::Instant::now();
+    let outcome = store.commit(&batches).await;
+    metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
+    match outcome {
+        Ok(()) => dones.into_iter().for_each(|done| done(Ok(()))),
+        Err(error) if batches.len() == 1 => dones.into_iter().for_each(|done| done(Err(error.clone()))),
+        Err(error) => {
+            tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
+            for (batch, done) in batches.iter().zip(dones) {
+                done(store.commit(std::slice::from_ref(batch)).await);
+            }
+        }
+    }
+}
+
+/// A count as a metric takes it; exact far beyond any bound here.
+#[expect(clippy::cast_precision_loss, reason = "bounded by BATCHES_PER_COMMIT_MAX")]
+fn count_of(count: usize) -> f64 {
+    count as f64
+}

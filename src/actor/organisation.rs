@@ -1,0 +1,369 @@
+//! The actor of one organisation: decide, persist, dispatch.
+//!
+//! It decides one command after the other, hands what changed to the journal, and answers when that is
+//! durable; meanwhile it decides the next. It waits for no session and no commit. When a commit fails, or
+//! a panic ends it, everything decided since is void: whoever waits is answered
+//! [`Unavailable`](super::reply::Unavailable), and the directory starts it anew from the store.
+
+use super::directory::{Cell, Shared};
+use super::link::{Inventory, Link, Overdue, ToDevice};
+use super::pipeline::{Delivery, Pipeline};
+use super::reply::Reply;
+use crate::domain::event::{Event, Notice};
+use crate::domain::ids::{LinkId, SessionId};
+use crate::domain::moment::Moment;
+use crate::domain::organisation::{Command, Organisation};
+use crate::domain::reason::{Departure, EndReason};
+use crate::domain::release::{Leave, LeaveAnswer, Tick};
+use crate::domain::resume::{Reattach, ReleaseAbsent};
+use crate::limits::LIVE_INTERVAL;
+use crate::store::{Batch, Loaded, StoreError};
+use crate::telemetry;
+use actix::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a store that does not answer is left alone.
+const LOAD_RETRY: Duration = Duration::from_millis(500);
+
+/// A command, and where its answer goes.
+pub(super) struct Submit<C: Command> {
+    pub(super) command: C,
+    pub(super) reply: Reply<C::Answer>,
+    /// The connection that a login or a resume comes on.
+    pub(super) link: Option<Link>,
+}
+
+impl<C: Command> Message for Submit<C> {
+    type Result = ();
+}
+
+/// A connection ended, as its session actor saw it.
+pub(super) struct Departed {
+    pub(super) session: SessionId,
+    pub(super) link: LinkId,
+    pub(super) departure: Departure,
+    pub(super) reply: Reply<LeaveAnswer>,
+}
+
+impl Message for Departed {
+    type Result = ();
+}
+
+/// A reading of the present.
+pub(super) struct View(pub(super) Box<dyn FnOnce(&Organisation) + Send>);
+
+impl Message for View {
+    type Result = ();
+}
+
+/// The organisation is gone, or the broker stops: the actor ends.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Retire;
+
+/// What became of the batch under way.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Committed(Result<(), StoreError>);
+
+/// See the module.
+pub(super) struct OrganisationActor {
+    cell: Arc<Cell>,
+    shared: Arc<Shared>,
+    /// `None` until it is loaded.
+    organisation: Option<Organisation>,
+    pipeline: Pipeline<Self>,
+    /// Whether a live frame is about to go out.
+    live_is_due: bool,
+    /// When the last one went out.
+    live_sent: Duration,
+    _obituary: Obituary,
+}
+
+/// Tells the directory that an actor is gone, whatever ended it: a panic drops it too.
+struct Obituary {
+    cell: Arc<Cell>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Obituary {
+    fn drop(&mut self) {
+        self.shared.report_death(&self.cell);
+    }
+}
+
+impl Actor for OrganisationActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // What is sent meanwhile waits in the mailbox for the first attempt only.
+        let load = self.load();
+        ctx.wait(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
+        ctx.run_interval(self.shared.heartbeat.sweep_every(), Self::sweep);
+    }
+}
+
+impl OrganisationActor {
+    pub(super) fn new(cell: Arc<Cell>, shared: Arc<Shared>) -> Self {
+        let _obituary = Obituary { cell: cell.clone(), shared: shared.clone() };
+        Self {
+            cell,
+            shared,
+            organisation: None,
+            pipeline: Pipeline::new(0),
+            live_is_due: false,
+            live_sent: Duration::ZERO,
+            _obituary,
+        }
+    }
+
+    fn load(&self) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
+        let (store, id) = (self.shared.store.clone(), self.cell.id());
+        async move { store.load(id).await }.into_actor(self)
+    }
+
+    fn on_loaded(
+        &mut self,
+        loaded: Result<Option<Loaded>, StoreError>,
+        ctx: &mut Context<Self>,
+    ) {
+        match loaded {
+            Ok(Some(loaded)) => self.begin(loaded, ctx),
+            Ok(None) => {
+                tracing::warn!(organisation = %self.cell.id(), "the organisation is not kept");
+                self.cell.retire();
+                ctx.stop();
+            }
+            Err(error) => {
+                tracing::error!(organisation = %self.cell.id(), %error, "cannot load");
+                ctx.run_later(LOAD_RETRY, |actor, ctx| {
+                    let load = actor.load();
+                    ctx.spawn(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
+                });
+            }
+        }
+    }
+
+    /// Takes up where the store says that things stand, and reconciles it with the live sockets.
+    fn begin(&mut self, loaded: Loaded, ctx: &mut Context<Self>) {
+        self.pipeline = Pipeline::new(loaded.batch);
+        let catalogue = self.shared.catalogue.clone();
+        let restored = Organisation::restore(loaded.snapshot, catalogue, self.shared.bounds);
+        self.organisation = Some(restored);
+        let now = self.shared.clock.now();
+        let Inventory { connected, departed } = self.cell.links().inventory();
+        let known = connected.iter().map(|(session, _)| *session);
+        let known = known.chain(departed.iter().map(|(session, _, _)| *session)).collect();
+        let last_life = self.cell.last_life().unwrap_or(now.at).min(now.at);
+        let then = Moment { at: last_life, ..now };
+        self.decide_at(then, ReleaseAbsent { known }, ctx, |_, ()| {});
+        let gone: Vec<LinkId> = departed.iter().map(|(_, link, _)| *link).collect();
+        let departed = departed.into_iter().map(|(session, _, how)| (session, how)).collect();
+        self.decide(Reattach { connected, departed }, ctx, move |actor, orphans| {
+            actor.cell.forget_last_life();
+            for link in gone {
+                actor.cell.links().remove(link);
+            }
+            for link in orphans {
+                actor.end_link(link, EndReason::StorageUnavailable);
+            }
+        });
+        self.publish();
+    }
+
+    fn decide<C: Command>(
+        &mut self,
+        command: C,
+        ctx: &mut Context<Self>,
+        deliver: impl FnOnce(&mut Self, C::Answer) + 'static,
+    ) where
+        C::Answer: 'static,
+    {
+        self.decide_at(self.shared.clock.now(), command, ctx, deliver);
+    }
+
+    /// Decides, hands what changed to the journal, and sees to it that the answer and the notices leave
+    /// once that is durable. Before the organisation is loaded `deliver` is dropped, uncalled.
+    fn decide_at<C: Command>(
+        &mut self,
+        now: Moment,
+        command: C,
+        ctx: &mut Context<Self>,
+        deliver: impl FnOnce(&mut Self, C::Answer) + 'static,
+    ) where
+        C::Answer: 'static,
+    {
+        let Some(organisation) = self.organisation.as_mut() else { return };
+        let decision = organisation.apply(command, now);
+        let (answer, effects) = (decision.answer, decision.effects);
+        telemetry::count_events(organisation.catalogue(), &effects.events);
+        let notices = effects.notices;
+        let delivery: Delivery<Self> = Box::new(move |actor| {
+            deliver(actor, answer);
+            actor.notify(notices);
+        });
+        if let Some(delivery) = self.pipeline.add(effects.events, delivery) {
+            delivery(self);
+        }
+        self.commit(ctx);
+        self.publish_soon(ctx);
+    }
+
+    fn commit(&mut self, ctx: &mut Context<Self>) {
+        let Some((number, events)) = self.pipeline.next() else { return };
+        let at = self.shared.clock.now().at;
+        let events: Arc<[Event]> = events.into();
+        let batch = Batch { organisation: self.cell.id(), number, events, at };
+        let address = ctx.address();
+        self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
+    }
+
+    fn notify(&mut self, notices: Vec<(LinkId, Notice)>) {
+        for (link, notice) in notices {
+            match notice {
+                Notice::Ended(reason) => self.end_link(link, reason),
+                Notice::Granted(_) | Notice::Released { .. } => {
+                    let sent = self.cell.links().try_send(link, ToDevice::Notice(notice));
+                    if let Err(session) = sent {
+                        telemetry::count_bound("notices_per_session");
+                        self.cell.report_overflow(session, link);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells a connection to end; nothing more is sent to it.
+    fn end_link(&self, link: LinkId, reason: EndReason) {
+        if let Some(link) = self.cell.links().remove(link) {
+            link.recipient.do_send(ToDevice::Notice(Notice::Ended(reason)));
+        }
+    }
+
+    /// Looks after whatever time has brought: silent peers, tokens that ran out, grace, the schedule.
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        if self.organisation.is_none() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        let silence_max = self.shared.heartbeat.silence_max();
+        for overdue in self.cell.links().overdue(now.elapsed, now.at, silence_max) {
+            self.end_overdue(overdue, ctx);
+        }
+        self.decide(Tick, ctx, |_, ()| {});
+    }
+
+    fn end_overdue(&mut self, overdue: Overdue, ctx: &mut Context<Self>) {
+        let Overdue { link, session, departure } = overdue;
+        tracing::info!(organisation = %self.cell.id(), %session, ?departure, "session ended");
+        let reason = match departure {
+            Departure::TokenExpired => EndReason::TokenExpired,
+            Departure::SlowConsumer => EndReason::SlowConsumer,
+            Departure::Drain => EndReason::GoingAway,
+            Departure::StorageUnavailable => EndReason::StorageUnavailable,
+            Departure::HeartbeatTimeout
+            | Departure::Logout
+            | Departure::ConnectionLost
+            | Departure::Misbehaved
+            | Departure::Unanswered => EndReason::HeartbeatTimeout,
+        };
+        self.decide(Leave { session, link, departure }, ctx, move |actor, _| {
+            actor.end_link(link, reason);
+        });
+    }
+
+    /// Counts go out at most once an interval, and what changes meanwhile goes with the next.
+    fn publish_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.live_is_due {
+            return;
+        }
+        self.live_is_due = true;
+        let since = self.shared.clock.now().elapsed.saturating_sub(self.live_sent);
+        ctx.run_later(LIVE_INTERVAL.saturating_sub(since), |actor, _| actor.publish());
+    }
+
+    fn publish(&mut self) {
+        self.live_is_due = false;
+        let now = self.shared.clock.now();
+        self.live_sent = now.elapsed;
+        if let Some(organisation) = self.organisation.as_mut() {
+            self.cell.live().publish(organisation, now.at);
+        }
+    }
+}
+
+impl<C> Handler<Submit<C>> for OrganisationActor
+where
+    C: Command + Send + 'static,
+    C::Answer: 'static,
+{
+    type Result = ();
+
+    fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
+        let Submit { command, reply, link } = message;
+        let attached = link.map(|link| {
+            let ids = (link.session, link.id);
+            self.cell.links().add(link);
+            ids
+        });
+        self.decide(command, ctx, move |_, answer| reply.answer(answer));
+        // A login or a resume that was refused leaves its connection without a session.
+        if let (Some((session, link)), Some(organisation)) = (attached, &self.organisation)
+            && !organisation.is_connected(session, link)
+        {
+            self.cell.links().remove(link);
+        }
+    }
+}
+
+impl Handler<Departed> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, message: Departed, ctx: &mut Self::Context) {
+        let Departed { session, link, departure, reply } = message;
+        self.decide(Leave { session, link, departure }, ctx, move |actor, answer| {
+            actor.cell.links().remove(link);
+            reply.answer(answer);
+        });
+    }
+}
+
+impl Handler<View> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, View(read): View, _: &mut Self::Context) {
+        if let Some(organisation) = &self.organisation {
+            read(organisation);
+        }
+    }
+}
+
+impl Handler<Retire> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, Retire: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Committed> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, Committed(outcome): Committed, ctx: &mut Self::Context) {
+        match outcome {
+            Ok(()) => {
+                for delivery in self.pipeline.committed() {
+                    delivery(self);
+                }
+                self.commit(ctx);
+            }
+            Err(error) => {
+                let organisation = self.cell.id();
+                tracing::error!(%organisation, %error, "a commit failed; starting anew");
+                telemetry::count_bound("commit_failed");
+                ctx.stop();
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The composition root: what the broker is made of, in which order it starts, and in which it stops.
+
+use crate::actor::directory::{Directory, DirectoryParts};
+use crate::actor::journal::Journal;
+use crate::actor::link::ToDevice;
+use crate::auth::Authenticator;
+use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
+use crate::clock::Clock;
+use crate::domain::catalogue::Catalogue;
+use crate::domain::organisation::Bounds;
+use crate::limits::{DRAIN_TIMEOUT, Heartbeat, Limits};
+use crate::store::{Store, StoreError};
+use crate::{http, telemetry, ws};
+use actix::Arbiter;
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// What a broker is made of. Tests give it port 0, a clock that they turn, and a store that fails.
+pub struct Parts {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where organisations are kept.
+    pub store: Arc<dyn Store>,
+    /// Judges and issues tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The licence types.
+    pub catalogue: Arc<Catalogue>,
+    /// The bounds that an operator may set.
+    pub limits: Limits,
+    /// How liveness is judged.
+    pub heartbeat: Heartbeat,
+    /// Origins that may connect beside the broker's own pages.
+    pub allowed_origins: Vec<String>,
+    /// Threads that serve connections; at least 1.
+    pub workers: usize,
+    /// Further routes: the demo's pages.
+    pub routes: fn(&mut web::ServiceConfig),
+}
+
+/// Why a broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What is kept cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A broker that serves.
+pub struct Running {
+    /// Where it listens; the port that was found, if 0 was given.
+    pub address: SocketAddr,
+    broker: web::Data<Broker>,
+    server: ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    committing: JoinHandle<()>,
+    arbiters: Vec<Arbiter>,
+}
+
+/// Starts a broker: settles what was open when it last stopped, then listens. Needs an actix system.
+///
+/// # Errors
+/// See [`StartError`]; nothing is left running.
+pub async fn start(parts: Parts) -> Result<Running, StartError> {
+    let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arbiters: Vec<Arbiter> = (0..threads.min(4)).map(|_| Arbiter::new()).collect();
+    let directory = Directory::open(DirectoryParts {
+        store: parts.store.clone(),
+        journal,
+        clock: parts.clock.clone(),
+        catalogue: parts.catalogue.clone(),
+        bounds: Bounds {
+            waiting_per_licence_max: parts.limits.waiting_per_licence_max,
+            users_max: parts.limits.users_per_organisation_max,
+        },
+        heartbeat: parts.heartbeat,
+        arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+    })
+    .await?;
+    let broker = web::Data::new(Broker {
+        directory,
+        store: parts.store,
+        authenticator: parts.authenticator,
+        clock: parts.clock,
+        catalogue: parts.catalogue,
+        ready: Readiness::ready(),
+        logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
+        limits: parts.limits,
+        metrics: telemetry::install_metrics(),
+        heartbeat: parts.heartbeat,
+        allowed_origins: parts.allowed_origins,
+        links: LinkNumbers::default(),
+    });
+    let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
+    Ok(Running { address, broker, server, serving, committing, arbiters })
+}
+
+type Listening = (SocketAddr, ServerHandle, JoinHandle<std::io::Result<()>>);
+
+fn listen(
+    broker: &web::Data<Broker>,
+    address: SocketAddr,
+    workers: usize,
+    routes: fn(&mut web::ServiceConfig),
+) -> Result<Listening, StartError> {
+    let heartbeat = broker.heartbeat;
+    let per_worker = broker.limits.sessions_max.div_ceil(workers);
+    let shared = broker.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(shared.clone())
+            .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
+            .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
+            .configure(routes)
+            .configure(http::configure)
+    })
+    .workers(workers)
+    // The defaults are made for short requests; mass logins meet every one of them.
+    .max_connections(per_worker)
+    .max_connection_rate(per_worker)
+    .backlog(65_535)
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::from_secs(10))
+    .client_disconnect_timeout(Duration::from_secs(1))
+    // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
+    .h1_allow_half_closed(false)
+    .on_connect(ws::tcp::on_connect(heartbeat))
+    .disable_signals()
+    .bind(address)
+    .map_err(|source| StartError::Listen { address, source })?;
+    let found = server.addrs().first().copied().unwrap_or(address);
+    let server = server.run();
+    let handle = server.handle();
+    Ok((found, handle, tokio::spawn(server)))
+}
+
+impl Running {
+    /// What every connection has of it.
+    pub fn broker(&self) -> &web::Data<Broker> {
+        &self.broker
+    }
+
+    /// Stops gracefully, within [`DRAIN_TIMEOUT`]: no new logins, `draining` to all, close frames in
+    /// batches, everything decided made durable.
+    pub async fn drain(self) {
+        let started = tokio::time::Instant::now();
+        let left = || DRAIN_TIMEOUT.saturating_sub(started.elapsed()).saturating_sub(SPARE);
+        self.broker.ready.enter(Phase::Draining);
+        let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
+        self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
+        self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
+        self.close_in_batches().await;
+        self.wait_until_empty(left()).await;
+        self.broker.ready.enter(Phase::Closing);
+        if tokio::time::timeout(left(), self.broker.directory.close()).await.is_err() {
+            tracing::error!("not everything that was decided could be kept in time");
+        }
+        self.halt().await;
+    }
+
+    /// Devices that heard `draining` may leave by themselves first.
+    async fn wait_until_empty(&self, at_most: Duration) {
+        let empty = async {
+            while self.broker.directory.connected() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Whoever is left is closed next.
+        let _ = tokio::time::timeout(at_most, empty).await;
+    }
+
+    /// Ten thousand desktops must not come back in the same second.
+    async fn close_in_batches(&self) {
+        let connections = self.broker.directory.connections();
+        let batch = connections.len().div_ceil(DRAIN_BATCHES).max(1);
+        for connections in connections.chunks(batch) {
+            for (organisation, link) in connections {
+                organisation.send_away(*link);
+            }
+            tokio::time::sleep(DRAIN_BATCH_PAUSE).await;
+        }
+    }
+
+    /// Stops at once, as if the process ended: what is not durable is lost, as it may be.
+    pub async fn halt(self) {
+        self.broker.ready.enter(Phase::Closing);
+        self.server.stop(false).await;
+        let _ = self.serving.await;
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        for arbiter in self.arbiters {
+            let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
+        }
+        self.committing.abort();
+    }
+}
+
+/// How long devices that heard `draining` may take to leave by themselves.
+const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
+/// In how many batches those that stayed are closed.
+const DRAIN_BATCHES: usize = 25;
+/// Between two batches.
+const DRAIN_BATCH_PAUSE: Duration = Duration::from_millis(100);
+/// Kept for stopping the server and its threads.
+const SPARE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(
+    GRACE_TO_LEAVE.as_millis()
+        + DRAIN_BATCH_PAUSE.as_millis() * DRAIN_BATCHES as u128
+        + SPARE.as_millis()
+        < DRAIN_TIMEOUT.as_millis()
+);

@@ -1,0 +1,93 @@
+//! What every connection needs.
+
+use crate::actor::directory::Directory;
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::domain::catalogue::Catalogue;
+use crate::domain::ids::LinkId;
+use crate::limits::{Heartbeat, Limits};
+use crate::store::Store;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::{Semaphore, watch};
+
+/// Shared by all workers; lives as long as the broker.
+pub struct Broker {
+    /// Finds organisations.
+    pub directory: Directory,
+    /// For reading pages of what is kept; writing is the organisations' alone.
+    pub store: Arc<dyn Store>,
+    /// Judges and issues tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The licence types.
+    pub catalogue: Arc<Catalogue>,
+    /// Whether logins can be taken.
+    pub ready: Readiness,
+    /// The bounds that an operator may set.
+    pub limits: Limits,
+    /// What `/metrics` prints.
+    pub metrics: PrometheusHandle,
+    /// How liveness is judged.
+    pub heartbeat: Heartbeat,
+    /// Origins that may connect beside the broker's own pages.
+    pub allowed_origins: Vec<String>,
+    /// A permit for each login that is being decided.
+    pub logins_under_way: Arc<Semaphore>,
+    /// Numbers connections.
+    pub links: LinkNumbers,
+}
+
+/// Where the broker is between start and stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Taking logins.
+    Ready,
+    /// About to stop: no new connections, and those that are there leave.
+    Draining,
+    /// Wallboards and event streams end now.
+    Closing,
+}
+
+/// Says in which phase the broker is, to whoever asks or waits.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    phase: watch::Sender<Phase>,
+    is_ready: Arc<AtomicBool>,
+}
+
+impl Readiness {
+    /// A broker that takes logins.
+    pub fn ready() -> Self {
+        Self { phase: watch::Sender::new(Phase::Ready), is_ready: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Whether logins can be taken.
+    pub fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
+    /// Moves on to another phase.
+    pub fn enter(&self, phase: Phase) {
+        self.is_ready.store(phase == Phase::Ready, Ordering::Release);
+        self.phase.send_replace(phase);
+    }
+
+    /// Follows the phases.
+    pub fn subscribe(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+}
+
+/// Gives every connection a number of its own.
+#[derive(Debug, Default)]
+pub struct LinkNumbers(AtomicU64);
+
+impl LinkNumbers {
+    /// A number that no connection had before.
+    pub fn next(&self) -> LinkId {
+        LinkId(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}

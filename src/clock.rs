@@ -1,0 +1,53 @@
+//! The only reader of time.
+
+use crate::domain::moment::Moment;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Wall-clock and monotonic time, or a hand that a test turns.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Source>);
+
+#[derive(Debug)]
+enum Source {
+    System { started: Instant },
+    Manual(Mutex<Moment>),
+}
+
+impl Clock {
+    /// The machine's clocks; monotonic time counts from this call.
+    pub fn system() -> Self {
+        Self(Arc::new(Source::System { started: Instant::now() }))
+    }
+
+    /// A clock that stands still until it is turned.
+    pub fn manual(at: DateTime<Utc>) -> Self {
+        Self(Arc::new(Source::Manual(Mutex::new(Moment { at, elapsed: Duration::ZERO }))))
+    }
+
+    /// The present instant; the wall clock to the millisecond.
+    pub fn now(&self) -> Moment {
+        match &*self.0 {
+            Source::System { started } => {
+                Moment { at: Utc::now().trunc_subsecs(3), elapsed: started.elapsed() }
+            }
+            Source::Manual(hand) => *hand.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Turns a manual clock forward, both hands alike.
+    ///
+    /// # Panics
+    /// On the machine's clocks, which nobody turns.
+    pub fn advance(&self, by: Duration) {
+        match &*self.0 {
+            Source::System { .. } => panic!("the machine's clocks are not for turning"),
+            Source::Manual(hand) => {
+                let mut moment = hand.lock().unwrap_or_else(PoisonError::into_inner);
+                moment.at += TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
+                moment.elapsed += by;
+            }
+        }
+    }
+}

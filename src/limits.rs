@@ -1,0 +1,99 @@
+//! Every bound in one place. What happens at each is said here and counted as
+//! `licence_broker_bound_hit_total{bound}`.
+
+use std::time::Duration;
+
+/// Bytes of one WebSocket message, fragments together; above it the connection is closed with 1009.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Names in one `channels`; above it the message is a `bad_message`.
+pub const CHANNELS_PER_MESSAGE_MAX: usize = 256;
+/// Bytes of one name in `channels`; above it the message is a `bad_message`.
+pub const CHANNEL_NAME_BYTES_MAX: usize = 128;
+/// Notices that may wait for one session to take them; above it the session ends with 4001.
+pub const NOTICES_PER_SESSION_MAX: usize = 64;
+/// Requests of one session that may be under way; above it no more of its frames are read.
+pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
+/// HTTP requests that may wait for organisations' actors; above it 503 with `Retry-After`.
+pub const ASKS_UNDER_WAY_MAX: usize = 16_384;
+/// Batches of different organisations that share one commit; the rest waits for the next.
+pub const BATCHES_PER_COMMIT_MAX: usize = 512;
+/// An unidentified connection is closed with 4501 after this.
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// After its close frame a connection is cut, answered or not. The contract allows 2 s.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Live counts go out at most this often.
+pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a graceful stop may take in all.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// While nothing is committed, the broker notes this often that it is alive.
+pub const LIFE_INTERVAL: Duration = Duration::from_secs(5);
+
+const _: () = assert!(REQUESTS_UNDER_WAY_PER_SESSION_MAX < NOTICES_PER_SESSION_MAX);
+const _: () = assert!(CHANNEL_NAME_BYTES_MAX * 2 < MESSAGE_BYTES_MAX);
+const _: () = assert!(CLOSE_TIMEOUT.as_millis() < 2_000);
+const _: () = assert!(LIVE_INTERVAL.as_millis() <= 100);
+
+/// The bounds that an operator may set. No default refuses 20,000 connects at once from one address.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections that are served at once, over all workers; further ones wait to be accepted.
+    pub sessions_max: usize,
+    /// Logins decided or being committed at once; a further one is answered 4004.
+    pub logins_under_way_max: usize,
+    /// Sessions that may wait for one licence type of one organisation: `too_many_waiting`.
+    pub waiting_per_licence_max: u32,
+    /// Users of one organisation, deleted ones apart.
+    pub users_per_organisation_max: usize,
+    /// Frames of one session that are read each second, once a burst of twice that is used up.
+    pub frames_per_second: u32,
+    /// Bytes of a JSON body; above it 413.
+    pub body_max_bytes: usize,
+    /// Bytes of a body of `POST /v1/tokens`; above it 413.
+    pub tokens_body_max_bytes: usize,
+    /// Users in one import; above it 422.
+    pub import_users_max: usize,
+    /// Bytes of an import; above it 413.
+    pub import_body_max_bytes: usize,
+    /// Tokens in one call; above it 422.
+    pub tokens_per_call_max: usize,
+    /// Rows of one page; a larger `limit` is 422.
+    pub page_limit_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions_max: 100_000,
+            logins_under_way_max: 50_000,
+            waiting_per_licence_max: 100_000,
+            users_per_organisation_max: 1_000_000,
+            frames_per_second: 50,
+            body_max_bytes: 256 * 1024,
+            tokens_body_max_bytes: 16 * 1024 * 1024,
+            import_users_max: 100_000,
+            import_body_max_bytes: 32 * 1024 * 1024,
+            tokens_per_call_max: 20_000,
+            page_limit_max: 1_000,
+        }
+    }
+}
+
+/// How liveness follows from the heartbeat (SPEC §4, Dead peers).
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    /// The interval that devices are told.
+    pub every: Duration,
+}
+
+impl Heartbeat {
+    /// A peer that gave no sign for this long is gone. Found by a sweep and committed, that is less than
+    /// the contract's 2 × heartbeat; a peer that answers pings is never silent for more than one.
+    pub fn silence_max(self) -> Duration {
+        self.every.mul_f64(1.7)
+    }
+
+    /// How often sessions are looked at.
+    pub fn sweep_every(self) -> Duration {
+        (self.every / 10).clamp(Duration::from_millis(50), Duration::from_secs(1))
+    }
+}

@@ -1,0 +1,246 @@
+//! Frames that were received and not yet served, and the gate that keeps further ones out.
+//!
+//! A session that sends more than its rate, or more requests than may be under way, is not punished: its
+//! frames are simply not read until it is met, and TCP tells the sender.
+
+use crate::limits::MESSAGE_BYTES_MAX;
+use actix_http::ws::Item;
+use actix_web::error::PayloadError;
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use futures_util::Stream;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// A frame that wants something done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// A message.
+    Text(ByteString),
+    /// A protocol ping, to be answered with its payload.
+    Ping(Bytes),
+}
+
+/// Received frames in order, served at a bounded rate. Holds at most what one read from the socket
+/// brought: while anything is left, the gate is shut.
+#[derive(Debug)]
+pub struct Inbox {
+    frames: VecDeque<Inbound>,
+    rate: Rate,
+    gate: Gate,
+}
+
+/// Whether the next frame may be served.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Serve this one.
+    Frame(Inbound),
+    /// None is there.
+    Nothing,
+    /// The rate allows the next one after this time.
+    After(Duration),
+}
+
+impl Inbox {
+    /// An empty inbox that serves `per_second` frames, and twice that in a burst.
+    pub fn new(per_second: u32, gate: Gate, elapsed: Duration) -> Self {
+        Self { frames: VecDeque::new(), rate: Rate::new(per_second, elapsed), gate }
+    }
+
+    /// Adds a frame behind the others.
+    pub fn push(&mut self, frame: Inbound) {
+        self.frames.push_back(frame);
+        self.gate.shut();
+    }
+
+    /// Drops what is left: nothing more is served.
+    pub fn clear(&mut self) {
+        self.frames.clear();
+        self.gate.open();
+    }
+
+    /// Takes the next frame if the rate allows it; opens the gate when none is left.
+    pub fn next(&mut self, elapsed: Duration) -> Next {
+        if self.frames.is_empty() {
+            self.gate.open();
+            return Next::Nothing;
+        }
+        match self.rate.take(elapsed) {
+            Ok(()) => self.frames.pop_front().map_or(Next::Nothing, Next::Frame),
+            Err(wait) => Next::After(wait),
+        }
+    }
+}
+
+/// A bucket of tokens: each frame costs one, time brings new ones.
+#[derive(Debug)]
+struct Rate {
+    per_second: f64,
+    burst: f64,
+    tokens: f64,
+    filled: Duration,
+}
+
+impl Rate {
+    fn new(per_second: u32, elapsed: Duration) -> Self {
+        let per_second = f64::from(per_second.max(1));
+        let burst = per_second * 2.0;
+        Self { per_second, burst, tokens: burst, filled: elapsed }
+    }
+
+    /// Pays for one frame, or says how long until that is possible.
+    fn take(&mut self, elapsed: Duration) -> Result<(), Duration> {
+        let passed = elapsed.saturating_sub(self.filled).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.per_second).min(self.burst);
+        self.filled = elapsed;
+        if self.tokens >= 1.0 {
+            self.tokens -= 1.0;
+            Ok(())
+        } else {
+            Err(Duration::from_secs_f64((1.0 - self.tokens) / self.per_second))
+        }
+    }
+}
+
+/// Shut, it lets nothing more of a connection's payload through.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Rc<GateState>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    is_shut: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Gate {
+    fn shut(&self) {
+        self.0.is_shut.set(true);
+    }
+
+    fn open(&self) {
+        if self.0.is_shut.replace(false)
+            && let Some(waker) = self.0.waker.take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Puts the gate before a payload.
+    pub fn guard<S>(&self, payload: S) -> Guarded<S> {
+        Guarded { gate: self.clone(), payload }
+    }
+}
+
+/// A payload behind a gate.
+#[derive(Debug)]
+pub struct Guarded<S> {
+    gate: Gate,
+    payload: S,
+}
+
+impl<S> Stream for Guarded<S>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.gate.0.is_shut.get() {
+            self.gate.0.waker.replace(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.payload).poll_next(cx)
+    }
+}
+
+/// Puts the fragments of a message together.
+#[derive(Debug, Default)]
+pub struct Fragments {
+    gathered: BytesMut,
+    is_binary: bool,
+}
+
+/// What came of a fragment.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fragment {
+    /// More are to come.
+    Incomplete,
+    /// The message is whole.
+    Text(ByteString),
+    /// The message is whole and binary, or not UTF-8.
+    NotText,
+    /// The message is beyond the bound.
+    TooBig,
+}
+
+impl Fragments {
+    /// Adds a fragment; the codec has seen to their order.
+    pub fn add(&mut self, item: Item) -> Fragment {
+        let (bytes, is_last) = match item {
+            Item::FirstText(bytes) => {
+                self.is_binary = false;
+                (bytes, false)
+            }
+            Item::FirstBinary(bytes) => {
+                self.is_binary = true;
+                (bytes, false)
+            }
+            Item::Continue(bytes) => (bytes, false),
+            Item::Last(bytes) => (bytes, true),
+        };
+        if self.gathered.len() + bytes.len() > MESSAGE_BYTES_MAX {
+            return Fragment::TooBig;
+        }
+        self.gathered.extend_from_slice(&bytes);
+        if !is_last {
+            return Fragment::Incomplete;
+        }
+        let whole = self.gathered.split().freeze();
+        if self.is_binary {
+            return Fragment::NotText;
+        }
+        ByteString::try_from(whole).map_or(Fragment::NotText, Fragment::Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ping(payload: &'static str) -> Inbound {
+        Inbound::Ping(Bytes::from_static(payload.as_bytes()))
+    }
+
+    #[test]
+    fn frames_beyond_the_rate_wait_and_are_served_in_order() {
+        let gate = Gate::default();
+        let mut inbox = Inbox::new(10, gate.clone(), Duration::ZERO);
+        for _ in 0..20 {
+            inbox.push(ping("burst"));
+            assert_eq!(inbox.next(Duration::ZERO), Next::Frame(ping("burst")));
+        }
+        inbox.push(ping("late"));
+        let Next::After(wait) = inbox.next(Duration::ZERO) else { panic!("above the rate") };
+        assert!(gate.0.is_shut.get(), "nothing more is read");
+        assert_eq!(wait, Duration::from_millis(100));
+        assert_eq!(inbox.next(wait), Next::Frame(ping("late")));
+        assert_eq!(inbox.next(wait), Next::Nothing);
+        assert!(!gate.0.is_shut.get());
+    }
+
+    #[test]
+    fn fragments_make_one_message_within_the_bound() {
+        let mut fragments = Fragments::default();
+        let first = Item::FirstText(Bytes::from_static(b"{\"type\":"));
+        assert_eq!(fragments.add(first), Fragment::Incomplete);
+        let last = Item::Last(Bytes::from_static(b"\"ping\"}"));
+        assert_eq!(fragments.add(last), Fragment::Text("{\"type\":\"ping\"}".into()));
+        let half = Bytes::from(vec![b' '; MESSAGE_BYTES_MAX / 2 + 1]);
+        assert_eq!(fragments.add(Item::FirstText(half.clone())), Fragment::Incomplete);
+        assert_eq!(fragments.add(Item::Last(half)), Fragment::TooBig);
+    }
+}

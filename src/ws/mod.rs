@@ -1,0 +1,23 @@
+//! WebSockets: upgrade, sessions of devices, wallboards, and the same counts as server-sent events.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`upgrade`] | what is judged before there is a socket |
+//! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
+//! | [`device`] | a device: unidentified, deciding, identified |
+//! | [`wallboard`] | a subscriber of live counts |
+//! | [`events`] | the same counts for `curl` |
+//! | [`inbox`] | frames that were received and not yet served; back-pressure |
+//! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
+//! | [`token`] | judging the token of a first message |
+//! | [`tcp`] | options and state of accepted sockets |
+
+pub mod attachment;
+pub mod device;
+pub mod events;
+pub mod inbox;
+pub mod session;
+pub mod tcp;
+pub mod token;
+pub mod upgrade;
+pub mod wallboard;

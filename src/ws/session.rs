@@ -1,0 +1,277 @@
+//! The session actor, alike for devices and wallboards: frames in and out, heartbeat, back-pressure,
+//! closing. What the messages mean is the [`Peer`]'s business.
+//!
+//! The only user of actix-web-actors, which is deprecated in favour of actix-ws: a change of it is a
+//! change of this file (docs/adr).
+
+use super::inbox::{Fragment, Fragments, Gate, Inbound, Inbox, Next};
+use super::tcp::{OutputWatch, Socket};
+use crate::broker::{Broker, Phase};
+use crate::domain::reason::Departure;
+use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER_SESSION_MAX};
+use crate::protocol::close::Close;
+use crate::protocol::SUBPROTOCOL;
+use actix::prelude::*;
+use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web_actors::ws::{self, WebsocketContext};
+use bytestring::ByteString;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_stream::wrappers::WatchStream;
+
+/// Where a session actor runs: inside its connection.
+pub type Wire<P> = WebsocketContext<Session<P>>;
+
+/// Whether a session goes on.
+#[derive(Debug)]
+pub enum Flow {
+    /// It does.
+    Continue,
+    /// It ends: how the client is told, and how the organisation.
+    Close(Close, Departure),
+}
+
+/// What is at the other end of a session.
+pub trait Peer: Sized + Unpin + 'static {
+    /// Serves a message.
+    fn on_message(&mut self, session: &Connection, text: &str, wire: &mut Wire<Self>) -> Flow;
+
+    /// Whether the next message may be served now; else it waits, and nothing more is read.
+    fn may_read(&self) -> bool;
+
+    /// Whether it has said who it is.
+    fn is_identified(&self) -> bool;
+
+    /// Something came in.
+    fn seen(&mut self, elapsed: Duration);
+
+    /// Looks after what no message brings, several times in each heartbeat.
+    fn on_beat(&mut self, session: &Connection) -> Flow;
+
+    /// The connection ends; called once.
+    fn on_end(&mut self, departure: Departure);
+}
+
+/// What a session knows of its connection.
+pub struct Connection {
+    /// The broker.
+    pub broker: web::Data<Broker>,
+    /// The peer's address, as text.
+    pub address: Arc<str>,
+}
+
+/// One connection. Lives from the upgrade until the connection ends.
+pub struct Session<P> {
+    /// What does not change.
+    pub connection: Connection,
+    /// Device or wallboard.
+    pub peer: P,
+    inbox: Inbox,
+    fragments: Fragments,
+    output: OutputWatch,
+    beats: u32,
+    is_closing: bool,
+    /// Whether a timer will serve the inbox.
+    is_paced: bool,
+}
+
+/// How often a session looks at itself in each heartbeat.
+const BEATS_PER_HEARTBEAT: u32 = 8;
+
+/// Answers an upgrade and starts the session on it.
+///
+/// # Errors
+/// 400 if the request is no WebSocket handshake.
+pub fn start<P: Peer>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    connection: Connection,
+    peer: P,
+) -> Result<HttpResponse, Error> {
+    let mut response = ws::handshake_with_protocols(request, &[SUBPROTOCOL])?;
+    let gate = Gate::default();
+    let elapsed = connection.broker.clock.now().elapsed;
+    let inbox = Inbox::new(connection.broker.limits.frames_per_second, gate.clone(), elapsed);
+    let output = OutputWatch::new(request.conn_data::<Socket>().copied(), elapsed);
+    let session = Session {
+        connection,
+        peer,
+        inbox,
+        fragments: Fragments::default(),
+        output,
+        beats: 0,
+        is_closing: false,
+        is_paced: false,
+    };
+    let codec = Codec::new().max_size(MESSAGE_BYTES_MAX);
+    Ok(response.streaming(WebsocketContext::with_codec(session, gate.guard(payload), codec)))
+}
+
+impl<P: Peer> Actor for Session<P> {
+    type Context = Wire<P>;
+
+    fn started(&mut self, wire: &mut Self::Context) {
+        wire.set_mailbox_capacity(NOTICES_PER_SESSION_MAX);
+        let heartbeat = self.connection.broker.heartbeat.every;
+        wire.run_interval(heartbeat / BEATS_PER_HEARTBEAT, Self::beat);
+        wire.run_later(LOGIN_TIMEOUT, |session, wire| {
+            if !session.peer.is_identified() {
+                session.close(Close::LOGIN_TIMEOUT, Departure::Unanswered, wire);
+            }
+        });
+        wire.add_stream(WatchStream::from_changes(self.connection.broker.ready.subscribe()));
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.end(Departure::ConnectionLost);
+    }
+}
+
+impl<P: Peer> Session<P> {
+    /// Serves what was received, as far as the peer and the rate allow.
+    pub fn pump(&mut self, wire: &mut Wire<P>) {
+        while !self.is_closing && !self.is_paced && self.peer.may_read() {
+            match self.inbox.next(self.connection.broker.clock.now().elapsed) {
+                Next::Nothing => return,
+                Next::Frame(Inbound::Ping(payload)) => wire.pong(&payload),
+                Next::Frame(Inbound::Text(text)) => {
+                    let flow = self.peer.on_message(&self.connection, &text, wire);
+                    self.follow(flow, wire);
+                }
+                Next::After(wait) => {
+                    self.is_paced = true;
+                    wire.run_later(wait, |session, wire| {
+                        session.is_paced = false;
+                        session.pump(wire);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Goes on or closes.
+    pub fn follow(&mut self, flow: Flow, wire: &mut Wire<P>) {
+        if let Flow::Close(close, departure) = flow {
+            self.close(close, departure, wire);
+        }
+    }
+
+    /// Sends the close frame and, answered or not, ends the connection soon after.
+    pub fn close(&mut self, close: Close, departure: Departure, wire: &mut Wire<P>) {
+        if self.is_closing {
+            return;
+        }
+        self.end(departure);
+        tracing::debug!(code = close.code, reason = close.name, "closing");
+        wire.close(Some(CloseReason {
+            code: CloseCode::from(close.code),
+            description: Some(close.name.to_owned()),
+        }));
+        wire.run_later(CLOSE_TIMEOUT, |_, wire| wire.stop());
+    }
+
+    /// Tells the organisation, once.
+    fn end(&mut self, departure: Departure) {
+        if !self.is_closing {
+            self.is_closing = true;
+            self.inbox.clear();
+            self.peer.on_end(departure);
+        }
+    }
+
+    fn beat(&mut self, wire: &mut Wire<P>) {
+        if self.is_closing {
+            return;
+        }
+        let broker = &self.connection.broker;
+        let stuck = self.output.stuck_for(broker.clock.now().elapsed);
+        if stuck > broker.heartbeat.silence_max() {
+            // The close frame would stand behind the output that is not taken.
+            self.close(Close::HEARTBEAT_TIMEOUT, Departure::HeartbeatTimeout, wire);
+            wire.stop();
+            return;
+        }
+        let flow = self.peer.on_beat(&self.connection);
+        self.follow(flow, wire);
+        self.beats = (self.beats + 1) % BEATS_PER_HEARTBEAT;
+        if self.beats == 0 {
+            wire.ping(b"");
+        }
+    }
+
+    fn on_error(&mut self, error: &ProtocolError, wire: &mut Wire<P>) {
+        match error {
+            ProtocolError::Overflow => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),
+            // What is no UTF-8 comes as this too, but then the connection is still there to be told.
+            ProtocolError::Io(_) => self.close(Close::BAD_MESSAGE, Departure::ConnectionLost, wire),
+            ProtocolError::UnmaskedFrame
+            | ProtocolError::MaskedFrame
+            | ProtocolError::InvalidOpcode(_)
+            | ProtocolError::InvalidLength(_)
+            | ProtocolError::BadOpCode
+            | ProtocolError::ContinuationNotStarted
+            | ProtocolError::ContinuationStarted
+            | ProtocolError::ContinuationFragment(_) => {
+                self.close(Close::PROTOCOL_ERROR, Departure::Misbehaved, wire);
+            }
+        }
+    }
+
+    fn receive(&mut self, frame: Inbound, wire: &mut Wire<P>) {
+        self.inbox.push(frame);
+        self.pump(wire);
+    }
+}
+
+impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
+    fn handle(&mut self, frame: Result<Frame, ProtocolError>, wire: &mut Self::Context) {
+        if self.is_closing {
+            if matches!(frame, Ok(Frame::Close(_)) | Err(_)) {
+                wire.stop();
+            }
+            return;
+        }
+        self.peer.seen(self.connection.broker.clock.now().elapsed);
+        let fragment = match frame {
+            Ok(Frame::Text(text)) => Fragment::Text(text),
+            Ok(Frame::Continuation(item)) => self.fragments.add(item),
+            Ok(Frame::Binary(_)) => Fragment::NotText,
+            Ok(Frame::Ping(payload)) => return self.receive(Inbound::Ping(payload), wire),
+            Ok(Frame::Pong(_) | Frame::Nop) => return,
+            Ok(Frame::Close(reason)) => {
+                self.end(Departure::Logout);
+                wire.close(reason);
+                return wire.stop();
+            }
+            Err(error) => return self.on_error(&error, wire),
+        };
+        match fragment {
+            Fragment::Incomplete => {}
+            Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
+            Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
+            Fragment::TooBig => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),
+        }
+    }
+
+    fn finished(&mut self, wire: &mut Self::Context) {
+        self.end(Departure::ConnectionLost);
+        wire.stop();
+    }
+}
+
+impl<P: Peer> StreamHandler<Phase> for Session<P> {
+    /// Connections without a session are not told before they end: they have nothing to come back to.
+    fn handle(&mut self, phase: Phase, wire: &mut Self::Context) {
+        if phase == Phase::Closing {
+            self.close(Close::GOING_AWAY, Departure::Drain, wire);
+        }
+    }
+
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+/// Sends a message.
+pub fn send<P: Peer>(wire: &mut Wire<P>, text: ByteString) {
+    wire.text(text);
+}

@@ -1,0 +1,137 @@
+//! What is judged before there is a socket: origin, the upgrade's token, subprotocol, room.
+
+use super::device::Device;
+use super::events;
+use super::session::{self, Connection};
+use super::token::{Purpose, is_for};
+use super::wallboard::Wallboard;
+use crate::broker::Broker;
+use crate::domain::ids::OrganisationId;
+use crate::auth::{Claims, bearer};
+use crate::problem::{Kind, Problem};
+use crate::protocol::SUBPROTOCOL;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use std::sync::Arc;
+
+/// `GET /v1/organisations/{org}/session`
+///
+/// # Errors
+/// A problem, if the request is refused before there is a socket.
+pub async fn session(
+    broker: web::Data<Broker>,
+    request: HttpRequest,
+    payload: web::Payload,
+    organisation: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
+    check_handshake(&request)?;
+    let device = Device::new(organisation, broker.links.next(), claims);
+    session::start(&request, payload, connection(broker, &request), device)
+}
+
+/// `GET /v1/organisations/{org}/live`: a WebSocket where one is asked for, else server-sent events.
+///
+/// # Errors
+/// A problem, if the request is refused.
+pub async fn live(
+    broker: web::Data<Broker>,
+    request: HttpRequest,
+    payload: web::Payload,
+    organisation: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Live)?;
+    if is_upgrade(&request) {
+        check_handshake(&request)?;
+        let wallboard = Wallboard::new(organisation, claims, broker.clock.now().elapsed);
+        return session::start(&request, payload, connection(broker, &request), wallboard);
+    }
+    let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
+    let live = broker.directory.live(organisation).await.map_err(Problem::from)?;
+    Ok(events::stream(broker, organisation, claims, live))
+}
+
+/// Origin, room, and the upgrade's token if it carries one: 403, 503, 401, 404, 403.
+fn judge(
+    broker: &Broker,
+    request: &HttpRequest,
+    organisation: &str,
+    purpose: Purpose,
+) -> Result<(OrganisationId, Option<Claims>), Problem> {
+    check_origin(broker, request)?;
+    if !broker.ready.is_ready() {
+        return Err(Problem::stopping());
+    }
+    let number = organisation.parse().ok().and_then(OrganisationId::new);
+    let claims = match token(request)? {
+        None => None,
+        Some(token) => {
+            let judged = broker.authenticator.judge(token, broker.clock.now().at);
+            let claims = judged.map_err(|error| Problem::unauthorised(true, &error.to_string()))?;
+            let known = number.filter(|number| broker.directory.exists(*number));
+            if !known.is_some_and(|number| is_for(&claims, number)) {
+                return Err(unknown_organisation());
+            }
+            if !purpose.permits(claims.role) {
+                return Err(Problem::forbidden("the token's role may not do this"));
+            }
+            Some(claims)
+        }
+    };
+    Ok((number.ok_or_else(unknown_organisation)?, claims))
+}
+
+fn unknown_organisation() -> Problem {
+    Problem::not_found("there is no such organisation")
+}
+
+/// The token of the `Authorization` header, if there is one.
+fn token(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(bearer);
+    token.map(Some).ok_or_else(|| Problem::unauthorised(true, "not `Bearer` and a token"))
+}
+
+/// A browser says which page connects; the broker's own may, and those that the operator named.
+fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(), Problem> {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
+    let own_host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_allowed = origin.to_str().is_ok_and(|origin| {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        (host.is_some() && host == own_host)
+            || broker.allowed_origins.iter().any(|allowed| allowed == origin)
+    });
+    if is_allowed { Ok(()) } else { Err(Problem::forbidden("pages of this origin may not connect")) }
+}
+
+fn is_upgrade(request: &HttpRequest) -> bool {
+    has_token(request, &header::UPGRADE, "websocket")
+}
+
+/// Whether a header's comma-separated values have this one among them.
+fn has_token(request: &HttpRequest, name: &HeaderName, wanted: &str) -> bool {
+    request
+        .headers()
+        .get_all(name)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case(wanted))
+}
+
+/// A client that offers subprotocols must offer ours; one that offers none is served as if it had.
+fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
+    if !is_upgrade(request) {
+        return Err(Problem::new(Kind::UpgradeRequired, "this path is a WebSocket"));
+    }
+    let offers = request.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL);
+    if offers && !has_token(request, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
+        let detail = format!("none of the subprotocols offered is {SUBPROTOCOL}");
+        return Err(Problem::new(Kind::Malformed, detail));
+    }
+    Ok(())
+}
+
+fn connection(broker: web::Data<Broker>, request: &HttpRequest) -> Connection {
+    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+    Connection { broker, address: Arc::from(address.as_deref().unwrap_or("unknown")) }
+}
