@@ -46,7 +46,10 @@ struct Session<'a> {
 
 enum Heard {
     LoggedIn(LoggedIn),
-    Refused { reason: String, denied: Vec<Denied> },
+    Refused {
+        reason: String,
+        denied: Vec<Denied>,
+    },
     /// The answer to the latest request.
     Answer,
     Nothing,
@@ -62,7 +65,9 @@ enum End {
 pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Phase>) {
     run.tally().begun(login.due.elapsed());
     let deadline = Instant::now() + run.login_timeout;
-    let Some(socket) = open(&login, &run, deadline).await else { return };
+    let Some(socket) = open(&login, &run, deadline).await else {
+        return;
+    };
     let mut session = Session::new(&run, &login, socket);
     let audited = session.audited;
     let over = match timeout_at(deadline, session.log_in()).await {
@@ -85,8 +90,12 @@ pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Pha
 }
 
 async fn open(login: &Login, run: &Run, deadline: Instant) -> Option<Socket> {
-    let opening =
-        Socket::open(&run.target, login.organisation, &login.authorization, login.source);
+    let opening = Socket::open(
+        &run.target,
+        login.organisation,
+        &login.authorization,
+        login.source,
+    );
     let opened = timeout_at(deadline, opening).await;
     let mut tally = run.tally();
     match opened {
@@ -106,13 +115,27 @@ impl<'a> Session<'a> {
         let audited = run.audit().begun(login.organisation, &login.user);
         let heartbeat = Duration::from_secs(HEARTBEAT_S);
         let seen = Instant::now();
-        Self { run, login, socket, audited, last_id: 0, open: None, heartbeat, seen }
+        Self {
+            run,
+            login,
+            socket,
+            audited,
+            last_id: 0,
+            open: None,
+            heartbeat,
+            seen,
+        }
     }
 
     /// Whether the login was granted.
     async fn log_in(&mut self) -> Result<bool, End> {
         let device = self.login.device.name();
-        self.ask(|id| Request::Login { id, device, wait: false }).await?;
+        self.ask(|id| Request::Login {
+            id,
+            device,
+            wait: false,
+        })
+        .await?;
         loop {
             match self.hear().await? {
                 Heard::LoggedIn(answer) => {
@@ -142,7 +165,11 @@ impl<'a> Session<'a> {
     async fn await_close(&mut self) -> Option<End> {
         let closed = timeout(CLOSE_WAIT, self.until_over()).await.ok();
         if closed.is_none() {
-            self.run.tally().outcomes.faults.add("not closed after the refusal");
+            self.run
+                .tally()
+                .outcomes
+                .faults
+                .add("not closed after the refusal");
         }
         closed
     }
@@ -209,7 +236,10 @@ impl<'a> Session<'a> {
         };
         let (how, end) = match timeout(LEAVE_WAIT, leaving).await {
             Ok(Ok(())) => ("dropped".to_owned(), None),
-            Ok(Err(end)) => (format!("ended before the drop: {}", end.in_words()), Some(end)),
+            Ok(Err(end)) => (
+                format!("ended before the drop: {}", end.in_words()),
+                Some(end),
+            ),
             Err(_) => ("dropped, last ping unanswered".to_owned(), None),
         };
         self.run.tally().outcomes.left.add(&how);
@@ -234,7 +264,9 @@ impl<'a> Session<'a> {
     /// Sends a request. One that is still open is given up: a late answer to it proves nothing.
     async fn ask(&mut self, request: impl FnOnce(u64) -> Request) -> Result<(), End> {
         self.last_id += 1;
-        let text = request(self.last_id).to_json().map_err(|error| End::Lost(error.to_string()))?;
+        let text = request(self.last_id)
+            .to_json()
+            .map_err(|error| End::Lost(error.to_string()))?;
         self.open = Some((self.last_id, self.run.audit().asking()));
         self.socket.send(text).await.map_err(End::Lost)
     }
@@ -255,7 +287,10 @@ impl<'a> Session<'a> {
     fn note(&mut self, message: Message) -> Heard {
         match message {
             Message::LoggedIn(answer) => {
-                let granted = answer.granted.iter().map(|granted| granted.licence.as_str());
+                let granted = answer
+                    .granted
+                    .iter()
+                    .map(|granted| granted.licence.as_str());
                 self.run.audit().granted(self.audited, granted);
                 self.answered(answer.id);
                 Heard::LoggedIn(answer)

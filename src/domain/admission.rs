@@ -2,7 +2,7 @@
 
 use super::catalogue::Model;
 use super::event::{
-    Denied, DeniedName, DenialRecord, Effects, Event, Notice, SessionOpened, UsageRecord,
+    DenialRecord, Denied, DeniedName, Effects, Event, Notice, SessionOpened, UsageRecord,
 };
 use super::ids::{LicenceId, LicenceSet, LinkId, ResumeDigest, SessionId, UserName};
 use super::moment::Moment;
@@ -164,7 +164,11 @@ impl Command for Acquire {
         let session = organisation.session_ref(self.session);
         let (user, device) = (session.user.clone(), session.device);
         for (licence, pool) in &plan.granted {
-            if organisation.session_ref(self.session).instance(*licence).is_none() {
+            if organisation
+                .session_ref(self.session)
+                .instance(*licence)
+                .is_none()
+            {
                 organisation.grant(self.session, *licence, *pool, now, effects);
             }
         }
@@ -173,7 +177,11 @@ impl Command for Acquire {
             organisation.record_denial(&user, device, denied.clone(), outcome, now, effects);
         }
         for licence in &plan.queued {
-            if organisation.session_ref(self.session).place(*licence).is_none() {
+            if organisation
+                .session_ref(self.session)
+                .place(*licence)
+                .is_none()
+            {
                 organisation.record_waiting(&user, device, *licence, now, effects);
                 organisation.enqueue(self.session, *licence, effects);
             }
@@ -193,7 +201,10 @@ impl Organisation {
         if self.removed {
             return Err((Refusal::UserUnknown, Vec::new()));
         }
-        let user = self.users.get(&login.user).ok_or((Refusal::UserUnknown, Vec::new()))?;
+        let user = self
+            .users
+            .get(&login.user)
+            .ok_or((Refusal::UserUnknown, Vec::new()))?;
         if user.record.status != UserStatus::Active {
             return Err((Refusal::UserNotActive, Vec::new()));
         }
@@ -204,7 +215,13 @@ impl Organisation {
                 DenialReason::NotAssigned | DenialReason::UnknownLicence => Refusal::NotAssigned,
                 DenialReason::NotPurchased | DenialReason::Exhausted => Refusal::SeatExhausted,
             };
-            (refusal, vec![Denied { licence: DeniedName::Licence(seat), reason }])
+            (
+                refusal,
+                vec![Denied {
+                    licence: DeniedName::Licence(seat),
+                    reason,
+                }],
+            )
         })?;
 
         let carried = self.catalogue.carried_by(login.device);
@@ -234,16 +251,24 @@ impl Organisation {
 
     fn plan_acquire(&self, acquire: &Acquire) -> Plan {
         let session = self.session_ref(acquire.session);
-        let user = self.users.get(&session.user).expect("the user of a session exists");
+        let user = self
+            .users
+            .get(&session.user)
+            .expect("the user of a session exists");
         let (asked, unknown) = self.resolve(&acquire.channels);
-        let fresh = asked.difference(session.held()).difference(session.waiting());
+        let fresh = asked
+            .difference(session.held())
+            .difference(session.waiting());
         let mut plan = self.plan(user, session.device, fresh, &unknown, acquire.wait, None);
         let held = asked.intersection(session.held());
         plan.granted.extend(
-            held.iter().filter_map(|licence| session.instance(licence)).map(|i| (i.licence, i.pool)),
+            held.iter()
+                .filter_map(|licence| session.instance(licence))
+                .map(|i| (i.licence, i.pool)),
         );
         plan.granted.sort_unstable_by_key(|(licence, _)| *licence);
-        plan.queued.extend(asked.intersection(session.waiting()).iter());
+        plan.queued
+            .extend(asked.intersection(session.waiting()).iter());
         plan.queued.sort_unstable();
         plan
     }
@@ -276,12 +301,16 @@ impl Organisation {
     ) -> Plan {
         let mut plan = Plan::default();
         for licence in asked.iter() {
-            let denied = |reason| Denied { licence: DeniedName::Licence(licence), reason };
+            let denied = |reason| Denied {
+                licence: DeniedName::Licence(licence),
+                reason,
+            };
             match self.judge(user, device, licence) {
                 Ok(pool) => plan.granted.push((licence, pool)),
                 Err(DenialReason::Exhausted) if wait => {
                     let has_place = replaced.is_some_and(|old| old.place(licence).is_some());
-                    if has_place || self.pool(licence).waiting < self.bounds.waiting_per_licence_max {
+                    if has_place || self.pool(licence).waiting < self.bounds.waiting_per_licence_max
+                    {
                         plan.queued.push(licence);
                     } else {
                         plan.queue_full = true;
@@ -321,17 +350,13 @@ impl Organisation {
         if pool.totals.is_unpurchased() {
             return Err(DenialReason::NotPurchased);
         }
-        pool.totals.next(pool.holders).ok_or(DenialReason::Exhausted)
+        pool.totals
+            .next(pool.holders)
+            .ok_or(DenialReason::Exhausted)
     }
 
     /// Carries out a login's plan, and takes over the session that stands in its place.
-    fn open(
-        &mut self,
-        login: Login,
-        plan: Plan,
-        now: Moment,
-        effects: &mut Effects,
-    ) -> Welcome {
+    fn open(&mut self, login: Login, plan: Plan, now: Moment, effects: &mut Effects) -> Welcome {
         let grace_s = login.grace_s.min(self.settings.max_grace_s);
         let replaced = self.insert_session(&login, grace_s, now, effects);
         for (licence, pool) in &plan.granted {
@@ -339,7 +364,14 @@ impl Organisation {
         }
         for denied in &plan.denied {
             let outcome = DenialOutcome::Partial;
-            self.record_denial(&login.user, login.device, denied.clone(), outcome, now, effects);
+            self.record_denial(
+                &login.user,
+                login.device,
+                denied.clone(),
+                outcome,
+                now,
+                effects,
+            );
         }
         for licence in &plan.queued {
             self.record_waiting(&login.user, login.device, *licence, now, effects);
@@ -350,7 +382,9 @@ impl Organisation {
         }
         if let Some(old) = replaced {
             if let Some(link) = self.session_ref(old).link() {
-                effects.notices.push((link, Notice::Ended(EndReason::Superseded)));
+                effects
+                    .notices
+                    .push((link, Notice::Ended(EndReason::Superseded)));
             }
             self.end_sessions(&[old], ReleaseReason::Superseded, now, effects);
         }
@@ -411,12 +445,19 @@ impl Organisation {
         effects: &mut Effects,
     ) {
         let holder = self.session_mut(session);
-        holder.instances.push(Instance { licence, pool, since: now.at });
+        holder.instances.push(Instance {
+            licence,
+            pool,
+            since: now.at,
+        });
         let (name, device) = (holder.user.clone(), holder.device);
         self.pool_mut(licence).instances += 1;
         let next_order = self.next_sequence();
         let user = self.user_mut(&name);
-        let known = user.holdings.iter_mut().find(|holding| holding.licence == licence);
+        let known = user
+            .holdings
+            .iter_mut()
+            .find(|holding| holding.licence == licence);
         let (is_new_holder, holder_order, holder_since) = match known {
             Some(holding) => {
                 holding.instances += 1;
@@ -424,7 +465,12 @@ impl Organisation {
             }
             None => {
                 let (order, since) = (next_order, now.at);
-                user.holdings.push(Holding { licence, order, since, instances: 1 });
+                user.holdings.push(Holding {
+                    licence,
+                    order,
+                    since,
+                    instances: 1,
+                });
                 (true, order, since)
             }
         };
@@ -455,7 +501,12 @@ impl Organisation {
         let maximum = pool.contingency_used();
         if maximum > pool.contingency_max {
             pool.contingency_max = maximum;
-            effects.events.push(Event::MaximumRaised { month, licence, maximum, at: now.at });
+            effects.events.push(Event::MaximumRaised {
+                month,
+                licence,
+                maximum,
+                at: now.at,
+            });
         }
     }
 
@@ -490,13 +541,17 @@ impl Organisation {
         now: Moment,
         effects: &mut Effects,
     ) {
-        let denied =
-            Denied { licence: DeniedName::Licence(licence), reason: DenialReason::Exhausted };
+        let denied = Denied {
+            licence: DeniedName::Licence(licence),
+            reason: DenialReason::Exhausted,
+        };
         self.record_denial(user, device, denied, DenialOutcome::Waiting, now, effects);
     }
 
     /// Whether the session is there and on this very connection.
     pub(super) fn is_on_link(&self, session: SessionId, link: LinkId) -> bool {
-        self.sessions.get(&session).is_some_and(|session| session.link() == Some(link))
+        self.sessions
+            .get(&session)
+            .is_some_and(|session| session.link() == Some(link))
     }
 }

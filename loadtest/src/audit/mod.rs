@@ -116,7 +116,15 @@ impl Auditor {
         let session = SessionId(proven.0);
         let user = self.user(organisation, user);
         let held = Vec::new();
-        self.sessions.insert(session, Session { organisation, user, proven, held });
+        self.sessions.insert(
+            session,
+            Session {
+                organisation,
+                user,
+                proven,
+                held,
+            },
+        );
         session
     }
 
@@ -159,7 +167,9 @@ impl Auditor {
         session: SessionId,
         licences: impl IntoIterator<Item = &'a str>,
     ) {
-        let Some(mut ledger) = self.sessions.remove(&session) else { return };
+        let Some(mut ledger) = self.sessions.remove(&session) else {
+            return;
+        };
         for licence in licences {
             let pool = self.pool(ledger.organisation, licence);
             if let Some(index) = ledger.held.iter().position(|(held, _)| *held == pool) {
@@ -187,11 +197,18 @@ impl Auditor {
                 holds[*pool].push(session.hold(*since));
             }
         }
-        let mut verdict = Verdict { holds: 0, proven: 0, pools: vec![], violations: vec![] };
+        let mut verdict = Verdict {
+            holds: 0,
+            proven: 0,
+            pools: vec![],
+            violations: vec![],
+        };
         for (pool, holds) in self.pools.iter().zip(&holds) {
             self.judge(pool, holds, &mut verdict);
         }
-        verdict.pools.sort_by(|a, b| (a.organisation, &a.licence).cmp(&(b.organisation, &b.licence)));
+        verdict
+            .pools
+            .sort_by(|a, b| (a.organisation, &a.licence).cmp(&(b.organisation, &b.licence)));
         verdict
     }
 
@@ -208,11 +225,26 @@ impl Auditor {
         let (organisation, licence) = (pool.organisation, pool.licence.clone());
         let peak_holders = count(peak.holders);
         if peak_holders > limit || (bought.is_none() && !holds.is_empty()) {
-            let users = peak.above.iter().map(|user| self.users[*user].clone()).collect();
+            let users = peak
+                .above
+                .iter()
+                .map(|user| self.users[*user].clone())
+                .collect();
             let licence = licence.clone();
-            verdict.violations.push(Violation { organisation, licence, bought, peak_holders, users });
+            verdict.violations.push(Violation {
+                organisation,
+                licence,
+                bought,
+                peak_holders,
+                users,
+            });
         }
-        verdict.pools.push(PoolPeak { organisation, licence, bought: limit, peak_holders });
+        verdict.pools.push(PoolPeak {
+            organisation,
+            licence,
+            bought: limit,
+            peak_holders,
+        });
     }
 
     fn stamp(&mut self) -> Stamp {
@@ -227,7 +259,12 @@ impl Auditor {
         }
         let licence = licence.to_owned();
         of_organisation.insert(licence.clone(), self.pools.len());
-        self.pools.push(Pool { organisation, licence, bought: None, past: vec![] });
+        self.pools.push(Pool {
+            organisation,
+            licence,
+            bought: None,
+            past: vec![],
+        });
         self.pools.len() - 1
     }
 
@@ -244,7 +281,11 @@ impl Auditor {
 
 impl Session {
     fn hold(&self, since: Stamp) -> Hold {
-        Hold { user: self.user, since, proven: self.proven }
+        Hold {
+            user: self.user,
+            since,
+            proven: self.proven,
+        }
     }
 }
 
