@@ -1,5 +1,17 @@
 //! Licence Broker: who holds which concurrent licence right now.
 
+pub mod actor;
+pub mod app;
+pub mod auth;
+pub mod broker;
 pub mod catalogue_file;
+pub mod clock;
+pub mod demo;
 pub mod domain;
+pub mod http;
+pub mod limits;
+pub mod problem;
+pub mod protocol;
 pub mod store;
+pub mod telemetry;
+pub mod ws;

@@ -19,7 +19,8 @@ impl Effects {
             granted.push((licence, pool));
             return;
         }
-        self.notices.push((link, Notice::Granted(vec![(licence, pool)])));
+        self.notices
+            .push((link, Notice::Granted(vec![(licence, pool)])));
     }
 }
 
@@ -45,9 +46,14 @@ impl Organisation {
         effects: &mut Effects,
     ) {
         let old = self.session_mut(from);
-        let Some(place) = old.place(licence) else { return };
+        let Some(place) = old.place(licence) else {
+            return;
+        };
         old.places.retain(|held| held.licence != licence);
-        effects.events.push(Event::Unqueued { session: from, licence });
+        effects.events.push(Event::Unqueued {
+            session: from,
+            licence,
+        });
         self.take_place(to, licence, place, effects);
     }
 
@@ -58,9 +64,15 @@ impl Organisation {
         place: u64,
         effects: &mut Effects,
     ) {
-        self.session_mut(session).places.push(Place { licence, place });
+        self.session_mut(session)
+            .places
+            .push(Place { licence, place });
         self.pool_mut(licence).queue.insert(place, session);
-        effects.events.push(Event::Queued { session, licence, place });
+        effects.events.push(Event::Queued {
+            session,
+            licence,
+            place,
+        });
     }
 
     /// Takes a session out of a queue, whether it stands in line or aside; whether it waited at all.
@@ -71,7 +83,9 @@ impl Organisation {
         effects: &mut Effects,
     ) -> bool {
         let waiting = self.session_mut(session);
-        let Some(place) = waiting.place(licence) else { return false };
+        let Some(place) = waiting.place(licence) else {
+            return false;
+        };
         waiting.places.retain(|held| held.licence != licence);
         let pool = self.pool_mut(licence);
         pool.queue.remove(&place);
@@ -118,8 +132,12 @@ impl Organisation {
         for licence in licences.iter() {
             loop {
                 let pool = self.pool(licence);
-                let Some(from) = pool.totals.next(pool.holders) else { break };
-                let Some((_, first)) = pool.queue.first_key_value() else { break };
+                let Some(from) = pool.totals.next(pool.holders) else {
+                    break;
+                };
+                let Some((_, first)) = pool.queue.first_key_value() else {
+                    break;
+                };
                 self.end_wait(*first, licence, from, now, effects);
             }
         }

@@ -4,6 +4,7 @@
 //! events of the rules, several organisations in one transaction. Reading is either of an organisation as
 //! a whole ([`Store::load`]) or of pages for reports.
 
+mod net_effect;
 pub mod sqlite;
 
 use crate::domain::event::Event;

@@ -1,1 +1,0 @@
-//! SQLite, inside the process.

@@ -1,0 +1,271 @@
+//! Reads an organisation as a whole, from one snapshot of the database.
+
+use super::error::aborted;
+use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, corrupt, millis, number};
+use super::{Loaded, StoreError};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::event::SessionOpened;
+use crate::domain::ids::{LicenceId, OrganisationId, ResumeDigest, SessionId, UserName};
+use crate::domain::moment::{day_of, month_of, start_of_day};
+use crate::domain::organisation::Settings;
+use crate::domain::pool::Totals;
+use crate::domain::reason::{DenialReason, Device, GrantPool};
+use crate::domain::resume::{Snapshot, StoredInstance, StoredSession};
+use crate::domain::session::{Instance, Place};
+use crate::domain::user::UserRecord;
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+use std::collections::HashMap;
+
+/// An organisation's own row.
+pub(super) struct Head {
+    key: i64,
+    settings: Settings,
+    totals_version: u64,
+    batch: u64,
+    last_at: DateTime<Utc>,
+}
+
+/// The row of the organisation that has this number now. The first read of a transaction: it fixes
+/// what all later ones see.
+pub(super) async fn head(
+    connection: &mut SqliteConnection,
+    organisation: OrganisationId,
+) -> Result<Option<Head>, StoreError> {
+    let text = format!(
+        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at FROM organisations \
+         WHERE number = ? AND removed_at IS NULL"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
+    let row = query.fetch_optional(connection).await.map_err(aborted)?;
+    row.map(|row| {
+        let reader = Reader(&row);
+        Ok(Head {
+            key: reader.integer("key")?,
+            settings: value::settings(&row)?,
+            totals_version: reader.counter("totals_version")?,
+            batch: reader.counter("batch")?,
+            last_at: reader.instant("last_at")?,
+        })
+    })
+    .transpose()
+}
+
+/// All the rest of it.
+pub(super) async fn body(
+    connection: &mut SqliteConnection,
+    head: Head,
+    catalogue: &Catalogue,
+) -> Result<Loaded, StoreError> {
+    let mut loading = Loading {
+        connection,
+        catalogue,
+        key: head.key,
+    };
+    let users = loading.users().await?;
+    let snapshot = Snapshot {
+        totals: loading.totals().await?,
+        totals_version: head.totals_version,
+        sessions: loading.sessions(&users).await?,
+        users,
+        maxima: loading.maxima(&head).await?,
+        denied_today: loading.denied_today(&head).await?,
+        last_at: head.last_at,
+        settings: head.settings,
+    };
+    Ok(Loaded {
+        snapshot,
+        batch: head.batch,
+    })
+}
+
+struct Loading<'a> {
+    connection: &'a mut SqliteConnection,
+    catalogue: &'a Catalogue,
+    key: i64,
+}
+
+impl Loading<'_> {
+    /// The rows of a statement whose only parameter is the organisation's key.
+    async fn rows(&mut self, text: impl SqlSafeStr) -> Result<Vec<SqliteRow>, StoreError> {
+        let query = sqlx::query(text).bind(self.key);
+        query
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(aborted)
+    }
+
+    async fn users(&mut self) -> Result<Vec<UserRecord>, StoreError> {
+        let text = format!(
+            "SELECT {USER_COLUMNS} FROM users WHERE organisation = ? AND removed_at IS NULL \
+             ORDER BY id"
+        );
+        let rows = self.rows(AssertSqlSafe(text)).await?;
+        rows.iter()
+            .map(|row| value::user(row, self.catalogue))
+            .collect()
+    }
+
+    /// Totals of types that the catalogue has lost are in force for nobody.
+    async fn totals(&mut self) -> Result<Vec<(LicenceId, Totals)>, StoreError> {
+        let rows = self
+            .rows(
+                "SELECT licence, base, concurrent, contingency, fixed FROM totals \
+                 WHERE organisation = ?",
+            )
+            .await?;
+        let totals = |row: Reader<'_>| {
+            Ok(Totals {
+                base: row.count("base")?,
+                concurrent: row.count("concurrent")?,
+                contingency: row.count("contingency")?,
+                fixed: row.count("fixed")?,
+            })
+        };
+        self.by_known_licence(&rows, totals)
+    }
+
+    async fn sessions(&mut self, users: &[UserRecord]) -> Result<Vec<StoredSession>, StoreError> {
+        let users: HashMap<&str, &UserName> = users
+            .iter()
+            .map(|record| (&*record.user, &record.user))
+            .collect();
+        let rows = self
+            .rows(
+                "SELECT session, user, device, since, grace_s, resume, address FROM sessions \
+                 WHERE organisation = ? ORDER BY session",
+            )
+            .await?;
+        let mut sessions = rows
+            .iter()
+            .map(|row| opened(Reader(row), &users))
+            .collect::<Result<Vec<StoredSession>, StoreError>>()?;
+        self.instances(&mut sessions).await?;
+        self.places(&mut sessions).await?;
+        Ok(sessions)
+    }
+
+    async fn instances(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
+        let rows = self
+            .rows(
+                "SELECT session, licence, pool, since, holder_order, holder_since FROM instances \
+                 WHERE organisation = ? ORDER BY session",
+            )
+            .await?;
+        for row in rows.iter().map(Reader) {
+            let instance = StoredInstance {
+                instance: Instance {
+                    licence: row.licence("licence", self.catalogue)?,
+                    pool: row.word("pool", GrantPool::from_word)?,
+                    since: row.instant("since")?,
+                },
+                holder_order: row.counter("holder_order")?,
+                holder_since: row.instant("holder_since")?,
+            };
+            session_of(sessions, row.session()?)?
+                .instances
+                .push(instance);
+        }
+        Ok(())
+    }
+
+    async fn places(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
+        let rows = self
+            .rows("SELECT session, licence, place FROM places WHERE organisation = ?")
+            .await?;
+        for row in rows.iter().map(Reader) {
+            let licence = row.licence("licence", self.catalogue)?;
+            let place = Place {
+                licence,
+                place: row.counter("place")?,
+            };
+            session_of(sessions, row.session()?)?.places.push(place);
+        }
+        Ok(())
+    }
+
+    async fn maxima(&mut self, head: &Head) -> Result<Vec<(LicenceId, u32)>, StoreError> {
+        let month = month_of(head.last_at, head.settings.time_zone);
+        let query =
+            sqlx::query("SELECT licence, maximum FROM maxima WHERE organisation = ? AND month = ?")
+                .bind(self.key)
+                .bind(value::month_text(month));
+        let rows = query
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(aborted)?;
+        self.by_known_licence(&rows, |row| row.count("maximum"))
+    }
+
+    async fn denied_today(&mut self, head: &Head) -> Result<Vec<(LicenceId, u32)>, StoreError> {
+        let zone = head.settings.time_zone;
+        let midnight = start_of_day(day_of(head.last_at, zone), zone);
+        let query = sqlx::query(
+            "SELECT licence, count(*) AS denied FROM denials INDEXED BY denials_at \
+             WHERE organisation = ? AND at >= ? AND reason <> ? GROUP BY licence",
+        )
+        .bind(self.key)
+        .bind(millis(midnight))
+        .bind(DenialReason::UnknownLicence.as_str());
+        let rows = query
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(aborted)?;
+        self.by_known_licence(&rows, |row| row.count("denied"))
+    }
+
+    /// What is counted by type; types that the catalogue has lost are passed over.
+    fn by_known_licence<T>(
+        &self,
+        rows: &[SqliteRow],
+        read: impl Fn(Reader<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<(LicenceId, T)>, StoreError> {
+        let mut known = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(licence) = self.catalogue.find(Reader(row).text("licence")?) {
+                known.push((licence, read(Reader(row))?));
+            }
+        }
+        Ok(known)
+    }
+}
+
+fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSession, StoreError> {
+    let user = row.text("user")?;
+    let user = users
+        .get(user)
+        .ok_or_else(|| corrupt("a session of the unknown user", user))?;
+    let resume = row.blob("resume")?;
+    let digest = resume
+        .try_into()
+        .map_err(|_| corrupt("a resume digest of length", resume.len()))?;
+    let opened = SessionOpened {
+        session: row.session()?,
+        user: UserName::clone(user),
+        device: row.word("device", Device::from_word)?,
+        since: row.instant("since")?,
+        grace_s: row.count("grace_s")?,
+        resume: ResumeDigest(digest),
+        address: row.shared_text("address")?,
+    };
+    Ok(StoredSession {
+        opened,
+        instances: Vec::new(),
+        places: Vec::new(),
+    })
+}
+
+/// The session among those that are ordered by id.
+fn session_of(
+    sessions: &mut [StoredSession],
+    id: SessionId,
+) -> Result<&mut StoredSession, StoreError> {
+    match sessions.binary_search_by_key(&id, |stored| stored.opened.session) {
+        Ok(position) => Ok(&mut sessions[position]),
+        Err(_) => Err(corrupt(
+            "something held by the unknown session",
+            value::session_text(id),
+        )),
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the database is, and that nobody else has it.
+
+use super::StoreError;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Kept for as long as the database is open; the operating system frees the lock when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "held, never read")] File);
+
+/// The file that `sqlite://path`, `sqlite:path` or a plain path names, free of symbolic links, so that
+/// two names of one database meet in one lock.
+pub(super) fn resolve(url_or_path: &str) -> Result<PathBuf, StoreError> {
+    let is_url = url_or_path.starts_with("sqlite:");
+    let rest = url_or_path.strip_prefix("sqlite:").unwrap_or(url_or_path);
+    let path = rest.strip_prefix("//").filter(|_| is_url).unwrap_or(rest);
+    let refuse = |why: &str| {
+        Err(StoreError::Aborted(format!(
+            "database `{url_or_path}`: {why}"
+        )))
+    };
+    if path.is_empty() || path == ":memory:" {
+        return refuse("a file is needed: a database in memory survives nothing");
+    }
+    if is_url && path.contains('?') {
+        return refuse("options after `?` are not supported");
+    }
+    if !is_url && path.contains("://") {
+        return refuse("the scheme is not `sqlite`");
+    }
+    canonical(Path::new(path)).or_else(|error| refuse(&error.to_string()))
+}
+
+fn canonical(path: &Path) -> std::io::Result<PathBuf> {
+    if path.exists() {
+        return path.canonicalize();
+    }
+    let name = path
+        .file_name()
+        .ok_or(std::io::ErrorKind::InvalidFilename)?;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    Ok(directory
+        .unwrap_or(Path::new("."))
+        .canonicalize()?
+        .join(name))
+}
+
+/// Takes `<database>.lock`: two brokers on one database would grant every licence twice.
+pub(super) fn lock(database: &Path) -> Result<Lock, StoreError> {
+    let mut name = OsString::from(database);
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let refuse = |why: &dyn std::fmt::Display| {
+        StoreError::Aborted(format!("cannot lock {}: {why}", path.display()))
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| refuse(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock(file)),
+        Err(TryLockError::WouldBlock) => Err(refuse(&"another broker has this database open")),
+        Err(TryLockError::Error(error)) => Err(refuse(&error)),
+    }
+}

@@ -1,0 +1,319 @@
+//! SQLite, inside the process.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `location` | where the database is, and that nobody else has it |
+//! | `writer` | the one connection that writes |
+//! | `commit` | batches, judged by their numbers |
+//! | `tables` | what they come to, written table by table |
+//! | `bulk` | statements over many rows |
+//! | `load` | an organisation as a whole |
+//! | `report` | pages |
+//! | `value` | how values stand in the tables |
+//! | `error` | errors of the database as fates of a commit |
+
+mod bulk;
+mod commit;
+mod error;
+mod load;
+mod location;
+mod report;
+mod tables;
+mod value;
+mod writer;
+
+use super::{
+    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range, Store, StoreError,
+    Stored, UsageFilter, UsageRow,
+};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::ids::OrganisationId;
+use crate::domain::organisation::Settings;
+use crate::domain::user::UserRecord;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use error::aborted;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Row};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use value::{Reader, millis, number, seconds_of_day};
+use writer::Writer;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another program that has the database locked.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Reports that run at the same time; further ones wait for one of these.
+const READERS_MAX: u32 = 4;
+
+/// Memory for pages of the database, of the writer; the indexes of the logs are written all over.
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
+
+/// Pages of the journal after which they are copied into the database. More than SQLite's own 1,000,
+/// so that a page that many commits change is copied once for all of them.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// What of the journal's file stays after a long report let it grow, in bytes.
+const JOURNAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+
+/// A database in a file.
+///
+/// Commits go through one connection, reports through others that can only read: in SQLite's
+/// write-ahead mode neither waits for the other.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    catalogue: Arc<Catalogue>,
+    writer: Writer,
+    readers: SqlitePool,
+    /// The last field: it is dropped after the connections.
+    _lock: location::Lock,
+}
+
+impl SqliteStore {
+    /// Opens the database, creates it if there is none, and brings its schema up to date.
+    ///
+    /// `url_or_path` is `sqlite://path`, `sqlite:path` or a path; the directory must exist. The names of
+    /// licence types in it are those of `catalogue`.
+    ///
+    /// # Errors
+    /// [`StoreError::Aborted`] if the file cannot be opened, or another broker has it open (a lock on
+    /// `<path>.lock` tells); [`StoreError::Corrupt`] if it is no database, or one of another version.
+    pub async fn open(url_or_path: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
+        let path = location::resolve(url_or_path)?;
+        let lock = location::lock(&path)?;
+        let named = |error| at_path(error, &path);
+        let options = writer_options(&path);
+        let mut connection = options.connect().await.map_err(aborted).map_err(named)?;
+        check_journal(&mut connection).await.map_err(named)?;
+        MIGRATIONS
+            .run(&mut connection)
+            .await
+            .map_err(error::migration)
+            .map_err(named)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_lazy_with(reader_options(&path));
+        let writer = Writer::new(options, connection);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                catalogue,
+                writer,
+                readers,
+                _lock: lock,
+            }),
+        })
+    }
+}
+
+fn common_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+fn writer_options(path: &Path) -> SqliteConnectOptions {
+    common_options(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", JOURNAL_BYTES_KEPT.to_string())
+}
+
+/// Not `read_only`, with which SQLite cannot always open a database in write-ahead mode.
+fn reader_options(path: &Path) -> SqliteConnectOptions {
+    common_options(path).pragma("query_only", "ON")
+}
+
+/// Some file systems have no shared memory; there SQLite stays in another mode without a word.
+async fn check_journal(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let row = sqlx::query("PRAGMA journal_mode")
+        .fetch_one(connection)
+        .await
+        .map_err(aborted)?;
+    let mode: String = row.try_get(0).map_err(aborted)?;
+    if mode == "wal" {
+        Ok(())
+    } else {
+        let why = format!("its file system allows no write-ahead journal, only `{mode}`");
+        Err(StoreError::Aborted(why))
+    }
+}
+
+/// Names the file in an error of opening it.
+fn at_path(error: StoreError, path: &Path) -> StoreError {
+    let name = |why: &str| format!("database {}: {why}", path.display());
+    match error {
+        StoreError::Aborted(why) => StoreError::Aborted(name(&why)),
+        StoreError::Corrupt(why) => StoreError::Corrupt(name(&why)),
+        other @ (StoreError::MaybeApplied(_) | StoreError::Fenced(_)) => other,
+    }
+}
+
+impl Inner {
+    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let outcome = commit::apply(transaction.connection(), batches, &self.catalogue).await;
+        transaction.end(outcome).await
+    }
+
+    async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        // Whoever loads wants to decide on it: a commit that is under way must be seen, or else be over.
+        let pause = self.writer.pause().await;
+        let mut snapshot = self.readers.begin().await.map_err(aborted)?;
+        let head = load::head(&mut snapshot, organisation).await?;
+        drop(pause);
+        match head {
+            Some(head) => load::body(&mut snapshot, head, &self.catalogue)
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn create(&self, settings: &Settings) -> Result<bool, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let query = sqlx::query(
+            "INSERT INTO organisations (number, name, time_zone, max_grace_s, \
+             scheduled_log_off_s, created_at, version, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+             ?7, ?6) ON CONFLICT (number) WHERE removed_at IS NULL DO NOTHING",
+        )
+        .bind(number(settings.id))
+        .bind(settings.name.clone())
+        .bind(settings.time_zone.name())
+        .bind(i64::from(settings.max_grace_s))
+        .bind(settings.scheduled_log_off.map(seconds_of_day))
+        .bind(millis(settings.created_at))
+        .bind(settings.version.cast_signed());
+        let outcome = query
+            .execute(transaction.connection())
+            .await
+            .map_err(aborted);
+        transaction
+            .end(outcome.map(|done| done.rows_affected() == 1))
+            .await
+    }
+
+    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let query = sqlx::query(
+            "INSERT INTO life (id, at) VALUES (1, ?) \
+             ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
+        );
+        let outcome = query
+            .bind(millis(at))
+            .execute(transaction.connection())
+            .await;
+        transaction.end(outcome.map(|_| ()).map_err(aborted)).await
+    }
+
+    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let query = sqlx::query(
+            "SELECT at FROM (SELECT at FROM life UNION ALL SELECT last_at FROM organisations) \
+             ORDER BY at DESC LIMIT 1",
+        );
+        let row = query.fetch_optional(&self.readers).await.map_err(aborted)?;
+        row.map(|row| Reader(&row).instant("at")).transpose()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError> {
+        self.inner.create(settings).await
+    }
+
+    async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
+        report::organisations(&self.inner.readers).await
+    }
+
+    async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        self.inner.load(organisation).await
+    }
+
+    /// Runs to its end even if whoever waits for it goes away: what is being committed must not be
+    /// decided by a time-out elsewhere.
+    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
+        let (inner, batches) = (self.inner.clone(), batches.to_vec());
+        let task = tokio::spawn(async move { inner.commit(&batches).await });
+        task.await
+            .unwrap_or_else(|error| Err(StoreError::MaybeApplied(error.to_string())))
+    }
+
+    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.inner.record_life(at).await
+    }
+
+    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.inner.last_life().await
+    }
+
+    async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
+        report::settings(&self.inner.readers, organisation).await
+    }
+
+    async fn settings_page(&self, page: Page) -> Result<Vec<Stored<Settings>>, StoreError> {
+        report::settings_page(&self.inner.readers, page).await
+    }
+
+    async fn user(
+        &self,
+        organisation: OrganisationId,
+        user: &str,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        report::user(
+            &self.inner.readers,
+            organisation,
+            user,
+            &self.inner.catalogue,
+        )
+        .await
+    }
+
+    async fn users_page(
+        &self,
+        organisation: OrganisationId,
+        page: Page,
+    ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
+        report::users_page(
+            &self.inner.readers,
+            organisation,
+            page,
+            &self.inner.catalogue,
+        )
+        .await
+    }
+
+    async fn usage_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
+        report::usage_page(&self.inner.readers, organisation, filter, page).await
+    }
+
+    async fn denials_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &DenialFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
+        report::denials_page(&self.inner.readers, organisation, filter, page).await
+    }
+}

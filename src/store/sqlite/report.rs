@@ -1,0 +1,261 @@
+//! Pages for reports and lists. Within one organisation the logs' ids and instants grow together, so a
+//! page is found by whichever of them the index has.
+
+use super::error::aborted;
+use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
+use super::{
+    DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError, Stored, UsageFilter,
+    UsageRow,
+};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::ids::OrganisationId;
+use crate::domain::organisation::Settings;
+use crate::domain::reason::{
+    DenialOutcome, DenialReason, Device, GrantPool, LogonSource, ReleaseReason, UsageType,
+};
+use crate::domain::user::UserRecord;
+use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, QueryBuilder};
+
+/// The organisation that has a number now, by its internal key.
+const KEY_OF_NUMBER: &str =
+    "(SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL)";
+
+pub(super) async fn organisations(
+    readers: &SqlitePool,
+) -> Result<Vec<OrganisationEntry>, StoreError> {
+    let query = sqlx::query(
+        "SELECT number, EXISTS (SELECT 1 FROM sessions WHERE organisation = key) AS has_sessions \
+         FROM organisations WHERE removed_at IS NULL ORDER BY key",
+    );
+    let rows = query.fetch_all(readers).await.map_err(aborted)?;
+    let entry = |row: Reader<'_>| {
+        Ok(OrganisationEntry {
+            id: row.organisation()?,
+            has_open_sessions: row.integer("has_sessions")? != 0,
+        })
+    };
+    rows.iter().map(|row| entry(Reader(row))).collect()
+}
+
+pub(super) async fn settings(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+) -> Result<Option<Settings>, StoreError> {
+    let text = format!(
+        "SELECT {SETTINGS_COLUMNS} FROM organisations WHERE number = ? AND removed_at IS NULL"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
+    let row = query.fetch_optional(readers).await.map_err(aborted)?;
+    row.as_ref().map(value::settings).transpose()
+}
+
+pub(super) async fn settings_page(
+    readers: &SqlitePool,
+    page: Page,
+) -> Result<Vec<Stored<Settings>>, StoreError> {
+    let text = format!(
+        "SELECT key AS cursor, {SETTINGS_COLUMNS} FROM organisations \
+         WHERE key > ? AND removed_at IS NULL ORDER BY key LIMIT ?"
+    );
+    let query = sqlx::query(AssertSqlSafe(text))
+        .bind(page.after)
+        .bind(i64::from(page.limit));
+    let rows = query.fetch_all(readers).await.map_err(aborted)?;
+    stored(&rows, value::settings)
+}
+
+pub(super) async fn user(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    user: &str,
+    catalogue: &Catalogue,
+) -> Result<Option<UserRecord>, StoreError> {
+    let text = format!(
+        "SELECT {USER_COLUMNS} FROM users \
+         WHERE organisation = {KEY_OF_NUMBER} AND user = ? AND removed_at IS NULL"
+    );
+    let query = sqlx::query(AssertSqlSafe(text))
+        .bind(number(organisation))
+        .bind(user);
+    let row = query.fetch_optional(readers).await.map_err(aborted)?;
+    row.map(|row| value::user(&row, catalogue)).transpose()
+}
+
+pub(super) async fn users_page(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    page: Page,
+    catalogue: &Catalogue,
+) -> Result<Vec<Stored<UserRecord>>, StoreError> {
+    let text = format!(
+        "SELECT id AS cursor, {USER_COLUMNS} FROM users INDEXED BY users_organisation \
+         WHERE organisation = {KEY_OF_NUMBER} AND id > ? AND removed_at IS NULL \
+         ORDER BY id LIMIT ?"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
+    let query = query.bind(page.after).bind(i64::from(page.limit));
+    let rows = query.fetch_all(readers).await.map_err(aborted)?;
+    stored(&rows, |row| value::user(row, catalogue))
+}
+
+pub(super) async fn usage_page(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    filter: &UsageFilter,
+    page: Page,
+) -> Result<Vec<Stored<UsageRow>>, StoreError> {
+    let index = match (&filter.session, &filter.user) {
+        (Some(_), _) => Index::Cursor("usage_session"),
+        (None, Some(_)) => Index::Cursor("usage_user"),
+        (None, None) => Index::Instant("usage_at"),
+    };
+    let mut log = LogQuery::new("usage", USAGE_COLUMNS, index, organisation, page);
+    log.within(filter.range);
+    log.equals("user", filter.user.clone());
+    log.equals("licence", filter.licence.clone());
+    log.equals("usage_type", filter.usage_type.map(UsageType::as_str));
+    log.equals("logon_source", filter.logon_source.map(LogonSource::as_str));
+    log.equals("reason", filter.reason.map(ReleaseReason::as_str));
+    log.equals("session", filter.session.map(value::session_text));
+    stored(&log.fetch(readers).await?, |row| usage_row(Reader(row)))
+}
+
+pub(super) async fn denials_page(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    filter: &DenialFilter,
+    page: Page,
+) -> Result<Vec<Stored<DenialRow>>, StoreError> {
+    let index = match &filter.user {
+        Some(_) => Index::Cursor("denials_user"),
+        None => Index::Instant("denials_at"),
+    };
+    let mut log = LogQuery::new("denials", DENIAL_COLUMNS, index, organisation, page);
+    log.within(filter.range);
+    log.equals("user", filter.user.clone());
+    log.equals("licence", filter.licence.clone());
+    log.equals("reason", filter.reason.map(DenialReason::as_str));
+    stored(&log.fetch(readers).await?, |row| denial_row(Reader(row)))
+}
+
+const USAGE_COLUMNS: &str =
+    "at, usage_type, licence, user, device, logon_source, session, pool, reason";
+const DENIAL_COLUMNS: &str = "at, licence, user, device, reason, outcome";
+
+/// By what an index leads from page to page, within what it is an index of.
+#[derive(Clone, Copy)]
+enum Index {
+    /// By the cursor.
+    Cursor(&'static str),
+    /// By the instant, then the cursor.
+    Instant(&'static str),
+}
+
+/// A page of a log, being put together.
+struct LogQuery {
+    builder: QueryBuilder<Sqlite>,
+    index: Index,
+    limit: u32,
+}
+
+impl LogQuery {
+    fn new(
+        table: &'static str,
+        columns: &'static str,
+        index: Index,
+        organisation: OrganisationId,
+        page: Page,
+    ) -> Self {
+        let (Index::Cursor(name) | Index::Instant(name)) = index;
+        let mut builder = QueryBuilder::new(format!(
+            "SELECT id AS cursor, {columns} FROM {table} INDEXED BY {name} WHERE organisation = \
+             (SELECT key FROM organisations WHERE removed_at IS NULL AND number = "
+        ));
+        builder
+            .push_bind(number(organisation))
+            .push(") AND id > ")
+            .push_bind(page.after);
+        if matches!(index, Index::Instant(_)) && page.after > 0 {
+            // Nothing after the cursor is earlier than it; a cursor of a row that is gone says nothing.
+            builder
+                .push(" AND at >= coalesce((SELECT at FROM ")
+                .push(table)
+                .push(" WHERE id = ");
+            builder.push_bind(page.after).push("), 0)");
+        }
+        Self {
+            builder,
+            index,
+            limit: page.limit,
+        }
+    }
+
+    fn within(&mut self, range: Range) {
+        if let Some(from) = range.from {
+            self.builder.push(" AND at >= ").push_bind(millis(from));
+        }
+        if let Some(to) = range.to {
+            self.builder.push(" AND at < ").push_bind(millis(to));
+        }
+    }
+
+    fn equals(&mut self, column: &'static str, value: Option<impl Into<String>>) {
+        if let Some(value) = value {
+            self.builder
+                .push(format_args!(" AND {column} = "))
+                .push_bind(value.into());
+        }
+    }
+
+    async fn fetch(mut self, readers: &SqlitePool) -> Result<Vec<SqliteRow>, StoreError> {
+        let order = match self.index {
+            Index::Cursor(_) => " ORDER BY id LIMIT ",
+            Index::Instant(_) => " ORDER BY at, id LIMIT ",
+        };
+        self.builder.push(order).push_bind(i64::from(self.limit));
+        self.builder
+            .build()
+            .fetch_all(readers)
+            .await
+            .map_err(aborted)
+    }
+}
+
+fn stored<T>(
+    rows: &[SqliteRow],
+    read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
+) -> Result<Vec<Stored<T>>, StoreError> {
+    let one = |row| {
+        Ok(Stored {
+            cursor: Reader(row).integer("cursor")?,
+            row: read(row)?,
+        })
+    };
+    rows.iter().map(one).collect()
+}
+
+fn usage_row(row: Reader<'_>) -> Result<UsageRow, StoreError> {
+    Ok(UsageRow {
+        usage_type: row.word("usage_type", UsageType::from_word)?,
+        at: row.instant("at")?,
+        licence: row.text("licence")?.to_owned(),
+        user: row.shared_text("user")?,
+        logon_source: row.word("logon_source", LogonSource::from_word)?,
+        device: row.word("device", Device::from_word)?,
+        session: row.session()?,
+        pool: row.word("pool", GrantPool::from_word)?,
+        reason: row.optional_word("reason", ReleaseReason::from_word)?,
+    })
+}
+
+fn denial_row(row: Reader<'_>) -> Result<DenialRow, StoreError> {
+    Ok(DenialRow {
+        at: row.instant("at")?,
+        licence: row.text("licence")?.to_owned(),
+        user: row.shared_text("user")?,
+        device: row.word("device", Device::from_word)?,
+        reason: row.word("reason", DenialReason::from_word)?,
+        outcome: row.word("outcome", DenialOutcome::from_word)?,
+    })
+}
