@@ -1,0 +1,175 @@
+//! A broker in this process.
+
+use chrono::TimeDelta;
+use licence_broker::app::{self, Parts};
+use licence_broker::auth::{Authenticator, Claims, Role};
+use licence_broker::catalogue_file;
+use licence_broker::clock::Clock;
+use licence_broker::domain::ids::OrganisationId;
+use licence_broker::limits::{Heartbeat, Limits};
+use licence_broker::store::Store;
+use licence_broker::store::sqlite::SqliteStore;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// The secret of every broker that a test starts.
+pub const SECRET: &[u8] = b"the secret of brokers that tests start";
+
+type Wrap = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send>;
+
+/// What a test may want otherwise.
+pub struct Setup {
+    /// The interval that devices are told; short, so that silence is soon noticed.
+    pub heartbeat: Duration,
+    pub limits: Limits,
+    pub clock: Clock,
+    /// The database; a fresh one by default.
+    pub database: Option<PathBuf>,
+    /// Puts something between the broker and its store.
+    pub wrap: Wrap,
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(15),
+            limits: Limits::default(),
+            clock: Clock::system(),
+            database: None,
+            wrap: Box::new(|store| store),
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// How a broker is to end.
+#[derive(Debug)]
+enum End {
+    /// As if the process were killed.
+    Halt,
+    /// As on SIGTERM.
+    Drain,
+}
+
+/// A broker that serves on loopback until it is dropped.
+pub struct TestBroker {
+    pub address: SocketAddr,
+    pub authenticator: Arc<Authenticator>,
+    pub database: PathBuf,
+    end: Option<oneshot::Sender<End>>,
+    thread: Option<JoinHandle<()>>,
+    _folder: Option<TempDir>,
+}
+
+impl TestBroker {
+    /// A broker as an operator would run it.
+    pub async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// A broker with something otherwise.
+    pub async fn with(setup: Setup) -> Self {
+        let folder = setup.database.is_none().then(|| TempDir::new().unwrap());
+        let database = setup
+            .database
+            .clone()
+            .unwrap_or_else(|| folder.as_ref().unwrap().path().join("test.db"));
+        let authenticator = Arc::new(Authenticator::with_secret(SECRET));
+        let (started, address) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let (signer, path) = (authenticator.clone(), database.clone());
+        let thread = std::thread::spawn(move || {
+            actix::System::new().block_on(async move {
+                let running = app::start(parts(setup, signer, &path).await).await.unwrap();
+                started.send(running.address).unwrap();
+                match ended.await {
+                    Ok(End::Drain) => running.drain().await,
+                    Ok(End::Halt) | Err(_) => running.halt().await,
+                }
+            });
+        });
+        let address = address.await.expect("the broker starts");
+        let (end, thread) = (Some(end), Some(thread));
+        Self { address, authenticator, database, end, thread, _folder: folder }
+    }
+
+    /// `http://…` of the broker, with the path added.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A token that is good for an hour.
+    pub fn token(&self, role: Role, organisation: u64, subject: &str) -> String {
+        self.token_for(role, organisation, subject, TimeDelta::hours(1))
+    }
+
+    /// A token that is good for as long as is said; it may be over already.
+    pub fn token_for(
+        &self,
+        role: Role,
+        organisation: u64,
+        subject: &str,
+        life: TimeDelta,
+    ) -> String {
+        let now = chrono::Utc::now();
+        let claims = Claims {
+            subject: Arc::from(subject),
+            organisation: OrganisationId::new(organisation).filter(|_| role != Role::Operator),
+            role,
+            expires_at: now + life,
+        };
+        self.authenticator.issue(&claims, now).unwrap()
+    }
+
+    /// Ends the broker as if its process were killed; the database stays.
+    pub async fn halt(mut self) -> PathBuf {
+        self.finish(End::Halt).await
+    }
+
+    /// Stops the broker as SIGTERM does; the database stays.
+    pub async fn drain(mut self) -> PathBuf {
+        self.finish(End::Drain).await
+    }
+
+    async fn finish(&mut self, how: End) -> PathBuf {
+        self.end.take().unwrap().send(how).unwrap();
+        let thread = self.thread.take().unwrap();
+        tokio::task::spawn_blocking(move || thread.join()).await.unwrap().expect("a clean end");
+        self.database.clone()
+    }
+}
+
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        // Dropping the sender ends the broker; its thread must be gone before its folder is.
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            let joined = thread.join();
+            assert!(joined.is_ok() || std::thread::panicking(), "the broker's thread panicked");
+        }
+    }
+}
+
+async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path) -> Parts {
+    let catalogue = catalogue_file::built_in();
+    let url = format!("sqlite://{}", database.display());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url, catalogue.clone()).await.unwrap());
+    Parts {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        store: (setup.wrap)(store),
+        authenticator,
+        clock: setup.clock,
+        catalogue,
+        limits: setup.limits,
+        heartbeat: Heartbeat { every: setup.heartbeat },
+        allowed_origins: setup.allowed_origins,
+        workers: 2,
+        routes: |_| {},
+    }
+}

@@ -1,0 +1,10 @@
+//! Shared by the suites that run a whole broker: one is started in this process on a port of its own,
+//! and spoken to over real sockets.
+//!
+//! Each suite is a crate of its own and uses a part of this.
+#![allow(dead_code, reason = "every suite uses another part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod broker;
+pub mod http;
+pub mod socket;
