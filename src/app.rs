@@ -123,6 +123,7 @@ fn listen(
     let shared = broker.clone();
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(http::headers())
             .app_data(shared.clone())
             .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
             .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod broker;
 pub mod catalogue_file;
 pub mod clock;
+pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod http;

@@ -1,0 +1,232 @@
+//! The order of judgement (SPEC §9): token 401, organisation 404, role 403, path 404, method 405. What
+//! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
+
+use crate::problem::Problem;
+use crate::auth::{Claims, Role, TokenRejected, bearer};
+use crate::broker::Broker;
+use crate::domain::ids::OrganisationId;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Error, FromRequest, Handler, HttpMessage as _, Responder, Route, web};
+use std::rc::Rc;
+
+/// The least that one must be to use a method of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// No token is looked at.
+    Anyone,
+    /// Supervisor, administrator or operator.
+    Supervisor,
+    /// Administrator or operator.
+    Admin,
+    /// The operator alone.
+    Operator,
+}
+
+impl Who {
+    fn admits(self, role: Role) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Supervisor => matches!(role, Role::Supervisor | Role::Admin | Role::Operator),
+            Self::Admin => matches!(role, Role::Admin | Role::Operator),
+            Self::Operator => role == Role::Operator,
+        }
+    }
+}
+
+/// Whoever asks, for the handlers behind the gate.
+#[derive(Clone, Debug)]
+pub(super) struct Caller(pub(super) Rc<Claims>);
+
+/// One method of a path, who may use it, and what answers.
+pub(super) struct Entry {
+    method: Method,
+    who: Who,
+    route: Route,
+}
+
+macro_rules! entries {
+    ($($name:ident $method:ident,)+) => { $(
+        /// Such a method in the URL table.
+        pub(super) fn $name<F, Args>(who: Who, handler: F) -> Entry
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            let method = Method::$method;
+            Entry { who, route: web::method(method.clone()).to(handler), method }
+        }
+    )+ };
+}
+
+entries! { get GET, post POST, put PUT, patch PATCH, delete DELETE, }
+
+/// A path of the URL table with all of its methods.
+pub(super) fn path<const N: usize>(
+    path: &str,
+    entries: [Entry; N],
+) -> impl HttpServiceFactory + 'static {
+    let mut resource = web::resource(path);
+    let mut permitted = Vec::with_capacity(N);
+    for Entry { method, who, route } in entries {
+        permitted.push((method, who));
+        resource = resource.route(route);
+    }
+    let permitted: Rc<[(Method, Who)]> = permitted.into();
+    resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+        let permitted = Rc::clone(&permitted);
+        async move {
+            match judge_method(&request, &permitted) {
+                Ok(()) => next.call(request).await,
+                Err(problem) => Ok(refuse(request, &problem)),
+            }
+        }
+    }))
+}
+
+/// What every path below one organisation passes first; leaves the [`Caller`] and the
+/// [`OrganisationId`] for the handlers.
+pub(super) async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    match judge_organisation(&request) {
+        Ok(organisation) => {
+            request.extensions_mut().insert(organisation);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(problem) => Ok(refuse(request, &problem)),
+    }
+}
+
+fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse {
+    request.into_response(actix_web::ResponseError::error_response(problem))
+}
+
+fn judge_organisation(request: &ServiceRequest) -> Result<OrganisationId, Problem> {
+    let Caller(claims) = caller(request)?;
+    let named = request.match_info().get("org").unwrap_or_default();
+    let exists = |organisation| broker(request).directory.exists(organisation);
+    let organisation = organisation_of(&claims, named, exists)?;
+    // Devices and wallboards have their own doors, and nothing else here is theirs, known or not.
+    if Who::Supervisor.admits(claims.role) { Ok(organisation) } else { Err(forbidden(claims.role)) }
+}
+
+/// The organisation that a path names, if there is one and it is the caller's to see.
+fn organisation_of(
+    claims: &Claims,
+    named: &str,
+    exists: impl FnOnce(OrganisationId) -> bool,
+) -> Result<OrganisationId, Problem> {
+    let number: Option<u64> = named.parse().ok();
+    number
+        .filter(|number| number.to_string() == named)
+        .and_then(OrganisationId::new)
+        .filter(|asked| claims.organisation.is_none_or(|own| own == *asked))
+        .filter(|asked| exists(*asked))
+        .ok_or_else(|| Problem::not_found("there is no such organisation"))
+}
+
+fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result<(), Problem> {
+    let known = permitted.iter().find(|(method, _)| method == request.method());
+    if permitted.iter().any(|(_, who)| *who != Who::Anyone) {
+        let role = caller(request)?.0.role;
+        // A method that is not there is refused to those who may use none of the others.
+        let is_admitted = match known {
+            Some((_, who)) => who.admits(role),
+            None => permitted.iter().any(|(_, who)| who.admits(role)),
+        };
+        if !is_admitted {
+            return Err(forbidden(role));
+        }
+    }
+    if known.is_some() {
+        return Ok(());
+    }
+    let methods: Vec<&str> = permitted.iter().map(|(method, _)| method.as_str()).collect();
+    Err(Problem::method_not_allowed(&methods.join(", ")))
+}
+
+fn forbidden(role: Role) -> Problem {
+    Problem::forbidden(format!("the role {role} may not do this"))
+}
+
+/// Whoever asks; their token is judged once per request.
+fn caller(request: &ServiceRequest) -> Result<Caller, Problem> {
+    if let Some(known) = request.extensions().get::<Caller>() {
+        return Ok(known.clone());
+    }
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(bearer)
+        .ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
+    let broker = broker(request);
+    let claims = broker.authenticator.judge(token, broker.clock.now().at).map_err(|rejected| {
+        tracing::info!(reason = %rejected, path = request.path(), "a token was refused");
+        let is_expired = rejected == TokenRejected::Expired;
+        let detail = if is_expired { "the token has expired" } else { "the token is not valid" };
+        Problem::unauthorised(true, detail)
+    })?;
+    let caller = Caller(Rc::new(claims));
+    request.extensions_mut().insert(caller.clone());
+    Ok(caller)
+}
+
+/// # Panics
+/// If the application was composed without its broker: no request could be served.
+fn broker(request: &ServiceRequest) -> &web::Data<Broker> {
+    request.app_data().expect("the composition root provides the broker")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn claims(role: Role, organisation: Option<u64>) -> Claims {
+        Claims {
+            subject: "someone".into(),
+            organisation: organisation.and_then(OrganisationId::new),
+            role,
+            expires_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    fn finds(claims: &Claims, named: &str) -> bool {
+        let exists = |organisation: OrganisationId| [129, 130].contains(&organisation.get());
+        organisation_of(claims, named, exists).is_ok()
+    }
+
+    #[test]
+    fn an_administrator_finds_no_organisation_but_their_own() {
+        let admin = claims(Role::Admin, Some(129));
+        assert!(finds(&admin, "129"));
+        assert!(!finds(&admin, "130"));
+        assert!(!finds(&claims(Role::Admin, Some(131)), "131"), "it was deleted");
+    }
+
+    #[test]
+    fn an_operator_finds_every_organisation_that_exists() {
+        let operator = claims(Role::Operator, None);
+        assert!(finds(&operator, "129") && finds(&operator, "130"));
+        for named in ["131", "0", "0129", "+129", "-129", "129.0", "x", "", "99999999999999999999"]
+        {
+            assert!(!finds(&operator, named), "{named}");
+        }
+    }
+
+    #[test]
+    fn every_role_may_what_the_lesser_ones_may() {
+        let admitted = |who: Who| {
+            let roles = Role::ALL.iter().filter(|role| who.admits(**role));
+            roles.map(|role| role.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(admitted(Who::Supervisor), "supervisor admin operator");
+        assert_eq!(admitted(Who::Admin), "admin operator");
+        assert_eq!(admitted(Who::Operator), "operator");
+    }
+}

@@ -1,0 +1,102 @@
+//! The HTTP API (SPEC §10).
+//!
+//! [`configure`] is the URL table: path, method, the least role that may use it, and what answers. The
+//! order of judgement is in `gate`, what goes wrong in [`crate::problem`]; a file per resource holds the rest.
+//!
+//! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
+//! their own way, and must be registered before this table, whose scope takes every other path.
+
+mod body;
+mod csv;
+mod cursor;
+mod denials;
+mod etag;
+mod gate;
+mod health;
+mod holders;
+mod import;
+mod import_file;
+mod licences;
+mod organisations;
+mod page;
+mod pages;
+mod query;
+mod sessions;
+mod tokens;
+mod usage;
+mod user_fields;
+mod users;
+mod words;
+
+use crate::problem::{self, Problem};
+use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::web::{self, PathConfig, ServiceConfig};
+use gate::Who::{Admin, Anyone, Operator, Supervisor};
+use gate::{delete, get, patch, path, post, put};
+
+/// The URL table.
+pub fn configure(config: &mut ServiceConfig) {
+    config
+        .service(path("/", [get(Anyone, pages::index)]))
+        .service(path("/static/{path:.*}", [get(Anyone, pages::file)]))
+        .service(path("/healthz", [get(Anyone, health::alive)]))
+        .service(path("/readyz", [get(Anyone, health::ready)]))
+        .service(path("/metrics", [get(Anyone, health::metrics)]))
+        .service(path("/v1/tokens", [post(Admin, tokens::issue)]))
+        .service(path(
+            "/v1/organisations",
+            [get(Admin, organisations::list), post(Operator, organisations::create)],
+        ))
+        .service(
+            web::scope("/v1/organisations/{org}")
+                .wrap(from_fn(gate::admit))
+                .app_data(PathConfig::default().error_handler(|_, _| unreadable_path().into()))
+                .configure(below_an_organisation)
+                .default_service(web::to(problem::no_such_path)),
+        )
+        .default_service(web::to(problem::no_such_path));
+}
+
+fn below_an_organisation(config: &mut ServiceConfig) {
+    config
+        .service(path(
+            "",
+            [
+                get(Admin, organisations::show),
+                patch(Admin, organisations::change),
+                delete(Operator, organisations::remove),
+            ],
+        ))
+        .service(path("/licences", [get(Supervisor, licences::list)]))
+        .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/users", [get(Admin, users::list), post(Admin, users::create)]))
+        // A user may be called `import`.
+        .service(path(
+            "/users/{user:import}",
+            [
+                post(Admin, import::import),
+                get(Admin, users::show),
+                patch(Admin, users::change),
+                delete(Admin, users::remove),
+            ],
+        ))
+        .service(path(
+            "/users/{user}",
+            [get(Admin, users::show), patch(Admin, users::change), delete(Admin, users::remove)],
+        ))
+        .service(path("/sessions", [get(Supervisor, sessions::list)]))
+        .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
+        .service(path("/holders", [get(Supervisor, holders::list)]))
+        .service(path("/licence-usage", [get(Supervisor, usage::list)]))
+        .service(path("/denials", [get(Supervisor, denials::list)]));
+}
+
+/// What every response carries; the composition root wraps the whole application in it.
+pub fn headers() -> DefaultHeaders {
+    DefaultHeaders::new().add((X_CONTENT_TYPE_OPTIONS, "nosniff")).add((CACHE_CONTROL, "no-store"))
+}
+
+fn unreadable_path() -> Problem {
+    Problem::not_found("there is no such path")
+}
