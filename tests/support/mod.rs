@@ -2,8 +2,8 @@
 //! and spoken to over real sockets.
 //!
 //! Each suite is a crate of its own and uses a part of this.
-#![allow(dead_code, reason = "every suite uses another part")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(dead_code, unreachable_pub, reason = "every suite uses another part")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 pub mod broker;
 pub mod http;

@@ -1,0 +1,6 @@
+//! The WebSocket protocol, over real sockets.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod devices;
