@@ -12,13 +12,15 @@ use std::borrow::Cow;
 /// Rows that are read, and held, at a time.
 const PAGE_ROWS: u32 = 1_000;
 
+/// What a row says, in the order of the columns and as many.
+type Cells<R> = Box<dyn Fn(&R) -> Vec<String>>;
+
 /// The form of one report.
 pub(super) struct Sheet<R> {
     /// Of the file, where it is saved.
     pub(super) file_name: &'static str,
     pub(super) columns: &'static [&'static str],
-    /// As many as there are columns.
-    pub(super) cells: Box<dyn Fn(&R) -> Vec<String>>,
+    pub(super) cells: Cells<R>,
 }
 
 /// Streams what `page` reads. The first page is read before anything is sent, so that a store that

@@ -8,6 +8,7 @@ use super::words;
 use crate::broker::Broker;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{OrganisationId, UserName};
+use crate::domain::organisation::Organisation;
 use crate::domain::view::HolderView;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ReqData};
@@ -57,9 +58,7 @@ pub(super) async fn list(
     let after = parameters.after(List::Holders)?;
     let licence = parameters.licence(&broker.catalogue)?;
     let wanted = limit as usize + 1;
-    let read = move |organisation: &crate::domain::organisation::Organisation| {
-        organisation.holders(licence, after, wanted)
-    };
+    let read = move |organisation: &Organisation| organisation.holders(licence, after, wanted);
     let views = broker.directory.view(*organisation, read).await?;
     let cursor = |view: &HolderView| List::Holders.cursor(view.order);
     let shape = |view| Shape::new(view, &broker.catalogue);

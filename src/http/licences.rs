@@ -11,6 +11,7 @@ use super::words;
 use crate::broker::Broker;
 use crate::domain::catalogue::{Catalogue, Class, LicenceType, Model};
 use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId};
+use crate::domain::organisation::Organisation;
 use crate::domain::pool::Totals;
 use crate::domain::provisioning::{SetTotals, TotalsRefusal};
 use crate::domain::view::LicenceCounts;
@@ -107,7 +108,7 @@ async fn rows(
     organisation: OrganisationId,
     wanted: LicenceSet,
 ) -> Result<(u64, Vec<Row>), Problem> {
-    let read = move |organisation: &crate::domain::organisation::Organisation| {
+    let read = move |organisation: &Organisation| {
         (organisation.totals_version(), organisation.counts(wanted))
     };
     let (version, counts) = broker.directory.view(organisation, read).await?;

@@ -121,6 +121,8 @@ pub(super) async fn remove(
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
 ) -> Answer {
+    // Read before it is removed, not decided together: who deletes an organisation deletes it whole, and
+    // the version only tells them that they looked at something else.
     if let Some(expected) = etag::expected_version(&request)? {
         let current = broker.directory.view(*organisation, |o| o.settings().version).await?;
         if current != expected {

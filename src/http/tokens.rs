@@ -4,7 +4,7 @@ use super::body::{self, Fields, Invalid};
 use super::gate::Caller;
 use crate::problem::{Answer, Kind, Problem};
 use crate::auth::claims::SUBJECT_MAX_BYTES;
-use crate::auth::{Claims, Role};
+use crate::auth::{Claims, IssueError, Role};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use actix_web::web::{self, Data, Payload, ReqData};
@@ -41,7 +41,7 @@ pub(super) async fn issue(
             let token = broker.authenticator.issue(&claims, now)?;
             Ok(Issued { sub: claims.subject, token })
         };
-        claims.into_iter().map(sign).collect::<Result<Vec<Issued>, crate::auth::IssueError>>()
+        claims.into_iter().map(sign).collect::<Result<Vec<Issued>, IssueError>>()
     });
     let failed = |error: &dyn std::fmt::Display| {
         tracing::error!(%error, "tokens could not be issued");

@@ -9,7 +9,7 @@ use super::query::Parameters;
 use super::user_fields::RawUser;
 use super::words;
 use crate::broker::Broker;
-use crate::domain::catalogue::{Catalogue, Model};
+use crate::domain::catalogue::{Catalogue, Class, Model};
 use crate::domain::ids::{LicenceId, OrganisationId, UserName};
 use crate::domain::provisioning::{ProvisionUsers, UserChange, UserRefusal};
 use crate::domain::reason::UserStatus;
@@ -113,6 +113,8 @@ pub(super) async fn change(
     body: Payload,
 ) -> Answer {
     let expected_version = etag::expected_version(&request)?;
+    // A path that leads nowhere is told before its body is judged.
+    broker.store.user(*organisation, &path.user).await?.ok_or_else(unknown)?;
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let raw = RawUser::of(&fields)?;
     if raw.user.is_some_and(|user| user != path.user) {
@@ -171,10 +173,8 @@ fn refused(refusal: &UserRefusal, catalogue: &Catalogue) -> Problem {
 /// The field by which a user asks for a seat of this type.
 pub(super) fn seat_field(licence: LicenceId, catalogue: &Catalogue) -> &'static str {
     match catalogue.get(licence).class {
-        crate::domain::catalogue::Class::UserType => "user_type",
-        crate::domain::catalogue::Class::Feature
-        | crate::domain::catalogue::Class::Product
-        | crate::domain::catalogue::Class::Device => "features",
+        Class::UserType => "user_type",
+        Class::Feature | Class::Product | Class::Device => "features",
     }
 }
 
