@@ -3,12 +3,15 @@
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, KeyError, KeySources};
 use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
+use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::organisation::Bounds;
 use crate::limits::{DRAIN_TIMEOUT, Heartbeat, Limits};
+use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
 use actix::Arbiter;
@@ -17,6 +20,7 @@ use actix_web::{App, HttpServer, web};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -58,6 +62,94 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// Why `serve` ended otherwise than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// It did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Its catalogue is none.
+    #[error("catalogue: {0}")]
+    Catalogue(#[from] CatalogueFileError),
+    /// Its keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// What is kept cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[from] std::io::Error),
+}
+
+/// Runs a broker until SIGTERM or SIGINT, then drains it. Needs an actix system.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    raise_open_files();
+    let running = start(parts_of(config).await?).await?;
+    tracing::info!(address = %running.address, "taking logins");
+    until_told_to_stop().await?;
+    tracing::info!("draining");
+    running.drain().await;
+    tracing::info!("stopped; everything that was decided is kept");
+    Ok(())
+}
+
+async fn parts_of(config: Config) -> Result<Parts, ServeError> {
+    let catalogue = match &config.catalogue {
+        Some(path) => catalogue_file::read(path)?,
+        None => catalogue_file::built_in(),
+    };
+    let keys = KeySources {
+        data_dir: config.data_dir,
+        secret_file: config.jwt_secret_file,
+        jwks: config.jwks,
+    };
+    Ok(Parts {
+        listen: config.listen,
+        store: Arc::new(SqliteStore::open(&config.database, catalogue.clone()).await?),
+        authenticator: Arc::new(Authenticator::open(&keys)?),
+        clock: Clock::system(),
+        catalogue,
+        limits: Limits {
+            sessions_max: config.bounds.sessions_max,
+            logins_under_way_max: config.bounds.logins_under_way_max,
+            waiting_per_licence_max: config.bounds.waiting_per_licence_max,
+            frames_per_second: config.bounds.frames_per_second,
+            max_grace_default_s: config.max_grace_s,
+            ..Limits::default()
+        },
+        heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
+        allowed_origins: config.allow_origin,
+        workers: config.workers,
+        routes: |_| {},
+    })
+}
+
+/// Every connection is an open file; the soft limit is made for other programs.
+pub fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::info!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it was"),
+    }
+}
+
+/// SIGTERM from whatever runs the broker, SIGINT from a person.
+///
+/// # Errors
+/// If the process cannot listen for signals.
+pub async fn until_told_to_stop() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }
 
 /// A broker that serves.

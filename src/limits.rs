@@ -56,8 +56,10 @@ pub struct Limits {
     pub import_body_max_bytes: usize,
     /// Tokens in one call; above it 422.
     pub tokens_per_call_max: usize,
-    /// Rows of one page; a larger `limit` is 422.
+    /// Rows of one page; a larger `limit` gets so many.
     pub page_limit_max: u32,
+    /// The `max_grace_s` of an organisation that is created without one.
+    pub max_grace_default_s: u32,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             import_body_max_bytes: 32 * 1024 * 1024,
             tokens_per_call_max: 20_000,
             page_limit_max: 1_000,
+            max_grace_default_s: 60,
         }
     }
 }

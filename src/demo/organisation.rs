@@ -32,17 +32,17 @@ const PEOPLE: &[(&str, &str, &str, &[&str])] = &[
 fn bought(agents: u32) -> Vec<(&'static str, u32, u32, u32)> {
     let share = |percent: u32| (agents * percent / 100).max(2);
     vec![
-        ("inbound_agent", share(55), share(10), 0),
+        ("inbound_agent", share(70), share(10), 0),
         ("outbound_agent", 5, 1, 0),
         ("supervisor", 5, 1, 0),
         ("switchboard_operator", 2, 0, 0),
         ("meeting_room", 0, 0, 3),
-        ("agent_calls", share(40), share(10), 0),
-        ("agent_email", share(35), share(8), 0),
-        ("agent_sms", share(20), share(5), 0),
-        ("agent_web_chat", share(25), share(5), 0),
+        ("agent_calls", share(15), share(4), 0),
+        ("agent_email", share(22), share(5), 0),
+        ("agent_sms", share(18), share(4), 0),
+        ("agent_web_chat", share(20), share(5), 0),
         ("agent_social_media", share(15), 0, 0),
-        ("recording", share(30), 0, 0),
+        ("recording", share(10), 0, 0),
         ("conferencing", 4, 0, 0),
         ("user_voicemail", 0, 0, 5),
     ]

@@ -27,7 +27,6 @@ use std::sync::Arc;
 const NAME_MAX_CHARS: usize = 256;
 /// The most seconds of grace that an organisation may allow: a day.
 const MAX_GRACE_S_MAX: u64 = 86_400;
-const MAX_GRACE_S_DEFAULT: u32 = 60;
 
 #[derive(Serialize)]
 struct Shape {
@@ -75,7 +74,7 @@ pub(super) async fn list(
 
 pub(super) async fn create(request: HttpRequest, broker: Data<Broker>, body: Payload) -> Answer {
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
-    let settings = new_settings(&fields, broker.clock.now().at)?;
+    let settings = new_settings(&fields, broker.limits.max_grace_default_s, broker.clock.now().at)?;
     if !broker.directory.create(settings.clone()).await? {
         let detail = format!("the number {} is taken", settings.id);
         return Err(Problem::new(Kind::Exists, detail).with("field", "id"));
@@ -133,13 +132,17 @@ pub(super) async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn new_settings(fields: &Fields, now: DateTime<Utc>) -> Result<Settings, Invalid> {
+fn new_settings(
+    fields: &Fields,
+    max_grace_default_s: u32,
+    now: DateTime<Utc>,
+) -> Result<Settings, Invalid> {
     let id = fields.needed("id", fields.integer("id", 1..=OrganisationId::MAX)?)?;
     Ok(Settings {
         id: fields.needed("id", OrganisationId::new(id))?,
         name: fields.needed("name", name(fields)?)?,
         time_zone: time_zone(fields)?.unwrap_or(Tz::UTC),
-        max_grace_s: max_grace_s(fields)?.unwrap_or(MAX_GRACE_S_DEFAULT),
+        max_grace_s: max_grace_s(fields)?.unwrap_or(max_grace_default_s),
         scheduled_log_off: scheduled_log_off(fields)?.flatten(),
         created_at: now,
         version: 0,
@@ -180,7 +183,7 @@ mod tests {
 
     fn settings(value: &Value) -> Result<Settings, Invalid> {
         let fields = Fields::new(value.as_object().expect("an object").clone());
-        new_settings(&fields, DateTime::UNIX_EPOCH)
+        new_settings(&fields, 60, DateTime::UNIX_EPOCH)
     }
 
     #[test]
