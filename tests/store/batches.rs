@@ -11,7 +11,9 @@ use licence_broker::domain::session::Place;
 use licence_broker::domain::user::UserRecord;
 use licence_broker::store::{StoreError, UsageFilter};
 
-pub async fn a_session_that_ends_within_its_batch_leaves_only_its_records(backend: &dyn Backend) {
+pub(crate) async fn a_session_that_ends_within_its_batch_leaves_only_its_records(
+    backend: &dyn Backend,
+) {
     let store = open_with_129(backend).await;
     let mut events = logged_in(1, "edred");
     events.extend([
@@ -36,7 +38,7 @@ pub async fn a_session_that_ends_within_its_batch_leaves_only_its_records(backen
     assert_eq!(kinds, expected.map(|(kind, key)| (kind, key.to_owned())));
 }
 
-pub async fn a_place_given_up_and_taken_again_is_the_last_one(backend: &dyn Backend) {
+pub(crate) async fn a_place_given_up_and_taken_again_is_the_last_one(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     let again = |place| {
@@ -73,7 +75,7 @@ pub async fn a_place_given_up_and_taken_again_is_the_last_one(backend: &dyn Back
     );
 }
 
-pub async fn a_licence_given_back_and_acquired_again_is_held_anew(backend: &dyn Backend) {
+pub(crate) async fn a_licence_given_back_and_acquired_again_is_held_anew(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     let again = vec![
@@ -99,7 +101,7 @@ pub async fn a_licence_given_back_and_acquired_again_is_held_anew(backend: &dyn 
     assert_eq!(held, [(licence("agent_email"), at(6), 40)]);
 }
 
-pub async fn a_user_deleted_and_created_again_is_the_new_one(backend: &dyn Backend) {
+pub(crate) async fn a_user_deleted_and_created_again_is_the_new_one(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let deleted = || Event::UserDeleted {
         user: "edred".into(),
@@ -137,7 +139,7 @@ pub async fn a_user_deleted_and_created_again_is_the_new_one(backend: &dyn Backe
     assert_eq!(load(&*store, 129).await.snapshot.users, [user("wynn")]);
 }
 
-pub async fn a_batch_is_applied_once(backend: &dyn Backend) {
+pub(crate) async fn a_batch_is_applied_once(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let first = batch(129, 1, at(1), logged_in(1, "edred"));
     let second = batch(129, 2, at(2), vec![released(1, "edred", "agent_email", 2)]);
@@ -157,7 +159,7 @@ pub async fn a_batch_is_applied_once(backend: &dyn Backend) {
     assert_eq!(load(&*store, 129).await.batch, 2);
 }
 
-pub async fn a_batch_that_skips_a_number_is_fenced(backend: &dyn Backend) {
+pub(crate) async fn a_batch_that_skips_a_number_is_fenced(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     commit(&*store, 1, 1, vec![user_saved("edred")]).await;
     let skipping = batch(129, 3, at(2), vec![user_saved("wynn")]);
@@ -171,7 +173,7 @@ pub async fn a_batch_that_skips_a_number_is_fenced(backend: &dyn Backend) {
     assert_eq!(load(&*store, 129).await.snapshot.users.len(), 2);
 }
 
-pub async fn a_batch_for_an_organisation_that_is_not_there_is_fenced(backend: &dyn Backend) {
+pub(crate) async fn a_batch_for_an_organisation_that_is_not_there_is_fenced(backend: &dyn Backend) {
     let store = open(backend).await;
     let stray = batch(129, 1, at(1), vec![user_saved("edred")]);
     let error = store.commit(&[stray]).await.expect_err("fenced");
@@ -181,7 +183,7 @@ pub async fn a_batch_for_an_organisation_that_is_not_there_is_fenced(backend: &d
     );
 }
 
-pub async fn one_fenced_batch_keeps_all_of_a_commit_out(backend: &dyn Backend) {
+pub(crate) async fn one_fenced_batch_keeps_all_of_a_commit_out(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     assert!(
         store
@@ -209,7 +211,7 @@ pub async fn one_fenced_batch_keeps_all_of_a_commit_out(backend: &dyn Backend) {
     }
 }
 
-pub async fn batches_of_one_organisation_may_follow_each_other_in_one_commit(
+pub(crate) async fn batches_of_one_organisation_may_follow_each_other_in_one_commit(
     backend: &dyn Backend,
 ) {
     let store = open_with_129(backend).await;
@@ -235,7 +237,7 @@ pub async fn batches_of_one_organisation_may_follow_each_other_in_one_commit(
 }
 
 /// More than any one statement takes, and no multiple of it.
-pub async fn many_rows_of_every_kind_fit_into_one_commit(backend: &dyn Backend) {
+pub(crate) async fn many_rows_of_every_kind_fit_into_one_commit(backend: &dyn Backend) {
     const MANY: u32 = 1_013;
     let store = open_with_129(backend).await;
     let mut events = vec![totals_set("inbound_agent", MANY, 3)];

@@ -4,7 +4,7 @@ use crate::faulty_store::{Fault, FaultyStore};
 use crate::fixture::{Backend, at, batch, id, load, logged_in, open_with_129, session_closed};
 use licence_broker::store::{Store, StoreError};
 
-pub async fn commits_wait_at_the_gate_and_are_counted(backend: &dyn Backend) {
+pub(crate) async fn commits_wait_at_the_gate_and_are_counted(backend: &dyn Backend) {
     let store = FaultyStore::new(open_with_129(backend).await);
     store.hold();
     let waiting = tokio::spawn({
@@ -24,7 +24,7 @@ pub async fn commits_wait_at_the_gate_and_are_counted(backend: &dyn Backend) {
     assert_eq!((store.commits(), store.batches()), (1, 1));
 }
 
-pub async fn planned_faults_are_met_in_order(backend: &dyn Backend) {
+pub(crate) async fn planned_faults_are_met_in_order(backend: &dyn Backend) {
     let store = FaultyStore::new(open_with_129(backend).await);
     for fault in [Fault::Abort, Fault::LoseUnknown, Fault::ApplyUnknown] {
         store.plan(fault, 1);
@@ -43,7 +43,7 @@ pub async fn planned_faults_are_met_in_order(backend: &dyn Backend) {
         .expect("no more faults");
 }
 
-pub async fn nothing_works_while_the_store_is_down(backend: &dyn Backend) {
+pub(crate) async fn nothing_works_while_the_store_is_down(backend: &dyn Backend) {
     let store = FaultyStore::new(open_with_129(backend).await);
     store.set_down(true);
     assert!(matches!(

@@ -20,22 +20,22 @@ use licence_broker::store::{
 use std::sync::{Arc, LazyLock};
 
 /// Where stores come from: each call opens the same data anew.
-pub trait Backend: Send + Sync {
+pub(crate) trait Backend: Send + Sync {
     fn open(&self) -> BoxFuture<'_, Result<Arc<dyn Store>, StoreError>>;
 }
 
 /// The page that holds everything a test writes.
-pub const ALL: Page = Page {
+pub(crate) const ALL: Page = Page {
     after: 0,
     limit: 100_000,
 };
 
-pub async fn open(backend: &dyn Backend) -> Arc<dyn Store> {
+pub(crate) async fn open(backend: &dyn Backend) -> Arc<dyn Store> {
     backend.open().await.expect("the store opens")
 }
 
 /// A store with organisation 129.
-pub async fn open_with_129(backend: &dyn Backend) -> Arc<dyn Store> {
+pub(crate) async fn open_with_129(backend: &dyn Backend) -> Arc<dyn Store> {
     let store = open(backend).await;
     assert!(
         store
@@ -46,7 +46,7 @@ pub async fn open_with_129(backend: &dyn Backend) -> Arc<dyn Store> {
     store
 }
 
-pub async fn load(store: &dyn Store, organisation: u64) -> Loaded {
+pub(crate) async fn load(store: &dyn Store, organisation: u64) -> Loaded {
     store
         .load(id(organisation))
         .await
@@ -54,7 +54,7 @@ pub async fn load(store: &dyn Store, organisation: u64) -> Loaded {
         .expect("exists")
 }
 
-pub async fn usage(store: &dyn Store, filter: &UsageFilter) -> Vec<UsageRow> {
+pub(crate) async fn usage(store: &dyn Store, filter: &UsageFilter) -> Vec<UsageRow> {
     let page = store
         .usage_page(id(129), filter, ALL)
         .await
@@ -62,39 +62,39 @@ pub async fn usage(store: &dyn Store, filter: &UsageFilter) -> Vec<UsageRow> {
     page.into_iter().map(|stored| stored.row).collect()
 }
 
-pub fn cursors<T>(page: &[Stored<T>]) -> Vec<i64> {
+pub(crate) fn cursors<T>(page: &[Stored<T>]) -> Vec<i64> {
     page.iter().map(|stored| stored.cursor).collect()
 }
 
-pub fn catalogue() -> Arc<Catalogue> {
+pub(crate) fn catalogue() -> Arc<Catalogue> {
     static BUILT_IN: LazyLock<Arc<Catalogue>> = LazyLock::new(catalogue_file::built_in);
     BUILT_IN.clone()
 }
 
-pub fn licence(key: &str) -> LicenceId {
+pub(crate) fn licence(key: &str) -> LicenceId {
     catalogue()
         .find(key)
         .expect("a licence type of the built-in catalogue")
 }
 
-pub fn licences(keys: &[&str]) -> LicenceSet {
+pub(crate) fn licences(keys: &[&str]) -> LicenceSet {
     keys.iter().map(|key| licence(key)).collect()
 }
 
-pub fn id(number: u64) -> OrganisationId {
+pub(crate) fn id(number: u64) -> OrganisationId {
     OrganisationId::new(number).expect("a number of an organisation")
 }
 
 /// So many seconds after 12:00 UTC of 2026-03-06.
-pub fn at(seconds: i64) -> DateTime<Utc> {
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     utc("2026-03-06T12:00:00Z") + TimeDelta::seconds(seconds)
 }
 
-pub fn utc(text: &str) -> DateTime<Utc> {
+pub(crate) fn utc(text: &str) -> DateTime<Utc> {
     text.parse().expect("a time in RFC 3339")
 }
 
-pub fn settings(number: u64) -> Settings {
+pub(crate) fn settings(number: u64) -> Settings {
     Settings {
         id: id(number),
         name: format!("Organisation {number}").into(),
@@ -106,7 +106,12 @@ pub fn settings(number: u64) -> Settings {
     }
 }
 
-pub fn batch(organisation: u64, number: u64, at: DateTime<Utc>, events: Vec<Event>) -> Batch {
+pub(crate) fn batch(
+    organisation: u64,
+    number: u64,
+    at: DateTime<Utc>,
+    events: Vec<Event>,
+) -> Batch {
     Batch {
         organisation: id(organisation),
         number,
@@ -116,14 +121,14 @@ pub fn batch(organisation: u64, number: u64, at: DateTime<Utc>, events: Vec<Even
 }
 
 /// Commits one batch of organisation 129, at that many seconds.
-pub async fn commit(store: &dyn Store, number: u64, seconds: i64, events: Vec<Event>) {
+pub(crate) async fn commit(store: &dyn Store, number: u64, seconds: i64, events: Vec<Event>) {
     store
         .commit(&[batch(129, number, at(seconds), events)])
         .await
         .expect("committed");
 }
 
-pub fn user(name: &str) -> UserRecord {
+pub(crate) fn user(name: &str) -> UserRecord {
     UserRecord {
         user: name.into(),
         name: format!("名前 of {name}").into(),
@@ -135,11 +140,11 @@ pub fn user(name: &str) -> UserRecord {
     }
 }
 
-pub fn user_saved(name: &str) -> Event {
+pub(crate) fn user_saved(name: &str) -> Event {
     Event::UserSaved(user(name))
 }
 
-pub fn opened(session: u128, name: &str) -> SessionOpened {
+pub(crate) fn opened(session: u128, name: &str) -> SessionOpened {
     SessionOpened {
         session: SessionId(session),
         user: name.into(),
@@ -151,17 +156,17 @@ pub fn opened(session: u128, name: &str) -> SessionOpened {
     }
 }
 
-pub fn session_opened(session: u128, name: &str) -> Event {
+pub(crate) fn session_opened(session: u128, name: &str) -> Event {
     Event::SessionOpened(opened(session, name))
 }
 
-pub fn session_closed(session: u128) -> Event {
+pub(crate) fn session_closed(session: u128) -> Event {
     Event::SessionClosed {
         session: SessionId(session),
     }
 }
 
-pub fn usage_record(session: u128, name: &str, key: &str, seconds: i64) -> UsageRecord {
+pub(crate) fn usage_record(session: u128, name: &str, key: &str, seconds: i64) -> UsageRecord {
     UsageRecord {
         usage_type: UsageType::Acquired,
         at: at(seconds),
@@ -174,7 +179,7 @@ pub fn usage_record(session: u128, name: &str, key: &str, seconds: i64) -> Usage
     }
 }
 
-pub fn acquired(session: u128, name: &str, key: &str, seconds: i64, order: u64) -> Event {
+pub(crate) fn acquired(session: u128, name: &str, key: &str, seconds: i64, order: u64) -> Event {
     Event::Acquired {
         record: usage_record(session, name, key, seconds),
         holder_order: order,
@@ -182,7 +187,7 @@ pub fn acquired(session: u128, name: &str, key: &str, seconds: i64, order: u64) 
     }
 }
 
-pub fn released(session: u128, name: &str, key: &str, seconds: i64) -> Event {
+pub(crate) fn released(session: u128, name: &str, key: &str, seconds: i64) -> Event {
     Event::Released(UsageRecord {
         usage_type: UsageType::Released,
         reason: Some(ReleaseReason::Logout),
@@ -190,7 +195,7 @@ pub fn released(session: u128, name: &str, key: &str, seconds: i64) -> Event {
     })
 }
 
-pub fn queued(session: u128, key: &str, place: u64) -> Event {
+pub(crate) fn queued(session: u128, key: &str, place: u64) -> Event {
     Event::Queued {
         session: SessionId(session),
         licence: licence(key),
@@ -198,14 +203,14 @@ pub fn queued(session: u128, key: &str, place: u64) -> Event {
     }
 }
 
-pub fn unqueued(session: u128, key: &str) -> Event {
+pub(crate) fn unqueued(session: u128, key: &str) -> Event {
     Event::Unqueued {
         session: SessionId(session),
         licence: licence(key),
     }
 }
 
-pub fn denial(name: &str, key: &str, at: DateTime<Utc>) -> DenialRecord {
+pub(crate) fn denial(name: &str, key: &str, at: DateTime<Utc>) -> DenialRecord {
     DenialRecord {
         at,
         denied: Denied {
@@ -218,7 +223,7 @@ pub fn denial(name: &str, key: &str, at: DateTime<Utc>) -> DenialRecord {
     }
 }
 
-pub fn totals_set(key: &str, concurrent: u32, version: u64) -> Event {
+pub(crate) fn totals_set(key: &str, concurrent: u32, version: u64) -> Event {
     let totals = Totals {
         base: 9,
         concurrent,
@@ -233,7 +238,7 @@ pub fn totals_set(key: &str, concurrent: u32, version: u64) -> Event {
 }
 
 /// A user with an open session that holds the seat and e-mail, and waits for web chat.
-pub fn logged_in(session: u128, name: &str) -> Vec<Event> {
+pub(crate) fn logged_in(session: u128, name: &str) -> Vec<Event> {
     vec![
         user_saved(name),
         session_opened(session, name),

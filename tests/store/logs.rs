@@ -20,7 +20,7 @@ fn release(session: u128, name: &str, device: Device, reason: ReleaseReason) -> 
     })
 }
 
-pub async fn usage_is_read_page_by_page_in_the_order_of_decisions(backend: &dyn Backend) {
+pub(crate) async fn usage_is_read_page_by_page_in_the_order_of_decisions(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     assert!(
         store
@@ -81,7 +81,7 @@ pub async fn usage_is_read_page_by_page_in_the_order_of_decisions(backend: &dyn 
     );
 }
 
-pub async fn usage_can_be_filtered_by_every_field(backend: &dyn Backend) {
+pub(crate) async fn usage_can_be_filtered_by_every_field(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let events = vec![
         session_opened(1, "edred"),
@@ -205,7 +205,7 @@ pub async fn usage_can_be_filtered_by_every_field(backend: &dyn Backend) {
     }
 }
 
-pub async fn denials_are_read_and_filtered(backend: &dyn Backend) {
+pub(crate) async fn denials_are_read_and_filtered(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let unknown = DenialRecord {
         denied: Denied {
@@ -308,7 +308,7 @@ pub async fn denials_are_read_and_filtered(backend: &dyn Backend) {
     );
 }
 
-pub async fn a_range_includes_its_beginning_and_excludes_its_end(backend: &dyn Backend) {
+pub(crate) async fn a_range_includes_its_beginning_and_excludes_its_end(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let record = |instant: &str, session| {
         let at = utc(instant);
@@ -354,7 +354,7 @@ pub async fn a_range_includes_its_beginning_and_excludes_its_end(backend: &dyn B
     }
 }
 
-pub async fn the_source_of_a_release_is_named_by_its_reason(backend: &dyn Backend) {
+pub(crate) async fn the_source_of_a_release_is_named_by_its_reason(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let events = vec![
         release(

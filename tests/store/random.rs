@@ -60,7 +60,9 @@ struct World<'a> {
     batch: u64,
 }
 
-pub async fn an_organisation_is_restored_as_it_was_whatever_was_decided(backend: &dyn Backend) {
+pub(crate) async fn an_organisation_is_restored_as_it_was_whatever_was_decided(
+    backend: &dyn Backend,
+) {
     let store = open(backend).await;
     let mut waits_served = 0;
     let mut seen = Seen::default();
@@ -76,6 +78,7 @@ pub async fn an_organisation_is_restored_as_it_was_whatever_was_decided(backend:
                 world.restored().await;
             }
         }
+        world.crowd();
         let mut restored = world.restored().await;
         seen.note(&world.organisation);
         waits_served += drain_alike(&mut world.organisation, &mut restored, world.now);
@@ -176,11 +179,12 @@ impl<'a> World<'a> {
                 fixed: 100,
                 ..Totals::default()
             };
-            world.decide(SetTotals {
+            let set = SetTotals {
                 licence: licence(key),
                 totals,
                 expected_version: None,
-            });
+            };
+            world.decide(set).expect("nothing fixed is lowered");
         }
         for key in &SEATS[..3] {
             let totals = Totals {
@@ -188,13 +192,14 @@ impl<'a> World<'a> {
                 contingency: 3,
                 ..Totals::default()
             };
-            world.decide(SetTotals {
+            let set = SetTotals {
                 licence: licence(key),
                 totals,
                 expected_version: None,
-            });
+            };
+            world.decide(set).expect("nothing fixed is lowered");
         }
-        for _ in 0..30 {
+        for _ in 0..60 {
             world.provision();
         }
         world
@@ -213,17 +218,26 @@ impl<'a> World<'a> {
             .expect("some");
         self.now.at += TimeDelta::seconds(pause_s);
         self.now.elapsed += Duration::from_secs(pause_s.unsigned_abs());
-        match self.rng.random_range(0..40) {
+        match self.rng.random_range(0..46) {
             0..14 => self.log_in(),
             14..20 => self.acquire(),
             20..24 => self.release(),
             24..27 => self.leave(),
             27..30 => self.resume(),
             30 => self.force(),
-            31..33 => self.provision(),
-            33..37 => self.set_totals(),
+            31 => self.provision(),
+            32..37 => self.set_totals(),
             37 => self.change_settings(),
-            _ => self.tick(),
+            38 => self.tick(),
+            _ => self.log_in(),
+        }
+    }
+
+    /// Many come at once, so that queues are long.
+    fn crowd(&mut self) {
+        for _ in 0..60 {
+            self.log_in();
+            self.acquire();
         }
     }
 
@@ -280,7 +294,7 @@ impl<'a> World<'a> {
     }
 
     fn some_user(&mut self) -> Arc<str> {
-        format!("user{}", self.rng.random_range(0..12)).into()
+        format!("user{}", self.rng.random_range(0..30)).into()
     }
 
     fn some_names(&mut self) -> Vec<Arc<str>> {
@@ -314,7 +328,7 @@ impl<'a> World<'a> {
             user: self.some_user(),
             device: *Device::ALL.choose(&mut self.rng).expect("some"),
             wanted,
-            wait: self.rng.random_bool(0.7),
+            wait: self.rng.random_bool(0.9),
             grace_s: *[0, 10, 1_000].choose(&mut self.rng).expect("some"),
             resume: ResumeDigest([u8::try_from(number % 251).expect("small"); 32]),
             address: format!("192.0.2.{}", number % 251).into(),
@@ -429,11 +443,12 @@ impl<'a> World<'a> {
             contingency,
             ..Totals::default()
         };
-        self.decide(SetTotals {
+        let set = SetTotals {
             licence,
             totals,
             expected_version: None,
-        });
+        };
+        self.decide(set).expect("nothing fixed is lowered");
     }
 
     fn change_settings(&mut self) {

@@ -31,7 +31,7 @@ async fn open_in_tokyo(backend: &dyn Backend) -> std::sync::Arc<dyn Store> {
     store
 }
 
-pub async fn the_months_maximum_is_the_greatest_and_begins_anew_with_the_month(
+pub(crate) async fn the_months_maximum_is_the_greatest_and_begins_anew_with_the_month(
     backend: &dyn Backend,
 ) {
     let store = open_in_tokyo(backend).await;
@@ -70,7 +70,7 @@ pub async fn the_months_maximum_is_the_greatest_and_begins_anew_with_the_month(
     );
 }
 
-pub async fn denials_are_counted_from_local_midnight(backend: &dyn Backend) {
+pub(crate) async fn denials_are_counted_from_local_midnight(backend: &dyn Backend) {
     let store = open_in_tokyo(backend).await;
     let unknown = DenialRecord {
         denied: Denied {
@@ -106,7 +106,7 @@ pub async fn denials_are_counted_from_local_midnight(backend: &dyn Backend) {
     assert!(load(&*store, 129).await.snapshot.denied_today.is_empty());
 }
 
-pub async fn the_last_sign_of_life_never_moves_backwards(backend: &dyn Backend) {
+pub(crate) async fn the_last_sign_of_life_never_moves_backwards(backend: &dyn Backend) {
     let store = open(backend).await;
     assert_eq!(store.last_life().await.expect("read"), None);
     store.record_life(at(10)).await.expect("recorded");
@@ -140,7 +140,7 @@ pub async fn the_last_sign_of_life_never_moves_backwards(backend: &dyn Backend) 
     assert_eq!(store.last_life().await.expect("read"), Some(at(30)));
 }
 
-pub async fn what_was_kept_survives_reopening(backend: &dyn Backend) {
+pub(crate) async fn what_was_kept_survives_reopening(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     store.record_life(at(7)).await.expect("recorded");

@@ -27,7 +27,7 @@ fn other_settings() -> Settings {
     }
 }
 
-pub async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn Backend) {
+pub(crate) async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn Backend) {
     let store = open(backend).await;
     let settings = other_settings();
     assert!(store.create_organisation(&settings).await.expect("created"));
@@ -44,7 +44,7 @@ pub async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn Backen
     assert!(store.settings(id(5)).await.expect("read").is_none());
 }
 
-pub async fn a_number_is_taken_while_its_organisation_exists(backend: &dyn Backend) {
+pub(crate) async fn a_number_is_taken_while_its_organisation_exists(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let other = Settings {
         name: "Other".into(),
@@ -54,7 +54,9 @@ pub async fn a_number_is_taken_while_its_organisation_exists(backend: &dyn Backe
     assert_eq!(load(&*store, 129).await.snapshot.settings, settings(129));
 }
 
-pub async fn users_totals_and_settings_are_loaded_as_they_were_written(backend: &dyn Backend) {
+pub(crate) async fn users_totals_and_settings_are_loaded_as_they_were_written(
+    backend: &dyn Backend,
+) {
     let store = open_with_129(backend).await;
     let odd = UserRecord {
         status: UserStatus::Suspended,
@@ -104,7 +106,7 @@ pub async fn users_totals_and_settings_are_loaded_as_they_were_written(backend: 
     assert_eq!(store.user(id(129), "nobody").await.expect("read"), None);
 }
 
-pub async fn users_are_listed_in_the_order_of_their_creation(backend: &dyn Backend) {
+pub(crate) async fn users_are_listed_in_the_order_of_their_creation(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let all = ["zoe", "adam", "mia", "ben", "leo"];
     commit(
@@ -138,7 +140,7 @@ pub async fn users_are_listed_in_the_order_of_their_creation(backend: &dyn Backe
     assert_eq!(listed, ["zoe", "adam", "ben", "leo"]);
 }
 
-pub async fn organisations_are_listed_page_by_page(backend: &dyn Backend) {
+pub(crate) async fn organisations_are_listed_page_by_page(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     for number in [7, 200] {
         assert!(
@@ -169,7 +171,9 @@ pub async fn organisations_are_listed_page_by_page(backend: &dyn Backend) {
     );
 }
 
-pub async fn open_sessions_are_loaded_with_what_they_hold_and_wait_for(backend: &dyn Backend) {
+pub(crate) async fn open_sessions_are_loaded_with_what_they_hold_and_wait_for(
+    backend: &dyn Backend,
+) {
     let store = open_with_129(backend).await;
     let phone = SessionOpened {
         device: Device::Deskphone,
@@ -230,7 +234,7 @@ pub async fn open_sessions_are_loaded_with_what_they_hold_and_wait_for(backend: 
     assert_eq!((shared.holder_order, shared.holder_since), (11, at(1)));
 }
 
-pub async fn what_a_session_gave_back_is_not_loaded(backend: &dyn Backend) {
+pub(crate) async fn what_a_session_gave_back_is_not_loaded(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     commit(&*store, 2, 1, logged_in(2, "wynn")).await;

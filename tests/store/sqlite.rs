@@ -13,18 +13,18 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A database in a directory of its own, which goes with it.
-pub struct SqliteBackend {
+pub(crate) struct SqliteBackend {
     directory: TempDir,
 }
 
 impl SqliteBackend {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             directory: tempfile::tempdir().expect("a directory"),
         }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("broker.db")
     }
 
@@ -296,8 +296,9 @@ async fn fill_the_disk(path: &str) {
 /// A write beyond the limit is to fail, not to end the process.
 #[cfg(unix)]
 fn ignore_size_signal() {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(libc::SIGXFSZ))
-        .expect("a handler in place of the default");
+    let kind = tokio::signal::unix::SignalKind::from_raw(libc::SIGXFSZ);
+    // The handler stays when the stream of signals is gone.
+    drop(tokio::signal::unix::signal(kind).expect("a handler in place of the default"));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn removed_129(backend: &dyn Backend) -> Arc<dyn Store> {
     store
 }
 
-pub async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
+pub(crate) async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
     let store = removed_129(backend).await;
     assert!(store.load(id(129)).await.expect("read").is_none());
     assert!(store.organisations().await.expect("read").is_empty());
@@ -48,7 +48,7 @@ pub async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
     );
 }
 
-pub async fn a_successor_with_the_same_number_sees_nothing_of_it(backend: &dyn Backend) {
+pub(crate) async fn a_successor_with_the_same_number_sees_nothing_of_it(backend: &dyn Backend) {
     let store = removed_129(backend).await;
     assert!(
         store

@@ -16,8 +16,8 @@ const SESSIONS: u32 = 60_000;
 const PER_BATCH: usize = 300;
 
 /// One login with three instances.
-fn login(number: u32) -> Vec<Event> {
-    let session = (u128::from(number) << 40) | (1_700_000_000_000 << 80);
+fn login(index: u32, number: u32) -> Vec<Event> {
+    let session = (u128::from(index) << 40) | (1_700_000_000_000 << 80);
     let name = format!("agent{number:06}");
     let mut events = vec![Event::SessionOpened(SessionOpened {
         session: SessionId(session),
@@ -51,17 +51,15 @@ async fn twenty_thousand_sessions_load_fast_and_logins_are_durable_fast() {
     println!("{SESSIONS} users in {:?}", begun.elapsed());
 
     // Sessions come in order, their users do not.
-    let mut names = order.iter();
-    let batches: Vec<Batch> = (0..SESSIONS)
-        .collect::<Vec<_>>()
+    let indexed: Vec<(u32, u32)> = (0..SESSIONS).zip(order).collect();
+    let batches: Vec<Batch> = indexed
         .chunks(PER_BATCH)
-        .enumerate()
-        .map(|(index, _)| {
-            let events = names
-                .by_ref()
-                .take(PER_BATCH)
-                .flat_map(|number| login(*number));
-            batch(129, 2 + index as u64, at(1), events.collect())
+        .zip(2..)
+        .map(|(chunk, number)| {
+            let events = chunk
+                .iter()
+                .flat_map(|(index, number)| login(*index, *number));
+            batch(129, number, at(1), events.collect())
         })
         .collect();
     let begun = Instant::now();

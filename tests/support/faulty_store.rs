@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 /// How one commit fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing is applied, and the answer says so.
     Abort,
     /// All is applied, and the answer does not know.
@@ -30,7 +30,7 @@ pub enum Fault {
 }
 
 /// See the head of this file.
-pub struct FaultyStore {
+pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
     /// Whether commits wait at the gate.
     held: watch::Sender<bool>,
@@ -43,7 +43,7 @@ pub struct FaultyStore {
 
 impl FaultyStore {
     /// Fails nothing until told.
-    pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self {
             inner,
             held: watch::Sender::new(false),
@@ -55,38 +55,38 @@ impl FaultyStore {
     }
 
     /// Commits that begin from now on wait until [`Self::release`].
-    pub fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.held.send_replace(true);
     }
 
     /// Lets the waiting commits go on, and those that follow.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.held.send_replace(false);
     }
 
     /// The next `times` commits that pass the gate fail like this, after those planned before.
-    pub fn plan(&self, fault: Fault, times: usize) {
+    pub(crate) fn plan(&self, fault: Fault, times: usize) {
         let mut faults = self.faults.lock().expect("no test panics while planning");
         faults.extend(std::iter::repeat_n(fault, times));
     }
 
     /// While down, everything is refused as aborted, loads and reports too.
-    pub fn set_down(&self, is_down: bool) {
+    pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
     }
 
     /// Commits that have begun so far.
-    pub fn commits(&self) -> u64 {
+    pub(crate) fn commits(&self) -> u64 {
         *self.begun.borrow()
     }
 
     /// Batches in the commits that have begun so far.
-    pub fn batches(&self) -> u64 {
+    pub(crate) fn batches(&self) -> u64 {
         self.batches.load(Ordering::SeqCst)
     }
 
     /// Waits until so many commits have begun: the last of them may stand at the gate.
-    pub async fn commits_begun(&self, commits: u64) {
+    pub(crate) async fn commits_begun(&self, commits: u64) {
         let reached = self
             .begun
             .subscribe()
