@@ -212,9 +212,15 @@ impl OrganisationActor {
 
     fn commit(&mut self, ctx: &mut Context<Self>) {
         let Some((number, events)) = self.pipeline.next() else { return };
-        let at = self.shared.clock.now().at;
+        let Some(organisation) = &self.organisation else { return };
         let events: Arc<[Event]> = events.into();
-        let batch = Batch { organisation: self.cell.id(), number, events, at };
+        let batch = Batch {
+            organisation: organisation.id(),
+            number,
+            events,
+            at: organisation.last_at(),
+            sequence: organisation.sequence(),
+        };
         let address = ctx.address();
         self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
     }

@@ -124,6 +124,16 @@ impl Organisation {
         self.totals_version
     }
 
+    /// The last number that was given to a version, a holder or a place; to be kept with what changed.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When the last record was made.
+    pub fn last_at(&self) -> DateTime<Utc> {
+        self.last_at
+    }
+
     /// Whether the organisation was deleted.
     pub fn is_removed(&self) -> bool {
         self.removed

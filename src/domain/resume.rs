@@ -113,6 +113,9 @@ pub struct Snapshot {
     pub denied_today: Vec<(LicenceId, u32)>,
     /// When the last record was made; the time of creation if there is none.
     pub last_at: DateTime<Utc>,
+    /// The last number that was given to a version, a holder or a place. What has gone since bore the
+    /// larger ones, and none of them is given twice.
+    pub sequence: u64,
 }
 
 /// After a restart: releases the sessions without grace that have no device any more.
@@ -211,7 +214,7 @@ impl Organisation {
             users: HashMap::with_capacity(snapshot.users.len()),
             sessions: HashMap::with_capacity(snapshot.sessions.len()),
             lingering: BTreeSet::new(),
-            sequence: snapshot.settings.version.max(snapshot.totals_version),
+            sequence: snapshot.sequence.max(snapshot.settings.version),
             last_at: at,
             month,
             month_ends_at: moment::end_of_month(month, zone),

@@ -24,6 +24,7 @@ const DEPARTURES: &[Departure] = &[
     Departure::ConnectionLost,
     Departure::ConnectionLost,
     Departure::Misbehaved,
+    Departure::Unanswered,
     Departure::HeartbeatTimeout,
     Departure::SlowConsumer,
     Departure::StorageUnavailable,

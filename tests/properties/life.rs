@@ -19,7 +19,7 @@ fn end_of(departure: Departure) -> (bool, ReleaseReason) {
     match departure {
         Departure::Logout => (false, ReleaseReason::Logout),
         Departure::ConnectionLost => (true, ReleaseReason::ConnectionLost),
-        Departure::Misbehaved => (false, ReleaseReason::ConnectionLost),
+        Departure::Misbehaved | Departure::Unanswered => (false, ReleaseReason::ConnectionLost),
         Departure::HeartbeatTimeout => (true, ReleaseReason::HeartbeatTimeout),
         Departure::SlowConsumer | Departure::StorageUnavailable => {
             (true, ReleaseReason::ConnectionLost)

@@ -342,6 +342,7 @@ impl Keeper {
                 .collect(),
             denied_today: denied_today.into_iter().collect(),
             last_at: self.last_at,
+            sequence: 0,
         }
     }
 }

@@ -173,5 +173,6 @@ fn end_word(reason: EndReason) -> &'static str {
         EndReason::HeartbeatTimeout => "heartbeat_timeout",
         EndReason::SlowConsumer => "slow_consumer",
         EndReason::StorageUnavailable => "storage_unavailable",
+        EndReason::GoingAway => "going_away",
     }
 }

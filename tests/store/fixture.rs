@@ -117,6 +117,7 @@ pub(crate) fn batch(
         number,
         events: events.into(),
         at,
+        sequence: 0,
     }
 }
 

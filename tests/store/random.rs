@@ -251,6 +251,7 @@ impl<'a> World<'a> {
             number: self.batch,
             events: std::mem::take(&mut self.events).into(),
             at: self.now.at,
+            sequence: self.organisation.sequence(),
         };
         self.store.commit(&[batch]).await.expect("committed");
     }

@@ -1,6 +1,6 @@
 //! What a broker that starts again must know.
 
-use crate::fixture::{
+use crate::fixture::{user_saved, 
     Backend, at, batch, commit, denial, id, licence, load, logged_in, open, open_with_129,
     settings, usage, utc,
 };
@@ -160,4 +160,17 @@ pub(crate) async fn what_was_kept_survives_reopening(backend: &dyn Backend) {
             .map(|user| user.version),
         Some(2)
     );
+}
+
+pub(crate) async fn the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone(
+    backend: &dyn Backend,
+) {
+    let store = open_with_129(backend).await;
+    let mut created = batch(129, 1, at(1), vec![user_saved("edred")]);
+    created.sequence = 6;
+    let deleted = Event::UserDeleted { user: "edred".into(), at: at(2) };
+    let mut deleted = batch(129, 2, at(2), vec![deleted]);
+    deleted.sequence = 7;
+    store.commit(&[created, deleted]).await.expect("committed");
+    assert_eq!(load(&*store, 129).await.snapshot.sequence, 7);
 }

@@ -18,6 +18,7 @@ pub(super) struct Change<'a> {
     /// The number of the last batch, once this is applied.
     pub(super) batch: u64,
     pub(super) last_at: DateTime<Utc>,
+    pub(super) sequence: u64,
     pub(super) effect: NetEffect<'a>,
 }
 
@@ -68,6 +69,7 @@ impl<'a> Change<'a> {
             key,
             batch,
             last_at,
+            sequence: 0,
             effect: NetEffect::default(),
         }
     }
@@ -82,6 +84,7 @@ impl<'a> Change<'a> {
         }
         self.batch = batch.number;
         self.last_at = self.last_at.max(batch.at);
+        self.sequence = self.sequence.max(batch.sequence);
         self.effect.fold(batch);
         true
     }

@@ -25,6 +25,7 @@ pub(super) struct Head {
     totals_version: u64,
     batch: u64,
     last_at: DateTime<Utc>,
+    sequence: u64,
 }
 
 /// The row of the organisation that has this number now. The first read of a transaction: it fixes
@@ -34,7 +35,7 @@ pub(super) async fn head(
     organisation: OrganisationId,
 ) -> Result<Option<Head>, StoreError> {
     let text = format!(
-        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at FROM organisations \
+        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at, sequence FROM organisations \
          WHERE number = ? AND removed_at IS NULL"
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
@@ -47,6 +48,7 @@ pub(super) async fn head(
             totals_version: reader.counter("totals_version")?,
             batch: reader.counter("batch")?,
             last_at: reader.instant("last_at")?,
+            sequence: reader.counter("sequence")?,
         })
     })
     .transpose()
@@ -72,6 +74,7 @@ pub(super) async fn body(
         maxima: loading.maxima(&head).await?,
         denied_today: loading.denied_today(&head).await?,
         last_at: head.last_at,
+        sequence: head.sequence,
         settings: head.settings,
     };
     Ok(Loaded {

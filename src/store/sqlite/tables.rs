@@ -382,8 +382,9 @@ impl<'a> Writing<'a> {
     async fn organisations(&mut self) -> Result<(), sqlx::Error> {
         const MOVE_ON: Bulk = Bulk {
             head: "UPDATE organisations SET batch = done.column2, \
-                   last_at = max(last_at, done.column3) FROM (VALUES ",
-            columns: 3,
+                   last_at = max(last_at, done.column3), sequence = max(sequence, done.column4) \
+                   FROM (VALUES ",
+            columns: 4,
             tail: ") AS done WHERE key = done.column1",
         };
         MOVE_ON
@@ -392,6 +393,7 @@ impl<'a> Writing<'a> {
                     .bind(change.key)
                     .bind(change.batch.cast_signed())
                     .bind(millis(change.last_at))
+                    .bind(change.sequence.cast_signed())
             })
             .await
     }
