@@ -77,19 +77,7 @@ impl<'a> NetEffect<'a> {
                 holder_order,
                 holder_since,
             } => {
-                self.usage.push(record);
-                let (holder_order, holder_since) = (*holder_order, *holder_since);
-                let UsageRecord {
-                    pool, at: since, ..
-                } = *record;
-                let row = InstanceRow {
-                    pool,
-                    since,
-                    holder_order,
-                    holder_since,
-                };
-                self.instances
-                    .insert((record.session, record.licence), Some(row));
+                self.acquire(record, *holder_order, *holder_since);
             }
             Event::Released(record) => {
                 self.usage.push(record);
@@ -116,11 +104,7 @@ impl<'a> NetEffect<'a> {
                 self.raise(*month, *licence, *maximum, *at);
             }
             Event::UserSaved(record) => self.user(&record.user).saved = Some(record),
-            Event::UserDeleted { user, at } => {
-                let effect = self.user(user);
-                effect.saved = None;
-                effect.deleted_at.get_or_insert(*at);
-            }
+            Event::UserDeleted { user, at } => self.delete(user, *at),
             Event::TotalsSet {
                 licence,
                 totals,
@@ -132,6 +116,27 @@ impl<'a> NetEffect<'a> {
             Event::SettingsSaved(settings) => self.settings = Some(settings),
             Event::OrganisationRemoved { at } => self.removed_at = Some(*at),
         }
+    }
+
+    fn acquire(&mut self, record: &'a UsageRecord, order: u64, holder_since: DateTime<Utc>) {
+        self.usage.push(record);
+        let UsageRecord {
+            pool, at: since, ..
+        } = *record;
+        let row = InstanceRow {
+            pool,
+            since,
+            holder_order: order,
+            holder_since,
+        };
+        self.instances
+            .insert((record.session, record.licence), Some(row));
+    }
+
+    fn delete(&mut self, user: &'a str, at: DateTime<Utc>) {
+        let effect = self.user(user);
+        effect.saved = None;
+        effect.deleted_at.get_or_insert(at);
     }
 
     /// With the session goes whatever stands under it: the schema sees to what was kept before.

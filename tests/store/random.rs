@@ -174,6 +174,12 @@ impl<'a> World<'a> {
             events: Vec::new(),
             batch: 0,
         };
+        world.stock();
+        world
+    }
+
+    /// Buys something of everything, and provisions users.
+    fn stock(&mut self) {
         for key in ["uc_user", "cti_integration"] {
             let totals = Totals {
                 fixed: 100,
@@ -184,7 +190,7 @@ impl<'a> World<'a> {
                 totals,
                 expected_version: None,
             };
-            world.decide(set).expect("nothing fixed is lowered");
+            self.decide(set).expect("nothing fixed is lowered");
         }
         for key in &SEATS[..3] {
             let totals = Totals {
@@ -197,12 +203,11 @@ impl<'a> World<'a> {
                 totals,
                 expected_version: None,
             };
-            world.decide(set).expect("nothing fixed is lowered");
+            self.decide(set).expect("nothing fixed is lowered");
         }
         for _ in 0..60 {
-            world.provision();
+            self.provision();
         }
-        world
     }
 
     fn decide<C: Command>(&mut self, command: C) -> C::Answer {
