@@ -1,5 +1,6 @@
 //! Licence Broker: who holds which concurrent licence right now.
 
 pub mod catalogue_file;
+pub mod config;
 pub mod domain;
 pub mod store;

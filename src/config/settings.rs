@@ -1,0 +1,150 @@
+//! The settings as an operator writes them: one field each, for the command line, the environment and the
+//! configuration file alike.
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Every setting of `serve`; `None` where a source says nothing.
+///
+/// The names of the fields are the keys of the configuration file, the flags (with `-`) and, behind
+/// `LICENCE_BROKER_` in capitals, the variables. The comments are the help.
+#[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port on which connections are accepted; port 0 lets the system choose
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Where everything is kept: sqlite://PATH; relative paths begin in the working directory
+    /// [default: sqlite://licence-broker.db]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+
+    /// Folder of the broker's own token key, made at the first start and readable by its owner alone
+    /// [default: data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// File that holds an HS256 secret for tokens, in place of the broker's own key
+    #[arg(long, value_name = "FILE")]
+    pub jwt_secret_file: Option<PathBuf>,
+
+    /// JSON Web Key Set (RS256, ES256, EdDSA) whose tokens are trusted as well: a file, or an https
+    /// address
+    #[arg(long, value_name = "FILE|URL")]
+    pub jwks: Option<String>,
+
+    /// Catalogue of licence types, in place of the one that is built in
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+
+    /// Seconds between pings, 1 to 300; a peer that is silent for twice as long loses its session
+    /// [default: 15]
+    #[arg(long, value_name = "SECONDS")]
+    pub heartbeat_s: Option<u32>,
+
+    /// The most seconds for which licences stay held after a lost connection, where a login asks for it;
+    /// what new organisations get, and the upper bound of every organisation's own [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub max_grace_s: Option<u32>,
+
+    /// Certificate chain (PEM) to serve TLS with; needs --tls-key. This build refuses it: put a proxy
+    /// that terminates TLS in front
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key (PEM) of the certificate; needs --tls-cert
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Origin whose pages may connect, as https://host[:port]; repeat it for more (in the environment:
+    /// separated by commas). Pages of the broker itself always may
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_origin: Option<Vec<String>>,
+
+    /// How the log on standard error looks: for people or, one JSON object a line, for machines
+    /// [default: human]
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = false)]
+    pub log_format: Option<LogFormat>,
+
+    /// What is logged: error, warn, info, debug, trace, or directives such as
+    /// info,licence_broker::actor=debug [default: info]
+    #[arg(long, value_name = "DIRECTIVES")]
+    pub log_level: Option<String>,
+
+    /// Connections served at once; further ones are answered 503 with Retry-After [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub sessions_max: Option<usize>,
+
+    /// Logins being decided or committed at once; further ones are closed with 4004
+    /// [default: 50000, at most sessions_max]
+    #[arg(long, value_name = "N")]
+    pub logins_under_way_max: Option<usize>,
+
+    /// Sessions that may wait for one licence type of one organisation; further ones are answered
+    /// too_many_waiting [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub waiting_per_licence_max: Option<u32>,
+
+    /// Messages read from one session each second; more are left unread until the second is over
+    /// [default: 50]
+    #[arg(long, value_name = "N")]
+    pub frames_per_second: Option<u32>,
+
+    /// Connections from one address each second; further ones are answered 503 with Retry-After
+    /// [default: 50000]
+    #[arg(long, value_name = "N")]
+    pub connections_per_address_per_second: Option<u32>,
+
+    /// Threads that serve connections [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+
+    /// TOML file with any of these settings, written as in --help with _ for -; flags and the
+    /// environment go before it
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The keys of the settings, in the order of the help; `config` apart, which only says where others are.
+pub const KEYS: &[&str] = &[
+    "listen",
+    "database",
+    "data_dir",
+    "jwt_secret_file",
+    "jwks",
+    "catalogue",
+    "heartbeat_s",
+    "max_grace_s",
+    "tls_cert",
+    "tls_key",
+    "allow_origin",
+    "log_format",
+    "log_level",
+    "sessions_max",
+    "logins_under_way_max",
+    "waiting_per_licence_max",
+    "frames_per_second",
+    "connections_per_address_per_second",
+    "workers",
+];
+
+/// The variable that carries a setting.
+pub fn variable(key: &str) -> String {
+    format!("LICENCE_BROKER_{}", key.to_ascii_uppercase())
+}
