@@ -25,8 +25,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("actor", &["domain", "store"]),
     ("broker", &["domain", "store", "actor"]),
-    ("ws", &["domain", "protocol", "actor", "broker"]),
-    ("http", &["domain", "protocol", "store", "actor", "broker"]),
+    ("problem", &["domain", "store", "actor"]),
+    ("ws", &["domain", "protocol", "actor", "broker", "problem"]),
+    (
+        "http",
+        &["domain", "protocol", "store", "actor", "broker", "problem"],
+    ),
 ];
 
 /// What the rules may name of the world outside.

@@ -9,6 +9,7 @@ mod length;
 mod source;
 
 use source::Source;
+use std::io::Write as _;
 use std::path::Path;
 
 /// A place where the house's rules are broken: `file:line: what is wrong`.
@@ -56,7 +57,12 @@ fn no_function_is_longer_than_sixty_lines() {
         .iter()
         .filter(|function| function.lines > length::LINES_AIM)
     {
-        println!("over {} lines: {function}", length::LINES_AIM);
+        // Past the capture of passing tests: an aim that nobody sees is none.
+        let _ = writeln!(
+            std::io::stderr(),
+            "over {} lines: {function}",
+            length::LINES_AIM
+        );
     }
     let too_long = lengths
         .iter()
