@@ -4,3 +4,4 @@ pub mod catalogue_file;
 pub mod config;
 pub mod domain;
 pub mod store;
+pub mod telemetry;
