@@ -67,7 +67,7 @@ pub struct Settings {
 
     /// How the log on standard error looks: for people or, one JSON object a line, for machines
     /// [default: human]
-    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = false)]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
 
     /// What is logged: error, warn, info, debug, trace, or directives such as

@@ -4,6 +4,7 @@ use super::settings::LogFormat;
 use super::*;
 use clap::Parser;
 use std::io::Write as _;
+use std::path::Path;
 use tempfile::NamedTempFile;
 
 #[derive(Parser)]
