@@ -29,11 +29,7 @@ impl Journal {
     }
 
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
-    pub fn commit(
-        &self,
-        batch: Batch,
-        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
-    ) {
+    pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         let entry = Entry { batch, done: Box::new(done) };
         if let Err(returned) = self.0.send(entry) {
             (returned.0.done)(Err(StoreError::Aborted("the journal has stopped".to_owned())));
@@ -75,7 +71,9 @@ async fn commit_together(store: &dyn Store, entries: Vec<Entry>) {
     metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
     match outcome {
         Ok(()) => dones.into_iter().for_each(|done| done(Ok(()))),
-        Err(error) if batches.len() == 1 => dones.into_iter().for_each(|done| done(Err(error.clone()))),
+        Err(error) if batches.len() == 1 => {
+            dones.into_iter().for_each(|done| done(Err(error.clone())))
+        }
         Err(error) => {
             tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
             for (batch, done) in batches.iter().zip(dones) {

@@ -118,16 +118,14 @@ impl OrganisationActor {
         }
     }
 
-    fn load(&self) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
+    fn load(
+        &self,
+    ) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
         let (store, id) = (self.shared.store.clone(), self.cell.id());
         async move { store.load(id).await }.into_actor(self)
     }
 
-    fn on_loaded(
-        &mut self,
-        loaded: Result<Option<Loaded>, StoreError>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn on_loaded(&mut self, loaded: Result<Option<Loaded>, StoreError>, ctx: &mut Context<Self>) {
         match loaded {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {

@@ -59,8 +59,7 @@ async fn work(url: &str, token: &str) -> Result<(), tungstenite::Error> {
     let protocol = HeaderValue::from_static(SUBPROTOCOL);
     request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
     let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
-    let device =
-        if rand::rng().random_ratio(1, 4) { "deskphone" } else { "agent_desktop" };
+    let device = if rand::rng().random_ratio(1, 4) { "deskphone" } else { "agent_desktop" };
     let wait = rand::rng().random_ratio(1, 3);
     let login = json!({ "type": "login", "token": token, "device": device, "wait": wait });
     say(&mut socket, &login).await?;

@@ -1,7 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`: for whoever keeps the broker running. No token is needed.
 
-use crate::problem::{Answer, Kind, Problem};
 use crate::broker::Broker;
+use crate::problem::{Answer, Kind, Problem};
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 

@@ -227,8 +227,7 @@ impl Device {
 
     /// A login or resume that did not come through: nothing is held.
     fn turn_away(&mut self, close: Close) -> Flow {
-        if let Stage::Deciding { attachment, .. } =
-            std::mem::replace(&mut self.stage, Stage::Over)
+        if let Stage::Deciding { attachment, .. } = std::mem::replace(&mut self.stage, Stage::Over)
         {
             attachment.refused();
         }
@@ -410,7 +409,8 @@ impl Identified {
     ) -> Flow {
         let broker = &connection.broker;
         let fresh = broker.authenticator.judge(token, broker.clock.now().at);
-        let Some(fresh) = fresh.ok().filter(|fresh| token::is_same_bearer(fresh, &self.claims)) else {
+        let Some(fresh) = fresh.ok().filter(|fresh| token::is_same_bearer(fresh, &self.claims))
+        else {
             return Flow::Close(Close::UNAUTHORISED, Departure::Misbehaved);
         };
         self.marks.token_until(fresh.expires_at);

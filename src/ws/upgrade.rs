@@ -5,9 +5,9 @@ use super::events;
 use super::session::{self, Connection};
 use super::token::{Purpose, is_for};
 use super::wallboard::Wallboard;
+use crate::auth::{Claims, bearer};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
-use crate::auth::{Claims, bearer};
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use actix_web::http::header::{self, HeaderName};
@@ -101,7 +101,11 @@ fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(), Problem> {
         (host.is_some() && host == own_host)
             || broker.allowed_origins.iter().any(|allowed| allowed == origin)
     });
-    if is_allowed { Ok(()) } else { Err(Problem::forbidden("pages of this origin may not connect")) }
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("pages of this origin may not connect"))
+    }
 }
 
 fn is_upgrade(request: &HttpRequest) -> bool {

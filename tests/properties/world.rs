@@ -41,17 +41,12 @@ fn same<T: PartialEq + Debug>(what: &str, rules: &T, model: &T) -> Result<(), St
     if rules == model {
         Ok(())
     } else {
-        Err(format!(
-            "{what}\n  the rules say {rules:?}\n  the model says {model:?}"
-        ))
+        Err(format!("{what}\n  the rules say {rules:?}\n  the model says {model:?}"))
     }
 }
 
 fn bounds() -> Bounds {
-    Bounds {
-        waiting_per_licence_max: QUEUE_MAX,
-        users_max: USERS_MAX,
-    }
+    Bounds { waiting_per_licence_max: QUEUE_MAX, users_max: USERS_MAX }
 }
 
 impl World {
@@ -92,10 +87,7 @@ impl World {
             catalogue,
             keeper,
             model,
-            now: Moment {
-                at,
-                elapsed: Duration::from_secs(100),
-            },
+            now: Moment { at, elapsed: Duration::from_secs(100) },
             seen: BTreeSet::new(),
         }
     }
@@ -183,16 +175,8 @@ impl World {
     ) -> Result<(), String> {
         // The first words of an answer name it; names of licences are numbers in them.
         let text: String = format!("{answer:?}").chars().take(60).collect();
-        self.seen.insert(format!(
-            "{what}: {}",
-            text.split(['{', '(']).next().unwrap_or("")
-        ));
-        for word in [
-            "TooManyWaiting",
-            "SeatExhausted",
-            "NoChannelLicensed",
-            "UserNotActive",
-        ] {
+        self.seen.insert(format!("{what}: {}", text.split(['{', '(']).next().unwrap_or("")));
+        for word in ["TooManyWaiting", "SeatExhausted", "NoChannelLicensed", "UserNotActive"] {
             if text.contains(word) {
                 self.seen.insert(word.to_owned());
             }
@@ -207,18 +191,10 @@ impl World {
             self.model.last_record = self.model.at;
         }
         let expected = std::mem::take(&mut self.model.outcome);
-        self.compare_records(
-            &effects.events,
-            expected.usage,
-            expected.denials,
-            expected.maxima,
-        )?;
+        self.compare_records(&effects.events, expected.usage, expected.denials, expected.maxima)?;
         let told = told(&effects.notices)?;
-        if told.values().any(|told| {
-            told.granted
-                .iter()
-                .any(|(_, pool)| *pool == GrantPool::Shared)
-        }) {
+        if told.values().any(|told| told.granted.iter().any(|(_, pool)| *pool == GrantPool::Shared))
+        {
             self.seen.insert("a wait that ended in sharing".to_owned());
         }
         if told.values().any(|told| told.granted.len() > 1) {
@@ -245,16 +221,10 @@ impl World {
                     real_usage.push(record.clone());
                 }
                 Event::Denied(record) => {
-                    self.seen
-                        .insert(format!("{} {}", record.denied.reason, record.outcome));
+                    self.seen.insert(format!("{} {}", record.denied.reason, record.outcome));
                     real_denials.push(record.clone());
                 }
-                Event::MaximumRaised {
-                    month,
-                    licence,
-                    maximum,
-                    ..
-                } => {
+                Event::MaximumRaised { month, licence, maximum, .. } => {
                     real_maxima.push((*month, *licence, *maximum));
                 }
                 Event::SessionOpened(_)
@@ -314,11 +284,7 @@ impl World {
     }
 
     fn restart(&mut self, restart: Restart) -> Result<(), String> {
-        let known: Vec<_> = restart
-            .connected
-            .iter()
-            .map(|(session, _)| *session)
-            .collect();
+        let known: Vec<_> = restart.connected.iter().map(|(session, _)| *session).collect();
         let left = restart.departed.iter().map(|(session, _)| *session);
         let known: Vec<_> = known.into_iter().chain(left).collect();
         let snapshot = self.keeper.snapshot();
@@ -330,20 +296,11 @@ impl World {
         self.now.at += restart.life;
         self.model.turn_to(self.now.at, self.now.elapsed);
         self.model.crash(&known);
-        self.decide(ReleaseAbsent {
-            known: known.into_iter().collect(),
-        })?;
+        self.decide(ReleaseAbsent { known: known.into_iter().collect() })?;
         self.now.at = ready_at;
-        let Restart {
-            connected,
-            departed,
-            ..
-        } = restart;
+        let Restart { connected, departed, .. } = restart;
         let expected = self.model.reattach(&connected, &departed, self.now);
-        let orphans = self.decide(Reattach {
-            connected,
-            departed,
-        })?;
+        let orphans = self.decide(Reattach { connected, departed })?;
         self.compare("a reattachment", &orphans, &expected)
     }
 
@@ -355,12 +312,7 @@ impl World {
             let licence = count.licence;
             let fact = self.model.fact(licence).expect("a type of the model");
             let holding = self.model.holders(licence).len();
-            let held = self
-                .model
-                .sittings
-                .iter()
-                .filter(|s| s.holds(licence).is_some())
-                .count();
+            let held = self.model.sittings.iter().filter(|s| s.holds(licence).is_some()).count();
             let over = holding.saturating_sub(self.totals(licence));
             let denied = self.model.denied_today.get(&licence).copied().unwrap_or(0);
             let maximum = self.model.maxima.get(&licence).copied().unwrap_or(0);
@@ -420,26 +372,16 @@ impl World {
         let rules = views.into_iter().map(|view| {
             let held: BTreeSet<_> = view.licences.iter().map(|held| held.licence).collect();
             let waiting: BTreeSet<_> = view.waiting.into_iter().collect();
-            (
-                view.session,
-                (view.user, view.device, view.is_connected, held, waiting),
-            )
+            (view.session, (view.user, view.device, view.is_connected, held, waiting))
         });
         let model = self.model.sittings.iter().map(|s| {
             let held: BTreeSet<_> = s.held.iter().map(|(licence, _)| *licence).collect();
             let waiting: BTreeSet<_> = s.waits.iter().map(|(licence, _)| *licence).collect();
-            (
-                s.id,
-                (s.user.clone(), s.device, s.link.is_some(), held, waiting),
-            )
+            (s.id, (s.user.clone(), s.device, s.link.is_some(), held, waiting))
         });
         let (rules, model): (BTreeMap<_, _>, BTreeMap<_, _>) = (rules.collect(), model.collect());
         let held: usize = model.values().map(|(_, _, _, held, _)| held.len()).sum();
-        same(
-            "open instances in the records",
-            &self.keeper.open_instances(),
-            &held,
-        )?;
+        same("open instances in the records", &self.keeper.open_instances(), &held)?;
         same("sessions", &rules, &model)
     }
 }
@@ -459,8 +401,7 @@ fn told(notices: &[(LinkId, Notice)]) -> Result<BTreeMap<LinkId, Told>, String> 
         match notice {
             Notice::Granted(granted) => told.granted.extend(granted),
             Notice::Released { licences, reason } => {
-                told.released
-                    .extend(licences.iter().map(|licence| (*licence, *reason)));
+                told.released.extend(licences.iter().map(|licence| (*licence, *reason)));
             }
             Notice::Ended(reason) => told.ended.push(*reason),
         }

@@ -33,11 +33,7 @@ pub(super) async fn apply(
     catalogue: &Catalogue,
 ) -> Result<(), StoreError> {
     let changes = judge(connection, batches).await?;
-    let mut writing = Writing {
-        connection,
-        catalogue,
-        changes: &changes,
-    };
+    let mut writing = Writing { connection, catalogue, changes: &changes };
     writing.all().await.map_err(aborted)
 }
 
@@ -65,13 +61,7 @@ async fn judge<'a>(
 
 impl<'a> Change<'a> {
     fn new(key: i64, batch: u64, last_at: DateTime<Utc>) -> Self {
-        Self {
-            key,
-            batch,
-            last_at,
-            sequence: 0,
-            effect: NetEffect::default(),
-        }
+        Self { key, batch, last_at, sequence: 0, effect: NetEffect::default() }
     }
 
     /// Adds a batch, or passes over it if it was applied before; whether it follows.
@@ -95,10 +85,7 @@ async fn kept_batches(
     connection: &mut SqliteConnection,
     batches: &[Batch],
 ) -> Result<HashMap<OrganisationId, (i64, u64)>, sqlx::Error> {
-    let numbers: Vec<i64> = batches
-        .iter()
-        .map(|batch| number(batch.organisation))
-        .collect();
+    let numbers: Vec<i64> = batches.iter().map(|batch| number(batch.organisation)).collect();
     let rows = sqlx::query(
         "SELECT number, key, batch FROM organisations \
          WHERE removed_at IS NULL AND number IN (SELECT value FROM json_each(?))",
@@ -110,10 +97,7 @@ async fn kept_batches(
     for row in rows {
         let number: i64 = row.try_get(0)?;
         if let Some(organisation) = OrganisationId::new(number.cast_unsigned()) {
-            kept.insert(
-                organisation,
-                (row.try_get(1)?, row.try_get::<i64, _>(2)?.cast_unsigned()),
-            );
+            kept.insert(organisation, (row.try_get(1)?, row.try_get::<i64, _>(2)?.cast_unsigned()));
         }
     }
     Ok(kept)
