@@ -123,6 +123,15 @@ fn the_help_explains_every_setting() {
 }
 
 #[test]
+fn the_read_me_lists_every_setting() {
+    let read_me = include_str!("../../README.md");
+    for key in settings::KEYS {
+        let flag = format!("`--{}`", key.replace('_', "-"));
+        assert!(read_me.contains(&flag), "{flag}");
+    }
+}
+
+#[test]
 fn an_error_names_the_setting_and_its_source() {
     let from_file = error("heartbeat_s = 301", &[], &[]);
     assert!(from_file.starts_with("heartbeat_s (in /"), "{from_file}");

@@ -80,14 +80,14 @@ impl Device {
     /// The first message: `login` or `resume`, or the end.
     fn identify(
         &mut self,
-        of_upgrade: Option<Claims>,
+        of_upgrade: Option<&Claims>,
         envelope: Envelope,
         connection: &Connection,
         wire: &mut Wire<Self>,
     ) -> Flow {
         let judge = |token: Option<&str>| {
             let purpose = Purpose::Session;
-            token::judge(&connection.broker, self.organisation, purpose, of_upgrade.as_ref(), token)
+            token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
         };
         let id = envelope.id;
         let judged = match envelope.request {
@@ -428,7 +428,7 @@ impl Peer for Device {
         match &mut self.stage {
             Stage::Unidentified { of_upgrade } => {
                 let of_upgrade = of_upgrade.take();
-                self.identify(of_upgrade, envelope, connection, wire)
+                self.identify(of_upgrade.as_ref(), envelope, connection, wire)
             }
             Stage::Identified(_) => self.serve(envelope, connection, wire),
             Stage::Deciding { .. } | Stage::Over => Flow::Continue,
