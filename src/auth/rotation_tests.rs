@@ -10,11 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::time::advance;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// How long a test waits for what must come before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).expect("an instant")
@@ -62,9 +64,11 @@ impl Following {
         self.authenticator.judge(token, now())
     }
 
-    /// Waits until the set that was read last is in use. The clock stands while the set is being read.
+    /// Waits until the set that has this token's key is in use. Time stands still for the broker.
     async fn believed(&self, token: &str) {
+        let started = Instant::now();
         while !self.believes(token) {
+            assert!(started.elapsed() < PATIENCE, "the key is not known yet");
             tokio::task::yield_now().await;
         }
     }

@@ -35,7 +35,8 @@ impl Source {
     /// As the setting `jwks` has it.
     pub(super) fn new(setting: &str) -> Self {
         let is_url = setting.starts_with("http://") || setting.starts_with("https://");
-        let place = if is_url { Place::Url(setting.to_owned()) } else { Place::File(setting.into()) };
+        let place =
+            if is_url { Place::Url(setting.to_owned()) } else { Place::File(setting.into()) };
         Self { place, fetch_timeout: FETCH_TIMEOUT }
     }
 
@@ -60,7 +61,9 @@ impl Source {
     fn read(&self) -> Result<Vec<Key>, KeyError> {
         let bytes = match &self.place {
             Place::File(path) => keys::read(path)?,
-            Place::Url(url) => fetch(url, self.fetch_timeout).map_err(|reason| self.error(reason))?,
+            Place::Url(url) => {
+                fetch(url, self.fetch_timeout).map_err(|reason| self.error(reason))?
+            }
         };
         key_set::parse(&bytes).map_err(|reason| self.error(reason))
     }
@@ -159,10 +162,8 @@ mod tests {
     #[tokio::test]
     async fn a_redirect_is_not_followed() {
         let good = Loopback::serving(&set(&[ed_signer().jwk]));
-        let answer = format!(
-            "HTTP/1.1 302 Found\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n",
-            good.url()
-        );
+        let answer =
+            format!("HTTP/1.1 302 Found\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", good.url());
         let error = refused(&Loopback::serving(answer.as_bytes())).await;
         assert!(error.contains("302"), "{error}");
         assert_eq!(good.fetches(), 0);

@@ -159,15 +159,9 @@ impl Config {
     /// # Errors
     /// If it cannot be made; the message names it.
     pub fn make_data_dir(&self) -> io::Result<()> {
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.data_dir);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
         made.map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("{}: {error}", self.data_dir.display()),
-            )
+            io::Error::new(error.kind(), format!("{}: {error}", self.data_dir.display()))
         })
     }
 }
