@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::time::advance;
@@ -37,10 +38,26 @@ fn token(signer: &Signer, key_id: &str) -> String {
     format!("{message}.{}", signature.expect("a signature"))
 }
 
+/// Keeps the paused clock where it is until it is dropped. Left alone, that clock leaps to the next timer
+/// whenever the runtime is idle, which it is while a fetch is under way elsewhere.
+struct StoppedClock {
+    _until: mpsc::Sender<()>,
+}
+
+impl StoppedClock {
+    fn new() -> Self {
+        let (until, stopped) = mpsc::channel::<()>();
+        // A blocking task holds the clock; this one ends when the other end is dropped.
+        tokio::task::spawn_blocking(move || stopped.recv());
+        Self { _until: until }
+    }
+}
+
 /// A broker that follows a key set, and where it keeps its own key.
 struct Following {
     authenticator: Authenticator,
     dir: TempDir,
+    _clock: StoppedClock,
 }
 
 impl Following {
@@ -50,10 +67,11 @@ impl Following {
     }
 
     async fn start_in(dir: TempDir, jwks: &str) -> Self {
+        let clock = StoppedClock::new();
         let data_dir = dir.path().to_owned();
         let sources = KeySources { data_dir, secret_file: None, jwks: Some(jwks.to_owned()) };
         let authenticator = Authenticator::start(&sources).await.expect("keys");
-        Self { authenticator, dir }
+        Self { authenticator, dir, _clock: clock }
     }
 
     fn believes(&self, token: &str) -> bool {
