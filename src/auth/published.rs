@@ -6,11 +6,11 @@
 use super::key::Key;
 use super::keys::KeyError;
 use super::source::Source;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
 /// A key that left the set is believed for this long at most, if its source can be read.
 const REFRESH_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -35,7 +35,11 @@ impl Published {
     pub(super) async fn follow(source: Source) -> Result<Self, KeyError> {
         let (sender, keys) = watch::channel(Arc::new(source.load().await?));
         let (asking, asked) = mpsc::channel(1);
-        tokio::spawn(keep_up(source, sender, asked));
+        let mut regular = interval(REFRESH_EVERY);
+        regular.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // An interval begins with a tick, and the keys are fresh.
+        regular.reset();
+        tokio::spawn(keep_up(source, sender, asked, regular));
         Ok(Self { keys, asking })
     }
 
@@ -52,24 +56,28 @@ impl Published {
 }
 
 /// Timers are set before the set is read, so that the spacing of reads is kept however long one takes.
-async fn keep_up(source: Source, keys: watch::Sender<Keys>, mut asked: mpsc::Receiver<()>) {
-    let mut regular = interval(REFRESH_EVERY);
-    regular.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick comes at once, and the keys are fresh.
-    regular.tick().await;
-    let mut rest = pin!(sleep(Duration::ZERO));
+async fn keep_up(
+    source: Source,
+    keys: watch::Sender<Keys>,
+    mut asked: mpsc::Receiver<()>,
+    mut regular: Interval,
+) {
+    let mut rest: Option<Pin<Box<Sleep>>> = None;
     loop {
         let asked_for = async {
-            rest.as_mut().await;
+            if let Some(rest) = &mut rest {
+                rest.await;
+            }
             asked.recv().await
         };
         tokio::select! {
+            biased;
+            () = keys.closed() => return,
             _ = regular.tick() => {}
             Some(()) = asked_for => {
-                rest.set(sleep(REST));
+                rest = Some(Box::pin(sleep(REST)));
                 regular.reset();
             }
-            () = keys.closed() => return,
         }
         refresh(&source, &keys).await;
     }
