@@ -51,10 +51,7 @@ fn usage_row(stage: &Stage, record: &UsageRecord) -> String {
         .map_or(record.device.logon_source(), |reason| {
             reason.logon_source(record.device)
         });
-    let reason = record
-        .reason
-        .map(|reason| reason.as_str())
-        .unwrap_or_default();
+    let reason = record.reason.map(ReleaseReason::as_str).unwrap_or_default();
     let (at, key) = (stage.local(record.at), stage.speaker().key(record.licence));
     squeeze(&format!(
         "{} {at} {key} {} {source} {} {reason}",
