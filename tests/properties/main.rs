@@ -11,6 +11,7 @@ mod generator;
 mod life;
 mod model;
 mod op;
+mod present;
 mod random;
 mod world;
 
