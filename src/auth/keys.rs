@@ -404,7 +404,7 @@ pub(super) mod tests {
             fs::write(&path, text).expect("written");
             assert_eq!(with.issuing_secret().expect("a secret"), secret.as_bytes());
         }
-        fs::write(&path, "too short\n").expect("written");
+        fs::write(&path, "short\n").expect("written");
         assert!(matches!(with.issuing_secret(), Err(KeyError::Unusable { .. })));
         assert!(!dir.path().join(OWN_KEY_FILE).exists(), "no key of its own is needed");
     }
