@@ -2,6 +2,7 @@
 
 use crate::problem::{Answer, Kind, Problem};
 use crate::broker::Broker;
+use crate::telemetry::SESSIONS;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
@@ -19,8 +20,9 @@ pub(super) async fn ready(broker: web::Data<Broker>) -> Answer {
     }
 }
 
-/// Prometheus' text format.
+/// Prometheus' text format. Sessions are counted when somebody asks.
 pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
+    metrics::gauge!(SESSIONS).set(broker.directory.connected() as f64);
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(broker.metrics.render())
