@@ -10,24 +10,24 @@ use tokio::time::timeout;
 
 /// What came back.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     /// The header lines, in small letters as far as their names go.
     headers: Vec<(String, String)>,
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 
     /// The last part of a problem's type; fails if this is no problem.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let document = self.json();
         assert_eq!(document["status"], self.status, "{document}");
@@ -37,7 +37,7 @@ impl Reply {
 }
 
 /// Sends a request line and header lines as they are, then the body, and reads to the end.
-pub async fn ask(broker: &TestBroker, line: &str, headers: &[&str], body: &[u8]) -> Reply {
+pub(crate) async fn ask(broker: &TestBroker, line: &str, headers: &[&str], body: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(broker.address).await.unwrap();
     let mut head = format!("{line} HTTP/1.1\r\nhost: broker\r\nconnection: close\r\n");
     for header in headers {
@@ -52,7 +52,7 @@ pub async fn ask(broker: &TestBroker, line: &str, headers: &[&str], body: &[u8])
 }
 
 /// The same with a token.
-pub async fn ask_as(
+pub(crate) async fn ask_as(
     broker: &TestBroker,
     token: &str,
     line: &str,
