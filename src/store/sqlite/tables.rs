@@ -2,11 +2,10 @@
 
 use super::bulk::Bulk;
 use super::commit::Change;
-use super::value::{features_text, millis, month_text, seconds_of_day, session_text};
+use super::value::{features_text, millis, month_text, seconds_of_day, session_text, word};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DenialRecord, DeniedName, SessionOpened, UsageRecord};
 use crate::domain::ids::SessionId;
-use crate::domain::reason::ReleaseReason;
 use crate::store::net_effect::{Held, NetEffect};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeMap;
@@ -54,16 +53,11 @@ impl<'a> Writing<'a> {
         };
         let deleted = self.rows(|effect| {
             let users = effect.users.iter();
-            users
-                .filter_map(|(user, change)| Some((*user, change.deleted_at?)))
-                .collect()
+            users.filter_map(|(user, change)| Some((*user, change.deleted_at?))).collect()
         });
         DELETE
             .run(self.connection, &deleted, |statement, (key, (user, at))| {
-                statement
-                    .bind(*key)
-                    .bind((*user).to_owned())
-                    .bind(millis(*at))
+                statement.bind(*key).bind((*user).to_owned()).bind(millis(*at))
             })
             .await
     }
@@ -78,20 +72,15 @@ impl<'a> Writing<'a> {
                    user_type = excluded.user_type, features = excluded.features, \
                    created_at = excluded.created_at, version = excluded.version",
         };
-        let saved = self.rows(|effect| {
-            effect
-                .users
-                .iter()
-                .filter_map(|(_, change)| change.saved)
-                .collect()
-        });
+        let saved = self
+            .rows(|effect| effect.users.iter().filter_map(|(_, change)| change.saved).collect());
         let catalogue = self.catalogue;
         SAVE.run(self.connection, &saved, |statement, (key, user)| {
             statement
                 .bind(*key)
                 .bind(user.user.clone())
                 .bind(user.name.clone())
-                .bind(user.status.as_str())
+                .bind(word(user.status.as_str()))
                 .bind(catalogue.key(user.user_type).clone())
                 .bind(features_text(user.features, catalogue))
                 .bind(millis(user.created_at))
@@ -144,16 +133,12 @@ impl<'a> Writing<'a> {
     ) -> Result<(), sqlx::Error> {
         let catalogue = self.catalogue;
         statement
-            .run(
-                self.connection,
-                rows,
-                |statement, (key, (session, licence))| {
-                    statement
-                        .bind(*key)
-                        .bind(session_text(*session))
-                        .bind(catalogue.key(*licence).clone())
-                },
-            )
+            .run(self.connection, rows, |statement, (key, (session, licence))| {
+                statement
+                    .bind(*key)
+                    .bind(session_text(*session))
+                    .bind(catalogue.key(*licence).clone())
+            })
             .await
     }
 
@@ -171,7 +156,7 @@ impl<'a> Writing<'a> {
                 .bind(*key)
                 .bind(session_text(opened.session))
                 .bind(opened.user.clone())
-                .bind(opened.device.as_str())
+                .bind(word(opened.device.as_str()))
                 .bind(millis(opened.since))
                 .bind(i64::from(opened.grace_s))
                 .bind(opened.resume.0.to_vec())
@@ -189,20 +174,16 @@ impl<'a> Writing<'a> {
         };
         let held = self.rows(|effect| with_value(&effect.instances));
         let catalogue = self.catalogue;
-        HOLD.run(
-            self.connection,
-            &held,
-            |statement, (key, ((session, licence), instance))| {
-                statement
-                    .bind(*key)
-                    .bind(session_text(*session))
-                    .bind(catalogue.key(*licence).clone())
-                    .bind(instance.pool.as_str())
-                    .bind(millis(instance.since))
-                    .bind(instance.holder_order.cast_signed())
-                    .bind(millis(instance.holder_since))
-            },
-        )
+        HOLD.run(self.connection, &held, |statement, (key, ((session, licence), instance))| {
+            statement
+                .bind(*key)
+                .bind(session_text(*session))
+                .bind(catalogue.key(*licence).clone())
+                .bind(word(instance.pool.as_str()))
+                .bind(millis(instance.since))
+                .bind(instance.holder_order.cast_signed())
+                .bind(millis(instance.holder_since))
+        })
         .await
     }
 
@@ -214,17 +195,13 @@ impl<'a> Writing<'a> {
         };
         let waiting = self.rows(|effect| with_value(&effect.places));
         let catalogue = self.catalogue;
-        WAIT.run(
-            self.connection,
-            &waiting,
-            |statement, (key, ((session, licence), place))| {
-                statement
-                    .bind(*key)
-                    .bind(session_text(*session))
-                    .bind(catalogue.key(*licence).clone())
-                    .bind(place.cast_signed())
-            },
-        )
+        WAIT.run(self.connection, &waiting, |statement, (key, ((session, licence), place))| {
+            statement
+                .bind(*key)
+                .bind(session_text(*session))
+                .bind(catalogue.key(*licence).clone())
+                .bind(place.cast_signed())
+        })
         .await
     }
 
@@ -242,14 +219,14 @@ impl<'a> Writing<'a> {
                 statement
                     .bind(*key)
                     .bind(millis(record.at))
-                    .bind(record.usage_type.as_str())
+                    .bind(word(record.usage_type.as_str()))
                     .bind(catalogue.key(record.licence).clone())
                     .bind(record.user.clone())
-                    .bind(record.device.as_str())
-                    .bind(logon_source(record))
+                    .bind(word(record.device.as_str()))
+                    .bind(word(logon_source(record)))
                     .bind(session_text(record.session))
-                    .bind(record.pool.as_str())
-                    .bind(record.reason.map(ReleaseReason::as_str))
+                    .bind(word(record.pool.as_str()))
+                    .bind(record.reason.map(|reason| word(reason.as_str())))
             })
             .await
     }
@@ -274,9 +251,9 @@ impl<'a> Writing<'a> {
                     .bind(millis(record.at))
                     .bind(licence.clone())
                     .bind(record.user.clone())
-                    .bind(record.device.as_str())
-                    .bind(record.denied.reason.as_str())
-                    .bind(record.outcome.as_str())
+                    .bind(word(record.device.as_str()))
+                    .bind(word(record.denied.reason.as_str()))
+                    .bind(word(record.outcome.as_str()))
             })
             .await
     }
@@ -293,18 +270,14 @@ impl<'a> Writing<'a> {
         let maxima = self.rows(|effect| effect.maxima.iter().collect());
         let catalogue = self.catalogue;
         RAISE
-            .run(
-                self.connection,
-                &maxima,
-                |statement, (key, ((month, licence), (maximum, at)))| {
-                    statement
-                        .bind(*key)
-                        .bind(month_text(*month))
-                        .bind(catalogue.key(*licence).clone())
-                        .bind(i64::from(*maximum))
-                        .bind(millis(*at))
-                },
-            )
+            .run(self.connection, &maxima, |statement, (key, ((month, licence), (maximum, at)))| {
+                statement
+                    .bind(*key)
+                    .bind(month_text(*month))
+                    .bind(catalogue.key(*licence).clone())
+                    .bind(i64::from(*maximum))
+                    .bind(millis(*at))
+            })
             .await
     }
 
@@ -317,19 +290,15 @@ impl<'a> Writing<'a> {
         };
         let totals = self.rows(|effect| effect.totals.iter().collect());
         let catalogue = self.catalogue;
-        SET.run(
-            self.connection,
-            &totals,
-            |statement, (key, (licence, totals))| {
-                statement
-                    .bind(*key)
-                    .bind(catalogue.key(**licence).clone())
-                    .bind(i64::from(totals.base))
-                    .bind(i64::from(totals.concurrent))
-                    .bind(i64::from(totals.contingency))
-                    .bind(i64::from(totals.fixed))
-            },
-        )
+        SET.run(self.connection, &totals, |statement, (key, (licence, totals))| {
+            statement
+                .bind(*key)
+                .bind(catalogue.key(**licence).clone())
+                .bind(i64::from(totals.base))
+                .bind(i64::from(totals.concurrent))
+                .bind(i64::from(totals.contingency))
+                .bind(i64::from(totals.fixed))
+        })
         .await
     }
 
@@ -383,8 +352,9 @@ impl<'a> Writing<'a> {
     async fn organisations(&mut self) -> Result<(), sqlx::Error> {
         const MOVE_ON: Bulk = Bulk {
             head: "UPDATE organisations SET batch = done.column2, \
-                   last_at = max(last_at, done.column3) FROM (VALUES ",
-            columns: 3,
+                   last_at = max(last_at, done.column3), sequence = max(sequence, done.column4) \
+                   FROM (VALUES ",
+            columns: 4,
             tail: ") AS done WHERE key = done.column1",
         };
         MOVE_ON
@@ -393,6 +363,7 @@ impl<'a> Writing<'a> {
                     .bind(change.key)
                     .bind(change.batch.cast_signed())
                     .bind(millis(change.last_at))
+                    .bind(change.sequence.cast_signed())
             })
             .await
     }
@@ -408,14 +379,9 @@ fn logon_source(record: &UsageRecord) -> &'static str {
 }
 
 fn with_value<K: Copy, V: Copy>(map: &BTreeMap<K, Option<V>>) -> Vec<(K, V)> {
-    map.iter()
-        .filter_map(|(key, value)| Some((*key, (*value)?)))
-        .collect()
+    map.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect()
 }
 
 fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> Vec<K> {
-    map.iter()
-        .filter(|(_, value)| value.is_none())
-        .map(|(key, _)| *key)
-        .collect()
+    map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key).collect()
 }
