@@ -45,7 +45,8 @@ async fn last(operator: &Api, count: usize) -> Vec<[String; 4]> {
     let usage = operator.usage(129).await;
     let cell = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
     let rows = usage[usage.len() - count..].iter();
-    rows.map(|row| ["usage_type", "licence", "user", "reason"].map(|name| cell(row, name))).collect()
+    rows.map(|row| ["usage_type", "licence", "user", "reason"].map(|name| cell(row, name)))
+        .collect()
 }
 
 fn released(licence: &str, user: &str, reason: &str) -> [String; 4] {
@@ -59,7 +60,8 @@ async fn raised_totals_serve_the_queue_first_come_first_served() {
     let _holder = log_in(&broker, "a", "agent_desktop").await;
     let (mut first, mut second) = (waiting(&broker, "b").await, waiting(&broker, "c").await);
     operator.buy(129, "agent_email", 1, 1).await;
-    let granted = |pool| json!({"type": "granted", "licences": [{"licence": "agent_email", "pool": pool}]});
+    let granted =
+        |pool| json!({"type": "granted", "licences": [{"licence": "agent_email", "pool": pool}]});
     assert_eq!(first.message().await, granted("contingency"));
     assert_eq!(operator.licence(129, "agent_email").await["waiting"], 1);
     operator.buy(129, "agent_email", 3, 0).await;
@@ -89,7 +91,8 @@ async fn lowered_totals_throw_nobody_out_and_let_nobody_in() {
     assert_eq!((&row["over_allocated"], &row["contingency"]["used"]), (&json!(1), &json!(1)));
     assert_eq!(row["contingency"]["max_used"], 0, "changed totals raise no maximum");
     let holders = operator.get("/v1/organisations/129/holders?licence=inbound_agent").await;
-    let pools: Vec<&Value> = holders["items"].as_array().unwrap().iter().map(|h| &h["pool"]).collect();
+    let pools: Vec<&Value> =
+        holders["items"].as_array().unwrap().iter().map(|h| &h["pool"]).collect();
     assert_eq!(pools, ["concurrent", "contingency", "over_allocated"]);
     let (_, refused) = broker.login(129, "d", "agent_desktop").await;
     assert_eq!(refused["reason"], "seat_exhausted");
@@ -139,13 +142,19 @@ async fn a_deleted_user_and_one_of_a_new_type_are_logged_out() {
     let (status, _) = operator.call(Method::DELETE, &user("a"), None).await;
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert_eq!(deleted.closed().await.0, 4507);
-    let gone = [released("inbound_agent", "a", "user_removed"), released("agent_calls", "a", "user_removed")];
+    let gone = [
+        released("inbound_agent", "a", "user_removed"),
+        released("agent_calls", "a", "user_removed"),
+    ];
     assert_eq!(last(&operator, 2).await, gone);
     let (_, refused) = broker.login(129, "a", "deskphone").await;
     assert_eq!(refused["reason"], "user_unknown");
     operator.send(Method::PATCH, &user("b"), json!({"user_type": "supervisor"})).await;
     assert_eq!(promoted.closed().await.0, 4507);
-    let moved = [released("inbound_agent", "b", "user_changed"), released("agent_calls", "b", "user_changed")];
+    let moved = [
+        released("inbound_agent", "b", "user_changed"),
+        released("agent_calls", "b", "user_changed"),
+    ];
     assert_eq!(last(&operator, 2).await, moved);
     let (_socket, answer) = broker.login(129, "b", "deskphone").await;
     assert_eq!(answer["granted"][0]["licence"], "supervisor");
@@ -204,7 +213,10 @@ async fn a_change_that_concerns_no_session_leaves_them_alone() {
     operator.send(Method::PATCH, &user("a"), json!({"name": "Anna"})).await;
     operator.send(Method::PATCH, &user("a"), json!({"user_type": "inbound_agent"})).await;
     operator.send(Method::PATCH, "/v1/organisations/129", json!({"name": "Renamed"})).await;
-    assert_eq!(socket.ask(json!({"type": "ping", "id": 1})).await, json!({"type": "pong", "id": 1}));
+    assert_eq!(
+        socket.ask(json!({"type": "ping", "id": 1})).await,
+        json!({"type": "pong", "id": 1})
+    );
     assert_eq!(operator.usage(129).await.len(), 2);
 }
 
@@ -231,7 +243,11 @@ async fn seats_are_never_assigned_beyond_what_was_bought_nor_sold_below_what_is_
     exhausted(operator.call(Method::POST, users, Some(uc("b"))).await, "user_type", "uc_user");
     exhausted(fixed("uc_user", 0).await, "fixed", "uc_user");
     let padlock = json!({"features": ["padlock"]});
-    exhausted(operator.call(Method::PATCH, &user("a"), Some(padlock.clone())).await, "features", "padlock");
+    exhausted(
+        operator.call(Method::PATCH, &user("a"), Some(padlock.clone())).await,
+        "features",
+        "padlock",
+    );
     assert_eq!(fixed("padlock", 1).await.0, StatusCode::OK);
     let changed = operator.send(Method::PATCH, &user("a"), padlock).await;
     assert_eq!(changed["fixed_seats"], json!(["uc_user", "padlock"]));
@@ -278,18 +294,17 @@ async fn organisations_that_are_deleted_and_made_at_once_are_there_or_not_for_ev
     operator.create_organisation(129).await;
     for _ in 0..20 {
         let body = json!({"id": 129, "name": "Again"});
-        let (deleted, _) = tokio::join!(
-            operator.call(Method::DELETE, "/v1/organisations/129", None),
-            async {
+        let (deleted, _) =
+            tokio::join!(operator.call(Method::DELETE, "/v1/organisations/129", None), async {
                 // Until the number is free, or it was lost to somebody else.
                 for _ in 0..200 {
-                    let made = operator.call(Method::POST, "/v1/organisations", Some(body.clone())).await;
+                    let made =
+                        operator.call(Method::POST, "/v1/organisations", Some(body.clone())).await;
                     if made.0 == StatusCode::CREATED {
                         break;
                     }
                 }
-            }
-        );
+            });
         assert_eq!(deleted.0, StatusCode::NO_CONTENT);
         let (status, _) = operator.call(Method::GET, "/v1/organisations/129/licences", None).await;
         assert_eq!(status, StatusCode::OK, "it was created, so it is there");

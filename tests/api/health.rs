@@ -36,9 +36,12 @@ async fn the_series_are_there_and_rise_with_what_happens() {
     operator.buy(129, "switchboard_operator", 1, 0).await;
     operator.add_user(129, "a", "switchboard_operator", &["recording"]).await;
     operator.add_user(129, "b", "switchboard_operator", &[]).await;
-    let grants = format!(r#"{}{{licence="switchboard_operator",pool="concurrent"}}"#, telemetry::GRANTS);
-    let releases = format!(r#"{}{{licence="switchboard_operator",reason="logout"}}"#, telemetry::RELEASES);
-    let denials = format!(r#"{}{{licence="recording",reason="not_purchased"}}"#, telemetry::DENIALS);
+    let grants =
+        format!(r#"{}{{licence="switchboard_operator",pool="concurrent"}}"#, telemetry::GRANTS);
+    let releases =
+        format!(r#"{}{{licence="switchboard_operator",reason="logout"}}"#, telemetry::RELEASES);
+    let denials =
+        format!(r#"{}{{licence="recording",reason="not_purchased"}}"#, telemetry::DENIALS);
     let partial = format!(r#"{}{{outcome="partial"}}"#, telemetry::LOGINS);
     let refused = format!(r#"{}{{outcome="seat_exhausted"}}"#, telemetry::LOGINS);
     let commits = format!("{}_count", telemetry::COMMIT_SECONDS);

@@ -1,12 +1,15 @@
 //! The HTTP API as the contract has it: who may do what in which order, every shape to the letter, and
 //! what an administrative change does to the sessions that run.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 mod acting_on_sessions;
 mod concurrency;
 mod health;
+mod order;
 mod paging;
 mod raw;
 mod roles;
@@ -14,3 +17,4 @@ mod secrets;
 mod setting_up;
 mod shapes;
 mod validation;
+mod worthless;

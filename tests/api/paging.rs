@@ -62,9 +62,15 @@ async fn a_thousand_rows_come_in_one_page_and_every_row_once() {
     let operator = broker.operator();
     operator.create_organisation(129).await;
     import(&operator, 0, 1_100).await;
-    for (limit, expected) in [("", 100), ("limit=1", 1), ("limit=1000", 1_000), ("limit=9999", 1_000)] {
+    for (limit, expected) in
+        [("", 100), ("limit=1", 1), ("limit=1000", 1_000), ("limit=9999", 1_000)]
+    {
         let (items, next) = page(&operator, &format!("{USERS}?{limit}"), None).await;
-        assert_eq!((items.as_array().map(Vec::len), next.is_some()), (Some(expected), true), "{limit}");
+        assert_eq!(
+            (items.as_array().map(Vec::len), next.is_some()),
+            (Some(expected), true),
+            "{limit}"
+        );
     }
     let mut seen = Vec::new();
     let (mut items, mut cursor) = page(&operator, &format!("{USERS}?limit=99"), None).await;
@@ -91,7 +97,10 @@ async fn organisations_sessions_and_holders_are_paged_alike() {
     }
     let (first, cursor) = page(&operator, "/v1/organisations?limit=2", None).await;
     let (second, end) = page(&operator, "/v1/organisations?limit=2", cursor.as_deref()).await;
-    assert_eq!((first.as_array().map(Vec::len), second.as_array().map(Vec::len)), (Some(2), Some(1)));
+    assert_eq!(
+        (first.as_array().map(Vec::len), second.as_array().map(Vec::len)),
+        (Some(2), Some(1))
+    );
     assert_eq!(end, None);
     operator.buy(129, "inbound_agent", 10, 0).await;
     let mut sockets = Vec::new();
@@ -249,9 +258,15 @@ async fn files_tell_the_time_of_the_organisation_even_after_it_moved() {
         file.lines().nth(1).unwrap().to_owned()
     };
     let row = first("licence-usage").await;
-    assert!(row.starts_with("Acquired,2020-07-06 14:30:00,Inbound Agent,a,Agent Desktop,"), "{row}");
+    assert!(
+        row.starts_with("Acquired,2020-07-06 14:30:00,Inbound Agent,a,Agent Desktop,"),
+        "{row}"
+    );
     let row = first("denials").await;
-    assert!(row.starts_with("2020-07-06 14:32:00,Inbound Agent,b,agent_desktop,exhausted"), "{row}");
+    assert!(
+        row.starts_with("2020-07-06 14:32:00,Inbound Agent,b,agent_desktop,exhausted"),
+        "{row}"
+    );
     let tokyo = json!({"time_zone": "Asia/Tokyo"});
     operator.send(Method::PATCH, "/v1/organisations/129", tokyo).await;
     assert!(first("licence-usage").await.starts_with("Acquired,2020-07-06 22:30:00,"));

@@ -2,11 +2,10 @@
 //! state.
 
 use crate::raw::{self, Reply};
-use crate::support::broker::{SECRET, TestBroker};
-use chrono::{TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use crate::support::broker::TestBroker;
+use crate::worthless::worthless;
 use licence_broker::auth::Role;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A method of a path: the least role that may use it, and what whoever may is answered who sends no
 /// body (and, so that nothing is deleted, an `If-Match` that nothing matches).
@@ -54,15 +53,15 @@ const BESIDE: &[Route] = &[
     route("DELETE", "/v1/organisations", Role::Admin, 405),
 ];
 
-const OWN: u64 = 129;
-const FOREIGN: u64 = 130;
-const UNKNOWN: u64 = 131;
+pub(crate) const OWN: u64 = 129;
+pub(crate) const FOREIGN: u64 = 130;
+pub(crate) const UNKNOWN: u64 = 131;
 
 fn rank(role: Role) -> Option<usize> {
     Role::ALL.iter().position(|known| *known == role)
 }
 
-async fn with_two_organisations() -> TestBroker {
+pub(crate) async fn with_two_organisations() -> TestBroker {
     let broker = TestBroker::start().await;
     let operator = broker.operator();
     for organisation in [OWN, FOREIGN] {
@@ -141,73 +140,6 @@ async fn the_paths_that_belong_to_no_organisation_know_roles_too() {
     }
 }
 
-fn signed(algorithm: Algorithm, claims: &Value, secret: &[u8]) -> String {
-    let key = EncodingKey::from_secret(secret);
-    jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
-}
-
-fn base64(text: &str) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
-}
-
-/// Values of the header `Authorization` that are worth nothing; each would be an operator's, or an
-/// administrator's, if it were believed.
-fn worthless(broker: &TestBroker) -> Vec<(&'static str, Option<String>)> {
-    let good = broker.token(Role::Operator, 0, "operator");
-    let parts: Vec<&str> = good.split('.').collect();
-    let exp = (Utc::now() + TimeDelta::hours(1)).timestamp();
-    let claims = json!({"sub": "operator", "role": "operator", "exp": exp});
-    let payload = base64(&claims.to_string());
-    let unsigned = |alg: &str| format!("{}.{payload}.", base64(&json!({"alg": alg}).to_string()));
-    let device = broker.token(Role::Device, OWN, "edred");
-    let device: Vec<&str> = device.split('.').collect();
-    let expired = broker.token_for(Role::Operator, 0, "operator", TimeDelta::seconds(-10));
-    let without = |name: &str| {
-        let mut claims = json!({"sub": "edred", "role": "admin", "org": OWN, "exp": exp});
-        claims.as_object_mut().unwrap().remove(name);
-        signed(Algorithm::HS256, &claims, SECRET)
-    };
-    let with = |name: &str, value: Value| {
-        let mut claims = json!({"sub": "edred", "role": "admin", "org": OWN, "exp": exp});
-        claims[name] = value;
-        signed(Algorithm::HS256, &claims, SECRET)
-    };
-    let bearer = |token: String| Some(format!("Bearer {token}"));
-    vec![
-        ("missing", None),
-        ("empty", Some(String::new())),
-        ("no token", Some("Bearer".to_owned())),
-        ("blank", Some("Bearer  ".to_owned())),
-        ("garbage", bearer("garbage".to_owned())),
-        ("three parts of garbage", bearer("a.b.c".to_owned())),
-        ("unsigned", bearer(unsigned("none"))),
-        ("unsigned, shouted", bearer(unsigned("NONE"))),
-        ("unsigned, said to be signed", bearer(unsigned("HS256"))),
-        ("the signature cut off", bearer(format!("{}.{}", parts[0], parts[1]))),
-        ("the signature of another", bearer(format!("{}.{}.{}", parts[0], parts[1], device[2]))),
-        ("the claims of another", bearer(format!("{}.{payload}.{}", device[0], device[2]))),
-        ("another secret", bearer(signed(Algorithm::HS256, &claims, b"another secret entirely"))),
-        ("an empty secret", bearer(signed(Algorithm::HS256, &claims, b""))),
-        ("another algorithm", bearer(signed(Algorithm::HS512, &claims, SECRET))),
-        ("expired", bearer(expired)),
-        ("never expiring", bearer(without("exp"))),
-        ("of nobody", bearer(without("sub"))),
-        ("of no role", bearer(without("role"))),
-        ("an administrator of nothing", bearer(without("org"))),
-        ("of an unknown role", bearer(with("role", json!("root")))),
-        ("of two roles", bearer(with("role", json!(["admin", "operator"])))),
-        ("of an organisation in quotes", bearer(with("org", json!("129")))),
-        ("of two organisations", bearer(with("org", json!([OWN, FOREIGN])))),
-        ("of organisation 0", bearer(with("org", json!(0)))),
-        ("not valid yet", bearer(with("nbf", json!(exp)))),
-        ("expiring on a word", bearer(with("exp", json!("tomorrow")))),
-        ("of an empty name", bearer(with("sub", json!("")))),
-        ("the wrong scheme", Some(format!("Basic {good}"))),
-        ("no scheme", Some(good)),
-    ]
-}
-
 #[tokio::test]
 async fn a_worthless_token_is_401_on_every_route_of_every_organisation_there_is_or_not() {
     let broker = with_two_organisations().await;
@@ -278,105 +210,6 @@ async fn sockets_of_another_organisation_are_not_found_and_of_another_role_forbi
 }
 
 #[tokio::test]
-async fn an_unknown_path_needs_a_token_below_an_organisation_and_none_elsewhere() {
-    let broker = with_two_organisations().await;
-    let supervisor = broker.token(Role::Supervisor, OWN, "sue");
-    for path in ["nothing", "users/edred/more", "licences/view/more", "users/", "sessions/a/b", ""] {
-        let line = format!("GET /v1/organisations/{OWN}/{path}");
-        assert_eq!(raw::ask(&broker, &line, &[], b"").await.status, 401, "{path}");
-        let reply = raw::ask_as(&broker, &supervisor, &line, &[], b"").await;
-        assert_eq!((reply.status, reply.problem()), (404, "not_found".to_owned()), "{path}");
-    }
-    for line in ["GET /v1", "GET /v2/organisations", "POST /v1/nothing", "GET /.env"] {
-        let reply = raw::ask(&broker, line, &[], b"").await;
-        assert_eq!((reply.status, reply.problem()), (404, "not_found".to_owned()), "{line}");
-    }
-}
-
-#[tokio::test]
-async fn a_number_that_is_written_otherwise_names_no_organisation() {
-    let broker = with_two_organisations().await;
-    let operator = broker.token(Role::Operator, 0, "operator");
-    for number in ["0129", "+129", "129.0", "1e2", "-129", "0x81", "%20129", "99999999999999999999"] {
-        for path in ["", "/users", "/session", "/live"] {
-            let line = format!("GET /v1/organisations/{number}{path}");
-            let reply = raw::ask_as(&broker, &operator, &line, &[], b"").await;
-            assert_eq!(reply.status, 404, "{line}: {reply:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_method_that_is_not_there_is_answered_with_those_that_are() {
-    let broker = with_two_organisations().await;
-    let operator = broker.token(Role::Operator, 0, "operator");
-    for (path, allowed) in [
-        ("/v1/organisations/129", "GET, PATCH, DELETE"),
-        ("/v1/organisations/129/licences", "GET"),
-        ("/v1/organisations/129/licences/view", "PUT"),
-        ("/v1/organisations/129/users", "GET, POST"),
-        ("/v1/organisations/129/users/edred", "GET, PATCH, DELETE"),
-        ("/v1/organisations/129/sessions/none", "DELETE"),
-        ("/v1/organisations/129/session", "GET"),
-        ("/v1/organisations/129/live", "GET"),
-        ("/v1/organisations", "GET, POST"),
-        ("/v1/tokens", "POST"),
-        ("/healthz", "GET"),
-    ] {
-        let line = format!("TRACE {path}");
-        let reply = raw::ask_as(&broker, &operator, &line, &[], b"").await;
-        assert_eq!((reply.status, reply.header("allow")), (405, Some(allowed)), "{path}");
-        assert_eq!(reply.problem(), "method_not_allowed");
-    }
-}
-
-#[tokio::test]
-async fn who_may_not_is_told_before_the_body_is_read() {
-    let broker = with_two_organisations().await;
-    let of = |role, organisation| broker.token(role, organisation, "edred");
-    for (line, token, expected) in [
-        ("POST /v1/organisations", of(Role::Admin, OWN), 403),
-        ("POST /v1/tokens", of(Role::Device, OWN), 403),
-        ("POST /v1/organisations/129/users/import", of(Role::Supervisor, OWN), 403),
-        ("POST /v1/organisations/129/users/import", of(Role::Admin, FOREIGN), 404),
-        ("POST /v1/organisations/131/users", of(Role::Operator, 0), 404),
-        ("PUT /v1/organisations/129/licences/nothing", of(Role::Admin, OWN), 404),
-        ("PATCH /v1/organisations/129/users/nobody", of(Role::Admin, OWN), 404),
-        ("POST /v1/organisations/129/users", "garbage".to_owned(), 401),
-    ] {
-        // A body of a gigabyte is promised, and not a byte of it comes.
-        let headers = ["content-type: application/json", "content-length: 1073741824"];
-        let reply = raw::ask_as(&broker, &token, line, &headers, b"").await;
-        assert_eq!(reply.status, expected, "{line}: {reply:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_body_is_judged_before_the_state_that_it_would_change() {
-    let broker = with_two_organisations().await;
-    let admin = broker.token(Role::Admin, OWN, "ada");
-    let stale = ["if-match: \"never\"", "content-type: application/json"];
-    for (line, body, expected) in [
-        ("PATCH /v1/organisations/129", r#"{"name":7}"#, 422),
-        ("PATCH /v1/organisations/129", r#"{"name":"Fine"}"#, 412),
-        ("PATCH /v1/organisations/129/users/edred", r#"{"status":"asleep"}"#, 422),
-        ("PATCH /v1/organisations/129/users/edred", "{", 400),
-        ("PATCH /v1/organisations/129/users/edred", r#"{"name":"Fine"}"#, 412),
-        ("PUT /v1/organisations/129/licences/view", r#"{"base":0}"#, 422),
-        (
-            "PUT /v1/organisations/129/licences/view",
-            r#"{"base":0,"concurrent":0,"contingency":0,"fixed":1}"#,
-            412,
-        ),
-    ] {
-        let length = format!("content-length: {}", body.len());
-        let headers: Vec<&str> = stale.iter().copied().chain([length.as_str()]).collect();
-        let reply = raw::ask_as(&broker, &admin, line, &headers, body.as_bytes()).await;
-        assert_eq!(reply.status, expected, "{line} {body}: {reply:?}");
-    }
-}
-
-#[tokio::test]
 async fn an_administrators_list_is_their_own_organisation() {
     let broker = with_two_organisations().await;
     let admin = broker.api(&broker.token(Role::Admin, FOREIGN, "ada"));
@@ -406,6 +239,7 @@ async fn an_administrator_issues_tokens_for_their_own_organisation_and_never_an_
     let (_, answer) = ask("supervisor", OWN).await;
     let issued = broker.api(answer["items"][0]["token"].as_str().unwrap());
     assert!(issued.get("/v1/organisations/129/sessions").await["items"].is_array());
-    let (status, _) = issued.call(reqwest::Method::GET, "/v1/organisations/130/sessions", None).await;
+    let (status, _) =
+        issued.call(reqwest::Method::GET, "/v1/organisations/130/sessions", None).await;
     assert_eq!(status, 404);
 }

@@ -21,8 +21,9 @@ async fn import(api: &Api, query: &str, media_type: &str, file: String) -> (Stat
 }
 
 fn csv(rows: usize) -> String {
-    let rows = (0..rows)
-        .map(|n| format!("agent{n:05},\"Agent {n}, 名\",active,inbound_agent,agent_email;agent_calls\r\n"));
+    let rows = (0..rows).map(|n| {
+        format!("agent{n:05},\"Agent {n}, 名\",active,inbound_agent,agent_email;agent_calls\r\n")
+    });
     format!("user,name,status,user_type,features\r\n{}", rows.collect::<String>())
 }
 
@@ -67,9 +68,13 @@ async fn an_outside_client_sets_up_an_organisation_and_reads_its_log() {
 
     for index in (0..MANY).step_by(MANY / 40) {
         let mut socket = broker.connect(129, "session").await;
-        let login = json!({"type": "login", "token": tokens[index]["token"], "device": "agent_desktop"});
+        let login =
+            json!({"type": "login", "token": tokens[index]["token"], "device": "agent_desktop"});
         let answer = socket.ask(login).await;
-        assert_eq!((&answer["type"], &answer["user"]), (&json!("logged_in"), &tokens[index]["sub"]));
+        assert_eq!(
+            (&answer["type"], &answer["user"]),
+            (&json!("logged_in"), &tokens[index]["sub"])
+        );
         socket.log_out().await;
     }
     pages_and_file_agree(&admin, 40 * 4).await;
@@ -212,7 +217,8 @@ async fn json_lines_are_rejected_by_line_and_field() {
 #[tokio::test]
 async fn an_import_without_a_head_or_a_row_is_told_so() {
     let (_broker, admin) = with_organisation().await;
-    for (file, field) in [("", "user"), ("name,user_type\n", "user"), ("user,name\n", "user_type")] {
+    for (file, field) in [("", "user"), ("name,user_type\n", "user"), ("user,name\n", "user_type")]
+    {
         let (status, problem) = import(&admin, "", "text/csv", file.to_owned()).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
         assert_eq!(problem["field"], field, "{file}");

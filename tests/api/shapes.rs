@@ -53,14 +53,20 @@ async fn an_organisation_is_answered_alike_wherever_it_is() {
     has_exactly(&created, "id name time_zone max_grace_s scheduled_log_off created_at");
     assert_eq!((&created["id"], &created["name"]), (&json!(129), &json!("Example")));
     assert_eq!(created["time_zone"], "Europe/London");
-    assert_eq!((&created["max_grace_s"], &created["scheduled_log_off"]), (&json!(90), &json!("20:00")));
+    assert_eq!(
+        (&created["max_grace_s"], &created["scheduled_log_off"]),
+        (&json!(90), &json!("20:00"))
+    );
     assert!(is_instant(&created["created_at"]), "{created}");
     assert_eq!(operator.get("/v1/organisations/129").await, created);
     assert_eq!(item(&broker, "/v1/organisations").await, created);
     let changed = json!({"scheduled_log_off": null, "name": "例"});
     let changed = operator.send(Method::PATCH, "/v1/organisations/129", changed).await;
     assert_eq!((&changed["name"], &changed["scheduled_log_off"]), (&json!("例"), &Value::Null));
-    assert_eq!((&changed["max_grace_s"], &changed["time_zone"]), (&json!(90), &json!("Europe/London")));
+    assert_eq!(
+        (&changed["max_grace_s"], &changed["time_zone"]),
+        (&json!(90), &json!("Europe/London"))
+    );
 }
 
 #[tokio::test]
@@ -69,7 +75,10 @@ async fn an_organisation_has_defaults_for_all_but_number_and_name() {
     let body = json!({"id": 129, "name": "Example"});
     let created = broker.operator().send(Method::POST, "/v1/organisations", body).await;
     assert_eq!(created["time_zone"], "UTC");
-    assert_eq!((&created["max_grace_s"], &created["scheduled_log_off"]), (&json!(60), &Value::Null));
+    assert_eq!(
+        (&created["max_grace_s"], &created["scheduled_log_off"]),
+        (&json!(60), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -82,7 +91,10 @@ async fn a_user_is_answered_alike_wherever_they_are() {
     let body = json!({"user": "edred", "name": "Edred", "status": "active",
         "user_type": "inbound_agent", "features": ["padlock", "agent_email", "agent_calls"]});
     let created = operator.send(Method::POST, "/v1/organisations/129/users", body).await;
-    has_exactly(&created, "user name status user_type features fixed_seats base_licence created_at");
+    has_exactly(
+        &created,
+        "user name status user_type features fixed_seats base_licence created_at",
+    );
     assert!(is_instant(&created["created_at"]), "{created}");
     assert_eq!(created["features"], json!(["agent_calls", "agent_email", "padlock"]));
     assert_eq!(created["fixed_seats"], json!(["padlock"]));
@@ -249,7 +261,8 @@ async fn what_is_created_says_where_it_is() {
     };
     let at = create("/v1/organisations", json!({"id": 129, "name": "Example"})).await;
     assert_eq!(at, "/v1/organisations/129");
-    for user in ["edred", "a/b", "50%", "a b", "é", "名前", "🦀", "a+b", "a?b#c", "%2F", "x;y=z"] {
+    for user in ["edred", "a/b", "50%", "a b", "é", "名前", "🦀", "a+b", "a?b#c", "%2F", "x;y=z"]
+    {
         let body = json!({"user": user, "user_type": "inbound_agent"});
         let at = create("/v1/organisations/129/users", body).await;
         assert_eq!(operator.get(&at).await["user"], user, "{at}");

@@ -42,11 +42,13 @@ fn wrong_fields() -> Vec<(Method, &'static str, Value, &'static str, Vec<Value>)
         all.extend_from_slice(more);
         all
     };
-    let no_name = and(no_text(), &[json!(""), json!("x".repeat(257)), json!("a\u{0}b"), json!("\n")]);
+    let no_name =
+        and(no_text(), &[json!(""), json!("x".repeat(257)), json!("a\u{0}b"), json!("\n")]);
     let no_zone = and(no_text(), &[json!("Mars/Olympus"), json!(""), json!("UTC+1")]);
     let no_grace = vec![json!(-1), json!(1.5), json!("60"), json!(null), json!(86_401)];
     let no_time = vec![json!("25:00"), json!("8:00"), json!("20:00:00"), json!(20), json!("")];
-    let no_total = vec![json!(-1), json!(1.5), json!("1"), json!(null), json!(1_000_001), json!([1])];
+    let no_total =
+        vec![json!(-1), json!(1.5), json!("1"), json!(null), json!(1_000_001), json!([1])];
     let no_type = and(no_text(), &[json!(""), json!("agent_email"), json!("Inbound Agent")]);
     let no_status = and(no_text(), &[json!(""), json!("Active"), json!("asleep")]);
     let no_features = vec![
@@ -57,8 +59,10 @@ fn wrong_fields() -> Vec<(Method, &'static str, Value, &'static str, Vec<Value>)
         json!(["supervisor"]),
         json!([["agent_email"]]),
     ];
-    let no_login = and(no_text(), &[json!(""), json!("x".repeat(129)), json!("a\u{7f}"), json!("a\u{85}")]);
-    let no_number = vec![json!(0), json!(-1), json!("129"), json!(1.5), json!(null), json!(1_u64 << 53)];
+    let no_login =
+        and(no_text(), &[json!(""), json!("x".repeat(129)), json!("a\u{7f}"), json!("a\u{85}")]);
+    let no_number =
+        vec![json!(0), json!(-1), json!("129"), json!(1.5), json!(null), json!(1_u64 << 53)];
     let display = and(no_text(), &[json!("x".repeat(257)), json!("a\u{1b}[0m")]);
     vec![
         (post.clone(), ORGANISATIONS, new_organisation(), "id", no_number),
@@ -157,7 +161,9 @@ async fn a_wrong_token_is_named_with_its_place() {
 async fn names_of_any_script_and_unknown_members_are_taken() {
     let broker = with_edred().await;
     let operator = broker.operator();
-    for name in ["Ærøskøbing", "名前", "שלום", "नमस्ते", "🦀🦀", "=1+1", "a\"b\\c", "x".repeat(128).as_str()] {
+    for name in
+        ["Ærøskøbing", "名前", "שלום", "नमस्ते", "🦀🦀", "=1+1", "a\"b\\c", "x".repeat(128).as_str()]
+    {
         let body = json!({"user": name, "name": name, "user_type": "inbound_agent",
             "password": {"deep": [1]}, "": null});
         let created = operator.send(Method::POST, USERS, body).await;
@@ -204,7 +210,9 @@ async fn a_body_of_another_type_or_too_large_is_refused_as_such() {
         let response = request.header("content-type", media_type).body(body).send().await.unwrap();
         (response.status().as_u16(), response.json::<Value>().await.unwrap()["type"].clone())
     };
-    for media_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "text/csv"] {
+    for media_type in
+        ["text/plain", "application/xml", "application/x-www-form-urlencoded", "text/csv"]
+    {
         let (status, kind) = ask(USERS, media_type, b"{}".to_vec()).await;
         assert_eq!((status, kind), (415, json!("/problems/unsupported_media_type")));
     }
@@ -311,15 +319,21 @@ async fn a_path_that_is_bent_leads_nowhere_else() {
     let broker = with_edred().await;
     let operator = broker.token(Role::Operator, 0, "operator");
     broker.operator().create_organisation(130).await;
-    for (user, segment) in [("..", ".."), (".", "."), ("..", "%2E%2e"), ("a/../b", "a%2F..%2Fb"), ("a\\b", "a%5Cb")] {
+    for (user, segment) in
+        [("..", ".."), (".", "."), ("..", "%2E%2e"), ("a/../b", "a%2F..%2Fb"), ("a\\b", "a%5Cb")]
+    {
         let body = json!({"user": user, "user_type": "inbound_agent"});
         let (status, _) = broker.operator().call(Method::POST, USERS, Some(body)).await;
-        assert!(status == StatusCode::CREATED || status == StatusCode::CONFLICT, "{user}: {status}");
+        assert!(
+            status == StatusCode::CREATED || status == StatusCode::CONFLICT,
+            "{user}: {status}"
+        );
         let line = format!("GET {USERS}/{segment}");
         let reply = raw::ask_as(&broker, &operator, &line, &[], b"").await;
         assert_eq!((reply.status, &reply.json()["user"]), (200, &json!(user)), "{line}");
     }
-    for segment in ["../../130", "..%2F..%2F130", "nobody", "%FF", "%00", "%", "edred%2F", "edred/"] {
+    for segment in ["../../130", "..%2F..%2F130", "nobody", "%FF", "%00", "%", "edred%2F", "edred/"]
+    {
         let line = format!("GET {USERS}/{segment}");
         let reply = raw::ask_as(&broker, &operator, &line, &[], b"").await;
         assert_eq!(reply.status, 404, "{line}: {reply:?}");
