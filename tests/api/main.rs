@@ -9,6 +9,7 @@ mod support;
 mod acting_on_sessions;
 mod concurrency;
 mod health;
+mod leaving_early;
 mod order;
 mod paging;
 mod raw;
