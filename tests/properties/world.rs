@@ -315,7 +315,12 @@ fn told(notices: &[(LinkId, Notice)]) -> Result<BTreeMap<LinkId, Told>, String> 
             return Err(format!("{link:?} is told {notice:?} after its end"));
         }
         match notice {
-            Notice::Granted(granted) => told.granted.extend(granted),
+            Notice::Granted(granted) => {
+                if !granted.is_sorted_by_key(|(licence, _)| *licence) {
+                    return Err(format!("{notice:?} is not in catalogue order"));
+                }
+                told.granted.extend(granted);
+            }
             Notice::Released { licences, reason } => {
                 told.released.extend(licences.iter().map(|licence| (*licence, *reason)));
             }
