@@ -367,7 +367,11 @@ impl Directory {
 
     async fn forget(&self, organisation: OrganisationId) -> Result<(), AskError> {
         let OrganisationRef(cell) = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        self.ask(organisation, RemoveOrganisation).await?;
+        if let Err(error) = self.ask(organisation, RemoveOrganisation).await {
+            // What was decided after somebody else's removal cannot be kept, and need not be.
+            let is_gone = matches!(self.0.shared.store.settings(organisation).await, Ok(None));
+            return Err(if is_gone { AskError::UnknownOrganisation } else { error });
+        }
         // Its number was free from the commit on, and may be another organisation's by now.
         self.0.cells.remove_if(&organisation, |_, current| Arc::ptr_eq(current, &cell));
         cell.retire();

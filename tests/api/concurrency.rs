@@ -100,6 +100,22 @@ async fn of_creates_that_race_one_wins_and_the_others_are_told() {
 }
 
 #[tokio::test]
+async fn an_organisation_is_deleted_once_however_many_ask() {
+    let broker = TestBroker::start().await;
+    let operator = broker.operator();
+    for _ in 0..10 {
+        operator.create_organisation(129).await;
+        operator.add_user(129, "edred", "inbound_agent", &[]).await;
+        let path = "/v1/organisations/129";
+        let answers = join_all((0..6).map(|_| operator.call(Method::DELETE, path, None))).await;
+        let told: Vec<u16> = answers.iter().map(|(status, _)| status.as_u16()).collect();
+        assert!(told.contains(&204), "{told:?}");
+        assert!(told.iter().all(|status| [204, 404].contains(status)), "{told:?}");
+        assert_eq!(operator.call(Method::GET, path, None).await.0, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
 async fn of_changes_for_the_same_version_one_is_made() {
     let broker = TestBroker::start().await;
     let operator = broker.operator();
