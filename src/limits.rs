@@ -53,7 +53,7 @@ pub struct Limits {
     pub body_max_bytes: usize,
     /// Bytes of a body of `POST /v1/tokens`; above it 413.
     pub tokens_body_max_bytes: usize,
-    /// Users in one import; above it 422.
+    /// Users in one import; above it 413.
     pub import_users_max: usize,
     /// Bytes of an import; above it 413.
     pub import_body_max_bytes: usize,

@@ -58,7 +58,9 @@ impl Kind {
     const fn entry(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
-            Self::BadCursor => ("bad_cursor", StatusCode::BAD_REQUEST, "Unknown cursor"),
+            Self::BadCursor => {
+                ("bad_cursor", StatusCode::UNPROCESSABLE_ENTITY, "Unknown cursor")
+            }
             Self::Unauthorised => ("unauthorised", StatusCode::UNAUTHORIZED, "Token needed"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Not permitted"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "Not found"),

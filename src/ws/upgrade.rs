@@ -62,7 +62,10 @@ fn judge(
     if !broker.ready.is_ready() {
         return Err(Problem::stopping());
     }
-    let number = organisation.parse().ok().and_then(OrganisationId::new);
+    // `0129` is another path than `129`, here as everywhere.
+    let number: Option<u64> = organisation.parse().ok();
+    let number = number.filter(|number| number.to_string() == organisation);
+    let number = number.and_then(OrganisationId::new);
     let claims = match token(request)? {
         None => None,
         Some(token) => {
