@@ -90,7 +90,9 @@ CREATE TABLE maxima (
 ) STRICT, WITHOUT ROWID;
 
 -- The logs. Within one organisation neither ids nor instants ever go backwards, so that an index by
--- instant serves ranges and pages alike. Every login writes here: each further index costs all of them.
+-- instant serves ranges and pages alike, and is only ever written at its end. It carries the user, so
+-- that records of others are passed over without being looked at; an index by user would be written all
+-- over, which costs a mass login a quarter of its throughput.
 
 CREATE TABLE usage (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -106,8 +108,7 @@ CREATE TABLE usage (
     reason       TEXT
 ) STRICT;
 
-CREATE INDEX usage_at ON usage (organisation, at);
-CREATE INDEX usage_user ON usage (organisation, user);
+CREATE INDEX usage_at ON usage (organisation, at, user);
 CREATE INDEX usage_session ON usage (session);
 
 CREATE TABLE denials (
@@ -121,8 +122,7 @@ CREATE TABLE denials (
     outcome      TEXT    NOT NULL
 ) STRICT;
 
-CREATE INDEX denials_at ON denials (organisation, at);
-CREATE INDEX denials_user ON denials (organisation, user);
+CREATE INDEX denials_at ON denials (organisation, at, user);
 
 -- The broker's last sign of life.
 

@@ -19,7 +19,7 @@ const OWN_KEY_FILE: &str = "token-key";
 const OWN_KEY_BYTES: usize = 32;
 
 /// A shorter secret can be guessed from a token alone.
-const SECRET_MIN_BYTES: usize = 16;
+const SECRET_MIN_BYTES: usize = 8;
 /// RFC 7518 §3.2 asks for as many bytes as the hash has; fewer are taken with a warning.
 const SECRET_WANTED_BYTES: usize = 32;
 

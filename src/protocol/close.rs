@@ -46,12 +46,8 @@ impl Close {
     pub const FORBIDDEN: Self = Self::new(4503, "forbidden");
     /// Another connection took over.
     pub const SUPERSEDED: Self = Self::new(4504, "superseded");
-    /// Ended by an administrator.
+    /// Ended by an administrator, by the schedule, or because the organisation was deleted.
     pub const FORCED: Self = Self::new(4505, "forced");
-    /// Ended by the schedule.
-    pub const SCHEDULED: Self = Self::new(4505, "scheduled");
-    /// The organisation was deleted.
-    pub const ORGANISATION_REMOVED: Self = Self::new(4505, "organisation_removed");
     /// The token ran out.
     pub const TOKEN_EXPIRED: Self = Self::new(4506, "token_expired");
     /// The user is not active.
@@ -90,9 +86,9 @@ impl From<EndReason> for Close {
     fn from(reason: EndReason) -> Self {
         match reason {
             EndReason::Superseded => Self::SUPERSEDED,
-            EndReason::Forced => Self::FORCED,
-            EndReason::Scheduled => Self::SCHEDULED,
-            EndReason::OrganisationRemoved => Self::ORGANISATION_REMOVED,
+            EndReason::Forced | EndReason::Scheduled | EndReason::OrganisationRemoved => {
+                Self::FORCED
+            }
             EndReason::UserNotActive => Self::USER_NOT_ACTIVE,
             EndReason::UserUnknown => Self::USER_UNKNOWN,
             EndReason::UserChanged => Self::USER_CHANGED,

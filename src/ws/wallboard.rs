@@ -193,7 +193,7 @@ impl Peer for Wallboard {
             return Flow::Close(Close::HEARTBEAT_TIMEOUT, Departure::HeartbeatTimeout);
         }
         if !broker.directory.exists(self.organisation) && self.is_identified() {
-            return Flow::Close(Close::ORGANISATION_REMOVED, Departure::ConnectionLost);
+            return Flow::Close(Close::FORCED, Departure::ConnectionLost);
         }
         Flow::Continue
     }

@@ -97,8 +97,9 @@ impl SqliteStore {
         let options = writer_options(&path);
         let mut connection = options.connect().await.map_err(aborted).map_err(named)?;
         check_journal(&mut connection).await.map_err(named)?;
+        // `Migrator::run` makes a future that the compiler cannot prove to be `Send`.
         MIGRATIONS
-            .run(&mut connection)
+            .run_direct(None, &mut connection, false)
             .await
             .map_err(error::migration)
             .map_err(named)?;

@@ -105,10 +105,9 @@ pub(super) async fn usage_page(
     filter: &UsageFilter,
     page: Page,
 ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
-    let index = match (&filter.session, &filter.user) {
-        (Some(_), _) => Index::Cursor("usage_session"),
-        (None, Some(_)) => Index::Cursor("usage_user"),
-        (None, None) => Index::Instant("usage_at"),
+    let index = match &filter.session {
+        Some(_) => Index::Cursor("usage_session"),
+        None => Index::Instant("usage_at"),
     };
     let mut log = LogQuery::new("usage", USAGE_COLUMNS, index, organisation, page);
     log.within(filter.range);
@@ -117,7 +116,12 @@ pub(super) async fn usage_page(
     log.equals("usage_type", filter.usage_type.map(UsageType::as_str));
     log.equals("logon_source", filter.logon_source.map(LogonSource::as_str));
     log.equals("reason", filter.reason.map(ReleaseReason::as_str));
-    log.equals("session", filter.session.map(value::session_text));
+    log.equals(
+        "session",
+        filter
+            .session
+            .map(|session| value::session_text(session).to_string()),
+    );
     stored(&log.fetch(readers).await?, |row| usage_row(Reader(row)))
 }
 
@@ -127,10 +131,7 @@ pub(super) async fn denials_page(
     filter: &DenialFilter,
     page: Page,
 ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
-    let index = match &filter.user {
-        Some(_) => Index::Cursor("denials_user"),
-        None => Index::Instant("denials_at"),
-    };
+    let index = Index::Instant("denials_at");
     let mut log = LogQuery::new("denials", DENIAL_COLUMNS, index, organisation, page);
     log.within(filter.range);
     log.equals("user", filter.user.clone());

@@ -2,11 +2,10 @@
 
 use super::bulk::Bulk;
 use super::commit::Change;
-use super::value::{features_text, millis, month_text, seconds_of_day, session_text};
+use super::value::{features_text, millis, month_text, seconds_of_day, session_text, word};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DenialRecord, DeniedName, SessionOpened, UsageRecord};
 use crate::domain::ids::SessionId;
-use crate::domain::reason::ReleaseReason;
 use crate::store::net_effect::{Held, NetEffect};
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeMap;
@@ -91,7 +90,7 @@ impl<'a> Writing<'a> {
                 .bind(*key)
                 .bind(user.user.clone())
                 .bind(user.name.clone())
-                .bind(user.status.as_str())
+                .bind(word(user.status.as_str()))
                 .bind(catalogue.key(user.user_type).clone())
                 .bind(features_text(user.features, catalogue))
                 .bind(millis(user.created_at))
@@ -171,7 +170,7 @@ impl<'a> Writing<'a> {
                 .bind(*key)
                 .bind(session_text(opened.session))
                 .bind(opened.user.clone())
-                .bind(opened.device.as_str())
+                .bind(word(opened.device.as_str()))
                 .bind(millis(opened.since))
                 .bind(i64::from(opened.grace_s))
                 .bind(opened.resume.0.to_vec())
@@ -197,7 +196,7 @@ impl<'a> Writing<'a> {
                     .bind(*key)
                     .bind(session_text(*session))
                     .bind(catalogue.key(*licence).clone())
-                    .bind(instance.pool.as_str())
+                    .bind(word(instance.pool.as_str()))
                     .bind(millis(instance.since))
                     .bind(instance.holder_order.cast_signed())
                     .bind(millis(instance.holder_since))
@@ -242,14 +241,14 @@ impl<'a> Writing<'a> {
                 statement
                     .bind(*key)
                     .bind(millis(record.at))
-                    .bind(record.usage_type.as_str())
+                    .bind(word(record.usage_type.as_str()))
                     .bind(catalogue.key(record.licence).clone())
                     .bind(record.user.clone())
-                    .bind(record.device.as_str())
-                    .bind(logon_source(record))
+                    .bind(word(record.device.as_str()))
+                    .bind(word(logon_source(record)))
                     .bind(session_text(record.session))
-                    .bind(record.pool.as_str())
-                    .bind(record.reason.map(ReleaseReason::as_str))
+                    .bind(word(record.pool.as_str()))
+                    .bind(record.reason.map(|reason| word(reason.as_str())))
             })
             .await
     }
@@ -274,9 +273,9 @@ impl<'a> Writing<'a> {
                     .bind(millis(record.at))
                     .bind(licence.clone())
                     .bind(record.user.clone())
-                    .bind(record.device.as_str())
-                    .bind(record.denied.reason.as_str())
-                    .bind(record.outcome.as_str())
+                    .bind(word(record.device.as_str()))
+                    .bind(word(record.denied.reason.as_str()))
+                    .bind(word(record.outcome.as_str()))
             })
             .await
     }

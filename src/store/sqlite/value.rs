@@ -5,12 +5,13 @@ use super::error::aborted;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId, SessionId};
 use crate::domain::organisation::Settings;
-use crate::domain::reason::UserStatus;
+use crate::domain::reason::{Device, GrantPool, LogonSource, ReleaseReason, UsageType, UserStatus};
 use crate::domain::user::UserRecord;
 use chrono::{DateTime, NaiveDate, NaiveTime, Timelike, Utc};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 use ulid::Ulid;
 
 /// The columns that [`settings`] reads.
@@ -32,8 +33,27 @@ pub(super) fn number(organisation: OrganisationId) -> i64 {
 }
 
 /// A session as it is kept: the ULID that the wire has.
-pub(super) fn session_text(session: SessionId) -> String {
-    Ulid(session.0).to_string()
+pub(super) fn session_text(session: SessionId) -> Arc<str> {
+    let mut buffer = [0; ulid::ULID_LEN];
+    Arc::from(&*Ulid(session.0).array_to_str(&mut buffer))
+}
+
+/// A word of a vocabulary, shared: a login binds some thirty of them.
+pub(super) fn word(text: &'static str) -> Arc<str> {
+    static WORDS: LazyLock<HashMap<&'static str, Arc<str>>> = LazyLock::new(|| {
+        let devices = Device::ALL.iter().map(|word| word.as_str());
+        let sources = LogonSource::ALL.iter().map(|word| word.as_str());
+        let pools = GrantPool::ALL.iter().map(|word| word.as_str());
+        let types = UsageType::ALL.iter().map(|word| word.as_str());
+        let reasons = ReleaseReason::ALL.iter().map(|word| word.as_str());
+        let words = devices
+            .chain(sources)
+            .chain(pools)
+            .chain(types)
+            .chain(reasons);
+        words.map(|word| (word, Arc::from(word))).collect()
+    });
+    WORDS.get(text).cloned().unwrap_or_else(|| Arc::from(text))
 }
 
 /// A month as it is kept.

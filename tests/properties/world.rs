@@ -1,0 +1,470 @@
+//! An organisation, its model and its keeper, side by side; whatever they disagree on is an error.
+
+#[path = "../scenarios/keeper.rs"]
+mod keeper;
+
+use crate::calendar::{self, Day};
+use crate::facts::facts;
+use crate::model::{Model, Outcome, Person, Told};
+use crate::op::{Op, Restart};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use keeper::Keeper;
+use licence_broker::domain::catalogue::Catalogue;
+use licence_broker::domain::event::{Effects, Event, Notice};
+use licence_broker::domain::ids::{LicenceId, LicenceSet, LinkId, OrganisationId, UserName};
+use licence_broker::domain::moment::Moment;
+use licence_broker::domain::organisation::{Bounds, Command, Organisation, Settings};
+use licence_broker::domain::provisioning::ChangeSettings;
+use licence_broker::domain::reason::{GrantPool, HolderPool, UserStatus};
+use licence_broker::domain::release::{ForceLogout, Tick};
+use licence_broker::domain::resume::{Reattach, ReleaseAbsent};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+const QUEUE_MAX: u32 = 2;
+const USERS_MAX: usize = 12;
+
+pub(crate) struct World {
+    catalogue: Arc<Catalogue>,
+    organisation: Organisation,
+    keeper: Keeper,
+    pub(crate) model: Model,
+    pub(crate) now: Moment,
+    /// Words for what has happened at least once.
+    pub(crate) seen: BTreeSet<String>,
+}
+
+fn same<T: PartialEq + Debug>(what: &str, rules: &T, model: &T) -> Result<(), String> {
+    if rules == model {
+        Ok(())
+    } else {
+        Err(format!(
+            "{what}\n  the rules say {rules:?}\n  the model says {model:?}"
+        ))
+    }
+}
+
+fn bounds() -> Bounds {
+    Bounds {
+        waiting_per_licence_max: QUEUE_MAX,
+        users_max: USERS_MAX,
+    }
+}
+
+impl World {
+    pub(crate) fn new(catalogue: Arc<Catalogue>, zone: Tz, at: DateTime<Utc>) -> Self {
+        let settings = Settings {
+            id: OrganisationId::new(129).expect("a number above 0"),
+            name: "Example".into(),
+            time_zone: zone,
+            max_grace_s: 60,
+            scheduled_log_off: None,
+            created_at: at,
+            version: 0,
+        };
+        let keeper = Keeper::new(settings, catalogue.clone());
+        let model = Model {
+            facts: facts(&catalogue),
+            zone,
+            max_grace_s: 60,
+            queue_max: usize::try_from(QUEUE_MAX).expect("a small bound"),
+            users_max: USERS_MAX,
+            log_off: None,
+            log_off_due: None,
+            users: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            sittings: Vec::new(),
+            ranks: BTreeMap::new(),
+            maxima: BTreeMap::new(),
+            denied_today: BTreeMap::new(),
+            today: calendar::local_day(at, zone),
+            tickets: 0,
+            at,
+            last_record: at,
+            elapsed: Duration::from_secs(100),
+            outcome: Outcome::default(),
+        };
+        Self {
+            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds()),
+            catalogue,
+            keeper,
+            model,
+            now: Moment {
+                at,
+                elapsed: Duration::from_secs(100),
+            },
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Does one thing to both, and compares all that can be seen.
+    pub(crate) fn play(&mut self, op: &Op) -> Result<(), String> {
+        if let Op::Pass { wall, elapsed } = op {
+            self.now.at += *wall;
+            self.now.elapsed += *elapsed;
+            return Ok(());
+        }
+        self.model.begin(self.now.at, self.now.elapsed);
+        self.decide_both(op)?;
+        self.compare_present()
+    }
+
+    fn decide_both(&mut self, op: &Op) -> Result<(), String> {
+        match op.clone() {
+            Op::Pass { .. } => {}
+            Op::Login(login) => {
+                let expected = self.model.login(&login);
+                self.both("a login", login, expected)?;
+            }
+            Op::Acquire(acquire) => {
+                let expected = self.model.acquire(&acquire);
+                self.both("an acquire", acquire, expected)?;
+            }
+            Op::Release(release) => {
+                let expected = self.model.release(&release);
+                self.both("a release", release, expected)?;
+            }
+            Op::Leave(leave) => {
+                let expected = self.model.leave(leave);
+                self.both("a leave", leave, expected)?;
+            }
+            Op::Resume { resume, is_right } => {
+                let expected = self.model.resume(&resume, is_right);
+                self.both("a resume", resume, expected)?;
+            }
+            Op::Tick => {
+                self.model.tick();
+                self.both("a tick", Tick, ())?;
+            }
+            Op::Force(session) => {
+                let expected = self.model.force(session);
+                self.both("a force", ForceLogout { session }, expected)?;
+            }
+            Op::Totals(set) => {
+                let expected = self.model.set_totals(&set);
+                let answer = self.decide(set)?.map(|_| ());
+                self.compare("totals", &answer, &expected)?;
+            }
+            Op::Users(provision) => self.provision(provision)?,
+            Op::LogOff(_) | Op::MaxGrace(_) => self.settings(op)?,
+            Op::Restart(restart) => self.restart(restart)?,
+        }
+        Ok(())
+    }
+
+    fn both<C: Command>(
+        &mut self,
+        what: &str,
+        command: C,
+        expected: C::Answer,
+    ) -> Result<(), String>
+    where
+        C::Answer: PartialEq + Debug,
+    {
+        let answer = self.decide(command)?;
+        self.compare(what, &answer, &expected)
+    }
+
+    /// Has the rules decide, and compares records and notices.
+    fn decide<C: Command>(&mut self, command: C) -> Result<C::Answer, String> {
+        let decision = self.organisation.apply(command, self.now);
+        self.take_effects(&decision.effects, self.now.at)?;
+        Ok(decision.answer)
+    }
+
+    fn compare<T: PartialEq + Debug>(
+        &mut self,
+        what: &str,
+        answer: &T,
+        expected: &T,
+    ) -> Result<(), String> {
+        // The first words of an answer name it; names of licences are numbers in them.
+        let text: String = format!("{answer:?}").chars().take(60).collect();
+        self.seen.insert(format!(
+            "{what}: {}",
+            text.split(['{', '(']).next().unwrap_or("")
+        ));
+        for word in [
+            "TooManyWaiting",
+            "SeatExhausted",
+            "NoChannelLicensed",
+            "UserNotActive",
+        ] {
+            if text.contains(word) {
+                self.seen.insert(word.to_owned());
+            }
+        }
+        same(what, answer, expected)
+    }
+
+    fn take_effects(&mut self, effects: &Effects, at: DateTime<Utc>) -> Result<(), String> {
+        self.organisation.assert_consistent();
+        self.keeper.keep(&effects.events, at)?;
+        if !effects.events.is_empty() {
+            self.model.last_record = self.model.at;
+        }
+        let expected = std::mem::take(&mut self.model.outcome);
+        self.compare_records(
+            &effects.events,
+            expected.usage,
+            expected.denials,
+            expected.maxima,
+        )?;
+        let told = told(&effects.notices)?;
+        if told.values().any(|told| {
+            told.granted
+                .iter()
+                .any(|(_, pool)| *pool == GrantPool::Shared)
+        }) {
+            self.seen.insert("a wait that ended in sharing".to_owned());
+        }
+        if told.values().any(|told| told.granted.len() > 1) {
+            self.seen.insert("two waits that ended at once".to_owned());
+        }
+        let mut model_told = expected.told;
+        model_told.values_mut().for_each(sort);
+        same("what connections are told", &told, &model_told)
+    }
+
+    fn compare_records(
+        &mut self,
+        events: &[Event],
+        mut usage: Vec<licence_broker::domain::event::UsageRecord>,
+        denials: Vec<licence_broker::domain::event::DenialRecord>,
+        mut maxima: Vec<(Day, LicenceId, u32)>,
+    ) -> Result<(), String> {
+        let (mut real_usage, mut real_denials, mut real_maxima) = (vec![], vec![], vec![]);
+        for event in events {
+            match event {
+                Event::Acquired { record, .. } | Event::Released(record) => {
+                    let reason = record.reason.map_or("Acquired", |reason| reason.as_str());
+                    self.seen.insert(format!("{reason} {}", record.pool));
+                    real_usage.push(record.clone());
+                }
+                Event::Denied(record) => {
+                    self.seen
+                        .insert(format!("{} {}", record.denied.reason, record.outcome));
+                    real_denials.push(record.clone());
+                }
+                Event::MaximumRaised {
+                    month,
+                    licence,
+                    maximum,
+                    ..
+                } => {
+                    real_maxima.push((*month, *licence, *maximum));
+                }
+                Event::SessionOpened(_)
+                | Event::SessionClosed { .. }
+                | Event::Queued { .. }
+                | Event::Unqueued { .. }
+                | Event::UserSaved(_)
+                | Event::UserDeleted { .. }
+                | Event::TotalsSet { .. }
+                | Event::SettingsSaved(_)
+                | Event::OrganisationRemoved { .. } => {}
+            }
+        }
+        let key = |r: &licence_broker::domain::event::UsageRecord| {
+            (r.session, r.licence, r.usage_type, r.pool)
+        };
+        real_usage.sort_by_key(key);
+        usage.sort_by_key(key);
+        same("the records of usage", &real_usage, &usage)?;
+        same("the denials", &real_denials, &denials)?;
+        real_maxima.sort_unstable();
+        maxima.sort_unstable();
+        same("the maxima", &real_maxima, &maxima)
+    }
+
+    fn provision(
+        &mut self,
+        provision: licence_broker::domain::provisioning::ProvisionUsers,
+    ) -> Result<(), String> {
+        let expected = self.model.provision(&provision);
+        let answers = self.decide(provision)?;
+        let answers = answers.into_iter().map(|answer| {
+            answer.map(|record| {
+                (record.status != UserStatus::Deleted).then(|| Person {
+                    status: record.status,
+                    seat: record.user_type,
+                    features: record.features.iter().collect(),
+                })
+            })
+        });
+        self.compare("users", &answers.collect(), &expected)
+    }
+
+    fn settings(&mut self, op: &Op) -> Result<(), String> {
+        let mut change = ChangeSettings::default();
+        if let Op::LogOff(time) = op {
+            self.model.log_off = *time;
+            change.scheduled_log_off = Some(*time);
+        }
+        if let Op::MaxGrace(seconds) = op {
+            self.model.max_grace_s = *seconds;
+            change.max_grace_s = Some(*seconds);
+        }
+        self.model.plan_log_off();
+        let answer = self.decide(change)?;
+        same("settings", &answer.is_ok(), &true)
+    }
+
+    fn restart(&mut self, restart: Restart) -> Result<(), String> {
+        let known: Vec<_> = restart
+            .connected
+            .iter()
+            .map(|(session, _)| *session)
+            .collect();
+        let left = restart.departed.iter().map(|(session, _)| *session);
+        let known: Vec<_> = known.into_iter().chain(left).collect();
+        let snapshot = self.keeper.snapshot();
+        self.organisation = Organisation::restore(snapshot, self.catalogue.clone(), bounds());
+        if restart.is_new_process {
+            self.now.elapsed = Duration::from_secs(1);
+        }
+        let ready_at = self.now.at + restart.down;
+        self.now.at += restart.life;
+        self.model.turn_to(self.now.at, self.now.elapsed);
+        self.model.crash(&known);
+        self.decide(ReleaseAbsent {
+            known: known.into_iter().collect(),
+        })?;
+        self.now.at = ready_at;
+        let Restart {
+            connected,
+            departed,
+            ..
+        } = restart;
+        let expected = self.model.reattach(&connected, &departed, self.now);
+        let orphans = self.decide(Reattach {
+            connected,
+            departed,
+        })?;
+        self.compare("a reattachment", &orphans, &expected)
+    }
+
+    /// Everything that pages and wallboards would show.
+    fn compare_present(&mut self) -> Result<(), String> {
+        let types: LicenceSet = self.model.facts.iter().map(|fact| fact.licence).collect();
+        let holders = self.organisation.holders(None, None, usize::MAX);
+        for count in self.organisation.counts(types) {
+            let licence = count.licence;
+            let fact = self.model.fact(licence).expect("a type of the model");
+            let holding = self.model.holders(licence).len();
+            let held = self
+                .model
+                .sittings
+                .iter()
+                .filter(|s| s.holds(licence).is_some())
+                .count();
+            let over = holding.saturating_sub(self.totals(licence));
+            let denied = self.model.denied_today.get(&licence).copied().unwrap_or(0);
+            let maximum = self.model.maxima.get(&licence).copied().unwrap_or(0);
+            let model = [
+                holding,
+                held,
+                self.model.waiting(licence),
+                if fact.is_fixed { 0 } else { over },
+                usize::try_from(self.model.contingency_used(licence)).expect("a small number"),
+            ];
+            let rules = [
+                count.holders,
+                count.instances,
+                count.waiting,
+                count.split.over_allocated,
+                count.split.contingency,
+            ]
+            .map(|n| usize::try_from(n).expect("a small number"));
+            if over > 0 && !fact.is_fixed {
+                self.seen.insert("over-allocated".to_owned());
+            }
+            same(fact.key, &rules, &model)?;
+            same("denied today", &count.denied_today, &denied)?;
+            same("the month's maximum", &count.contingency_max, &maximum)?;
+            let assigned = self.model.assigned(&self.model.users, licence);
+            same("assigned", &count.assigned, &assigned)?;
+            let of_type = holders.iter().filter(|holder| holder.licence == licence);
+            let ranked: Vec<UserName> = of_type.clone().map(|h| h.user.clone()).collect();
+            let ranks = self.model.ranks.get(&licence).cloned().unwrap_or_default();
+            same("holders by rank", &ranked, &ranks)?;
+            let pools: Vec<HolderPool> = of_type.map(|holder| holder.pool).collect();
+            same("pools by rank", &pools, &self.pools(licence, ranked.len()))?;
+        }
+        self.compare_sessions()
+    }
+
+    fn totals(&self, licence: LicenceId) -> usize {
+        let totals = self.model.totals_of(licence);
+        usize::try_from(totals.concurrent + totals.contingency).expect("a small number")
+    }
+
+    fn pools(&self, licence: LicenceId, holders: usize) -> Vec<HolderPool> {
+        let totals = self.model.totals_of(licence);
+        let concurrent = usize::try_from(totals.concurrent).expect("a small number");
+        let is_fixed = self.model.fact(licence).is_some_and(|fact| fact.is_fixed);
+        let pool = |rank| match rank {
+            _ if is_fixed => HolderPool::Fixed,
+            rank if rank < concurrent => HolderPool::Concurrent,
+            rank if rank < self.totals(licence) => HolderPool::Contingency,
+            _ => HolderPool::OverAllocated,
+        };
+        (0..holders).map(pool).collect()
+    }
+
+    fn compare_sessions(&self) -> Result<(), String> {
+        let views = self.organisation.sessions(None, usize::MAX);
+        let rules = views.into_iter().map(|view| {
+            let held: BTreeSet<_> = view.licences.iter().map(|held| held.licence).collect();
+            let waiting: BTreeSet<_> = view.waiting.into_iter().collect();
+            (
+                view.session,
+                (view.user, view.device, view.is_connected, held, waiting),
+            )
+        });
+        let model = self.model.sittings.iter().map(|s| {
+            let held: BTreeSet<_> = s.held.iter().map(|(licence, _)| *licence).collect();
+            let waiting: BTreeSet<_> = s.waits.iter().map(|(licence, _)| *licence).collect();
+            (
+                s.id,
+                (s.user.clone(), s.device, s.link.is_some(), held, waiting),
+            )
+        });
+        let (rules, model): (BTreeMap<_, _>, BTreeMap<_, _>) = (rules.collect(), model.collect());
+        let held: usize = model.values().map(|(_, _, _, held, _)| held.len()).sum();
+        same(
+            "open instances in the records",
+            &self.keeper.open_instances(),
+            &held,
+        )?;
+        same("sessions", &rules, &model)
+    }
+}
+
+fn sort(told: &mut Told) {
+    told.granted.sort_unstable();
+    told.released.sort_unstable();
+}
+
+fn told(notices: &[(LinkId, Notice)]) -> Result<BTreeMap<LinkId, Told>, String> {
+    let mut all: BTreeMap<LinkId, Told> = BTreeMap::new();
+    for (link, notice) in notices {
+        let told = all.entry(*link).or_default();
+        if !told.ended.is_empty() {
+            return Err(format!("{link:?} is told {notice:?} after its end"));
+        }
+        match notice {
+            Notice::Granted(granted) => told.granted.extend(granted),
+            Notice::Released { licences, reason } => {
+                told.released
+                    .extend(licences.iter().map(|licence| (*licence, *reason)));
+            }
+            Notice::Ended(reason) => told.ended.push(*reason),
+        }
+    }
+    all.values_mut().for_each(sort);
+    Ok(all)
+}

@@ -1,0 +1,73 @@
+//! What every store must do, run against each that there is, and what is peculiar to one of them.
+
+mod batches;
+mod faults;
+mod fixture;
+mod logs;
+mod random;
+mod restart;
+mod round_trip;
+mod sqlite;
+mod successor;
+mod throughput;
+
+#[path = "../support/faulty_store.rs"]
+mod faulty_store;
+
+/// Runs the conformance suite against a backend: the same names and the same assertions for each.
+macro_rules! conformance {
+    ($module:ident, $backend:expr; $($topic:ident: $($name:ident),+;)+) => {
+        mod $module {
+            $(mod $topic {
+                $(#[tokio::test]
+                async fn $name() {
+                    let backend = $backend;
+                    crate::$topic::$name(&backend).await;
+                })+
+            })+
+        }
+    };
+}
+
+conformance! {
+    on_sqlite, crate::sqlite::SqliteBackend::new();
+    round_trip:
+        a_new_organisation_is_loaded_as_it_was_created,
+        a_number_is_taken_while_its_organisation_exists,
+        users_totals_and_settings_are_loaded_as_they_were_written,
+        users_are_listed_in_the_order_of_their_creation,
+        organisations_are_listed_page_by_page,
+        open_sessions_are_loaded_with_what_they_hold_and_wait_for,
+        what_a_session_gave_back_is_not_loaded;
+    batches:
+        a_session_that_ends_within_its_batch_leaves_only_its_records,
+        a_place_given_up_and_taken_again_is_the_last_one,
+        a_licence_given_back_and_acquired_again_is_held_anew,
+        a_user_deleted_and_created_again_is_the_new_one,
+        a_batch_is_applied_once,
+        a_batch_that_skips_a_number_is_fenced,
+        a_batch_for_an_organisation_that_is_not_there_is_fenced,
+        one_fenced_batch_keeps_all_of_a_commit_out,
+        batches_of_one_organisation_may_follow_each_other_in_one_commit,
+        many_rows_of_every_kind_fit_into_one_commit;
+    logs:
+        usage_is_read_page_by_page_in_the_order_of_decisions,
+        usage_can_be_filtered_by_every_field,
+        denials_are_read_and_filtered,
+        a_range_includes_its_beginning_and_excludes_its_end,
+        the_source_of_a_release_is_named_by_its_reason;
+    restart:
+        the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,
+        denials_are_counted_from_local_midnight,
+        the_last_sign_of_life_never_moves_backwards,
+        what_was_kept_survives_reopening;
+    successor:
+        a_removed_organisation_is_gone,
+        a_successor_with_the_same_number_sees_nothing_of_it;
+    random:
+        an_organisation_is_restored_as_it_was_whatever_was_decided;
+    faults:
+        commits_wait_at_the_gate_and_are_counted,
+        planned_faults_are_met_in_order,
+        nothing_works_while_the_store_is_down;
+}

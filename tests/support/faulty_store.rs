@@ -1,0 +1,193 @@
+//! A store that fails when it is told to, for tests of the layers above.
+//!
+//! Wraps any store. Commits pass one after the other through: the count, the gate ([`FaultyStore::hold`]),
+//! the outage ([`FaultyStore::set_down`]), then the next planned fault ([`FaultyStore::plan`]). Reads are
+//! the wrapped store's own, but fail while it is down.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use licence_broker::domain::ids::OrganisationId;
+use licence_broker::domain::organisation::Settings;
+use licence_broker::domain::user::UserRecord;
+use licence_broker::store::{
+    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Store, StoreError, Stored,
+    UsageFilter, UsageRow,
+};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
+
+/// How one commit fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing is applied, and the answer says so.
+    Abort,
+    /// All is applied, and the answer does not know.
+    ApplyUnknown,
+    /// Nothing is applied, and the answer does not know.
+    LoseUnknown,
+}
+
+/// See the head of this file.
+pub(crate) struct FaultyStore {
+    inner: Arc<dyn Store>,
+    /// Whether commits wait at the gate.
+    held: watch::Sender<bool>,
+    /// Commits that have begun, those at the gate included.
+    begun: watch::Sender<u64>,
+    batches: AtomicU64,
+    is_down: AtomicBool,
+    faults: Mutex<VecDeque<Fault>>,
+}
+
+impl FaultyStore {
+    /// Fails nothing until told.
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            held: watch::Sender::new(false),
+            begun: watch::Sender::new(0),
+            batches: AtomicU64::new(0),
+            is_down: AtomicBool::new(false),
+            faults: Mutex::new(VecDeque::new()),
+        })
+    }
+
+    /// Commits that begin from now on wait until [`Self::release`].
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Lets the waiting commits go on, and those that follow.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// The next `times` commits that pass the gate fail like this, after those planned before.
+    pub(crate) fn plan(&self, fault: Fault, times: usize) {
+        let mut faults = self.faults.lock().expect("no test panics while planning");
+        faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// While down, everything is refused as aborted, loads and reports too.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Commits that have begun so far.
+    pub(crate) fn commits(&self) -> u64 {
+        *self.begun.borrow()
+    }
+
+    /// Batches in the commits that have begun so far.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many commits have begun: the last of them may stand at the gate.
+    pub(crate) async fn commits_begun(&self, commits: u64) {
+        let reached = self
+            .begun
+            .subscribe()
+            .wait_for(|begun| *begun >= commits)
+            .await
+            .is_ok();
+        assert!(reached, "the store counts for as long as it lives");
+    }
+
+    fn up(&self) -> Result<&dyn Store, StoreError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(StoreError::Aborted("the store is down".to_owned()));
+        }
+        Ok(&*self.inner)
+    }
+
+    fn next_fault(&self) -> Option<Fault> {
+        self.faults
+            .lock()
+            .expect("no test panics while planning")
+            .pop_front()
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
+        self.batches
+            .fetch_add(batches.len() as u64, Ordering::SeqCst);
+        self.begun.send_modify(|begun| *begun += 1);
+        let passed = self.held.subscribe().wait_for(|held| !held).await.is_ok();
+        assert!(passed, "the gate stands for as long as the store lives");
+        let store = self.up()?;
+        let unknown = || StoreError::MaybeApplied("as planned".to_owned());
+        match self.next_fault() {
+            None => store.commit(batches).await,
+            Some(Fault::Abort) => Err(StoreError::Aborted("as planned".to_owned())),
+            Some(Fault::ApplyUnknown) => store.commit(batches).await.and(Err(unknown())),
+            Some(Fault::LoseUnknown) => Err(unknown()),
+        }
+    }
+
+    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError> {
+        self.up()?.create_organisation(settings).await
+    }
+
+    async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
+        self.up()?.organisations().await
+    }
+
+    async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        self.up()?.load(organisation).await
+    }
+
+    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.up()?.record_life(at).await
+    }
+
+    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.up()?.last_life().await
+    }
+
+    async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
+        self.up()?.settings(organisation).await
+    }
+
+    async fn settings_page(&self, page: Page) -> Result<Vec<Stored<Settings>>, StoreError> {
+        self.up()?.settings_page(page).await
+    }
+
+    async fn user(
+        &self,
+        organisation: OrganisationId,
+        user: &str,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        self.up()?.user(organisation, user).await
+    }
+
+    async fn users_page(
+        &self,
+        organisation: OrganisationId,
+        page: Page,
+    ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
+        self.up()?.users_page(organisation, page).await
+    }
+
+    async fn usage_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
+        self.up()?.usage_page(organisation, filter, page).await
+    }
+
+    async fn denials_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &DenialFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
+        self.up()?.denials_page(organisation, filter, page).await
+    }
+}
