@@ -7,7 +7,11 @@ use tokio::time::Instant;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks until the answer is yes. How long that took; fails after `within`.
-pub async fn eventually(within: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+pub async fn eventually(
+    within: Duration,
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> bool,
+) -> Duration {
     let started = Instant::now();
     loop {
         if is_so().await {

@@ -39,7 +39,8 @@ pub async fn used(operator: &Api, licence: &str) -> u64 {
 
 /// Waits until no session is left and nothing is held.
 pub async fn assert_nothing_is_held(operator: &Api, within: Duration) -> Duration {
-    let took = eventually(within, "no session is left", async || sessions(operator).await.is_empty());
+    let took =
+        eventually(within, "no session is left", async || sessions(operator).await.is_empty());
     let took = took.await;
     let rows = operator.get("/v1/organisations/129/licences").await;
     for row in rows["items"].as_array().unwrap() {

@@ -107,17 +107,15 @@ async fn ids_come_back_as_they_were_given_and_no_grace_is_none() {
     let (mut socket, answer) = broker.login(129, "edred", "agent_desktop").await;
     assert_eq!(answer.get("id"), None);
     assert_eq!((&answer["grace_s"], &answer["denied"]), (&json!(0), &json!([])));
-    for id in [json!(6), json!(-1), json!(9_007_199_254_740_992_i64), json!(""), json!("いち\u{7}")] {
+    for id in [json!(6), json!(-1), json!(9_007_199_254_740_992_i64), json!(""), json!("いち\u{7}")]
+    {
         let pong = socket.ask(json!({ "type": "ping", "id": id })).await;
         assert_eq!(pong, json!({ "type": "pong", "id": id }));
     }
     assert_eq!(socket.ask(json!({ "type": "ping", "id": null })).await, json!({ "type": "pong" }));
     socket.send(json!({ "type": "logout", "id": "bye" })).await;
     let answer = socket.message().await;
-    assert_eq!(
-        answer,
-        json!({ "type": "logged_out", "id": "bye", "released": ["inbound_agent"] })
-    );
+    assert_eq!(answer, json!({ "type": "logged_out", "id": "bye", "released": ["inbound_agent"] }));
     assert_eq!(socket.closed().await, (1000, "normal".to_owned()));
 }
 
@@ -132,9 +130,7 @@ async fn a_refused_login_says_why_closes_with_its_code_and_leaves_only_denials()
     let suspended = json!({ "user": "hild", "name": "hild", "status": "suspended",
         "user_type": "inbound_agent", "features": [] });
     operator.send(Method::POST, "/v1/organisations/129/users", suspended).await;
-    let refused = |reason: &str, denied: Value| {
-        json!({ "type": "login_refused", "id": 1, "reason": reason, "denied": denied })
-    };
+    let refused = |reason: &str, denied: Value| json!({ "type": "login_refused", "id": 1, "reason": reason, "denied": denied });
     let seat = |reason: &str| json!([{ "licence": "inbound_agent", "reason": reason }]);
     let channels = json!([
         { "licence": "agent_email", "reason": "not_purchased" },
@@ -155,7 +151,8 @@ async fn a_refused_login_says_why_closes_with_its_code_and_leaves_only_denials()
     }
     assert!(operator.usage(129).await.is_empty());
     let (holder, _) = broker.login(129, "osric", "agent_desktop").await;
-    let (mut socket, answer) = broker.login_with(129, "edred", "deskphone", json!({ "id": 1 })).await;
+    let (mut socket, answer) =
+        broker.login_with(129, "edred", "deskphone", json!({ "id": 1 })).await;
     assert_eq!(answer, refused("seat_exhausted", seat("exhausted")));
     assert_eq!(socket.closed().await, (4010, "seat_exhausted".to_owned()));
     holder.log_out().await;
@@ -308,8 +305,7 @@ async fn a_full_queue_is_an_error_to_an_acquire_and_a_denial_to_a_login() {
     assert_eq!(answer["waiting"], json!(["agent_email"]));
     let sms_only = json!({ "channels": ["agent_sms"] });
     let (mut third, _) = broker.login_with(129, "c", "agent_desktop", sms_only).await;
-    let acquire =
-        json!({ "type": "acquire", "id": 5, "channels": ["agent_email"], "wait": true });
+    let acquire = json!({ "type": "acquire", "id": 5, "channels": ["agent_email"], "wait": true });
     let answer = third.ask(acquire).await;
     assert_eq!((&answer["code"], &answer["id"]), (&json!("too_many_waiting"), &json!(5)));
     let (_fourth, answer) =

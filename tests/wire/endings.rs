@@ -84,7 +84,7 @@ async fn an_administrator_ends_a_session() {
 #[tokio::test]
 async fn a_change_of_the_user_ends_the_sessions_with_its_reason() {
     let cases = [
-        (Method::PATCH, json!({ "status": "suspended" }), "user_not_active", "user_removed"),
+        (Method::PATCH, json!({ "status": "suspended" }), "user_not_active", "user_changed"),
         (Method::PATCH, json!({ "user_type": "supervisor" }), "user_changed", "user_changed"),
         (Method::DELETE, Value::Null, "user_unknown", "user_removed"),
     ];
@@ -137,7 +137,7 @@ async fn the_end_of_an_organisation_is_the_end_of_its_sessions_and_wallboards() 
     let operator = centre(&broker, LICENCES, &[("edred", &[])]).await;
     let (mut socket, _) = broker.login(129, "edred", "agent_desktop").await;
     operator.send(Method::DELETE, "/v1/organisations/129", Value::Null).await;
-    assert_eq!(socket.closed().await, (4505, "organisation_removed".to_owned()));
+    assert_eq!(socket.closed().await, (4505, "forced".to_owned()));
     let mut late = broker.connect(129, "session").await;
     late.send_text(&broker.login_message(129, "edred", "agent_desktop", json!({}))).await;
     assert_eq!(late.closed().await.0, 4502);
@@ -156,8 +156,8 @@ async fn the_schedule_logs_everybody_off_once() {
     let (mut desktop, _) = broker.login(129, "edred", "agent_desktop").await;
     let (mut phone, _) = broker.login(129, "edred", "deskphone").await;
     clock.advance(Duration::from_secs(660));
-    assert_eq!(desktop.closed().await, (4505, "scheduled".to_owned()));
-    assert_eq!(phone.closed().await, (4505, "scheduled".to_owned()));
+    assert_eq!(desktop.closed().await, (4505, "forced".to_owned()));
+    assert_eq!(phone.closed().await, (4505, "forced".to_owned()));
     let released = records(&operator, "Released", 2).await;
     for record in &released {
         assert_eq!(record["logon_source"], "Scheduled Log Off");
