@@ -123,8 +123,9 @@ impl Problem {
         self
     }
 
+    /// Adds a header to the answer.
     #[must_use]
-    fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.0.headers.push((name, value.into()));
         self
     }
