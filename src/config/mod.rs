@@ -73,7 +73,7 @@ pub struct Config {
     pub catalogue: Option<PathBuf>,
     /// Seconds between the pings of a connection; a peer silent for twice as long is gone.
     pub heartbeat_s: u32,
-    /// The most seconds of grace of any organisation, and what a new organisation gets.
+    /// The most seconds of grace of an organisation that is created without a number of its own.
     pub max_grace_s: u32,
     /// Origins, beside the broker's own, whose pages may connect: `https://host[:port]`, lower case.
     pub allow_origin: Vec<String>,

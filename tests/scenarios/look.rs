@@ -4,6 +4,7 @@ use crate::script::{Look, next_word, squeeze};
 use crate::stage::Stage;
 use licence_broker::domain::event::{DenialRecord, UsageRecord};
 use licence_broker::domain::ids::LicenceId;
+use licence_broker::domain::reason::ReleaseReason;
 use licence_broker::domain::view::{HolderView, SessionView};
 
 /// The rows that are to be seen, or for `counts` what differs.
@@ -36,7 +37,7 @@ fn usage_row(stage: &Stage, record: &UsageRecord) -> String {
     let source = record
         .reason
         .map_or(record.device.logon_source(), |reason| reason.logon_source(record.device));
-    let reason = record.reason.map(|reason| reason.as_str()).unwrap_or_default();
+    let reason = record.reason.map(ReleaseReason::as_str).unwrap_or_default();
     let (at, key) = (stage.local(record.at), stage.speaker().key(record.licence));
     squeeze(&format!(
         "{} {at} {key} {} {source} {} {reason}",
