@@ -3,9 +3,13 @@
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use tokio::sync::watch;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come before it fails.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the server does with a request.
 #[derive(Clone, Copy)]
@@ -29,7 +33,7 @@ struct Script {
 pub(super) struct Loopback {
     address: SocketAddr,
     script: Arc<Mutex<Script>>,
-    fetches: watch::Receiver<usize>,
+    fetches: Arc<AtomicUsize>,
 }
 
 impl Loopback {
@@ -38,8 +42,8 @@ impl Loopback {
         let address = listener.local_addr().expect("an address");
         let script = Script { answer: answer.to_vec(), manner: Manner::Answer };
         let script = Arc::new(Mutex::new(script));
-        let (count, fetches) = watch::channel(0);
-        let served = script.clone();
+        let fetches = Arc::new(AtomicUsize::new(0));
+        let (served, count) = (script.clone(), fetches.clone());
         thread::spawn(move || serve(&listener, &served, &count));
         Self { address, script, fetches }
     }
@@ -65,13 +69,16 @@ impl Loopback {
 
     /// How many requests there were.
     pub(super) fn fetches(&self) -> usize {
-        *self.fetches.borrow()
+        self.fetches.load(Ordering::SeqCst)
     }
 
     /// Waits until so many requests were answered.
     pub(super) async fn fetched(&self, count: usize) {
-        let mut fetches = self.fetches.clone();
-        fetches.wait_for(|fetches| *fetches >= count).await.expect("a server");
+        let started = Instant::now();
+        while self.fetches() < count {
+            assert!(started.elapsed() < PATIENCE, "{} of {count} fetches", self.fetches());
+            tokio::task::yield_now().await;
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Script)) {
@@ -87,7 +94,7 @@ impl Drop for Loopback {
     }
 }
 
-fn serve(listener: &TcpListener, script: &Mutex<Script>, count: &watch::Sender<usize>) {
+fn serve(listener: &TcpListener, script: &Mutex<Script>, count: &AtomicUsize) {
     let mut held = Vec::new();
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { return };
@@ -107,7 +114,7 @@ fn serve(listener: &TcpListener, script: &Mutex<Script>, count: &watch::Sender<u
         if !matches!(manner, Manner::Answer) {
             held.push(stream);
         }
-        count.send_modify(|count| *count += 1);
+        count.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -4,7 +4,7 @@ use super::authenticator::{Authenticator, TokenRejected};
 use super::claims::{Claims, Role};
 use super::key::tests::{Signer, ec_signer, ed_signer};
 use super::keys::KeySources;
-use super::loopback::{Loopback, response, set};
+use super::loopback::{Loopback, PATIENCE, response, set};
 use crate::domain::ids::OrganisationId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,8 +16,6 @@ use tempfile::TempDir;
 use tokio::time::advance;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a test waits for what must come before it fails.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).expect("an instant")
