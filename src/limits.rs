@@ -24,6 +24,9 @@ pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Live counts go out at most this often.
 pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
+/// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
+/// out, and a snapshot follows when they are taken.
+pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// While nothing is committed, the broker notes this often that it is alive.

@@ -29,6 +29,8 @@ pub enum ToDevice {
 pub struct Marks {
     /// Milliseconds of monotonic time at which something last came in.
     seen_ms: AtomicU64,
+    /// Milliseconds of monotonic time at which what was sent was last being taken.
+    taken_ms: AtomicU64,
     /// Milliseconds of the Unix epoch at which the token runs out.
     token_expires_ms: AtomicI64,
 }
@@ -36,16 +38,25 @@ pub struct Marks {
 impl Marks {
     /// A connection that was heard of at `seen`, with a token until `token_expires`.
     pub fn new(seen: Duration, token_expires: DateTime<Utc>) -> Self {
-        let marks = Self { seen_ms: AtomicU64::new(0), token_expires_ms: AtomicI64::new(0) };
+        let marks = Self {
+            seen_ms: AtomicU64::new(0),
+            taken_ms: AtomicU64::new(0),
+            token_expires_ms: AtomicI64::new(0),
+        };
         marks.seen(seen);
+        marks.taken(seen);
         marks.token_until(token_expires);
         marks
     }
 
     /// Something came in.
     pub fn seen(&self, elapsed: Duration) {
-        let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        self.seen_ms.store(elapsed, Ordering::Relaxed);
+        self.seen_ms.store(millis(elapsed), Ordering::Relaxed);
+    }
+
+    /// Nothing that was sent had been waiting by then without any of it being taken.
+    pub fn taken(&self, elapsed: Duration) {
+        self.taken_ms.store(millis(elapsed), Ordering::Relaxed);
     }
 
     /// The token is good until then.
@@ -53,13 +64,20 @@ impl Marks {
         self.token_expires_ms.store(at.timestamp_millis(), Ordering::Relaxed);
     }
 
+    /// For how long nothing has come in, or nothing has been taken: whichever is longer.
     fn silent_for(&self, elapsed: Duration) -> Duration {
-        elapsed.saturating_sub(Duration::from_millis(self.seen_ms.load(Ordering::Relaxed)))
+        let (seen, taken) = (&self.seen_ms, &self.taken_ms);
+        let since = seen.load(Ordering::Relaxed).min(taken.load(Ordering::Relaxed));
+        elapsed.saturating_sub(Duration::from_millis(since))
     }
 
     fn token_is_over(&self, at: DateTime<Utc>) -> bool {
         at.timestamp_millis() >= self.token_expires_ms.load(Ordering::Relaxed)
     }
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One connection of one session.

@@ -25,6 +25,11 @@ impl TestBroker {
 }
 
 impl Api {
+    /// The token that it calls with.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// A request, with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)

@@ -6,5 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 pub mod broker;
+pub mod eventually;
 pub mod http;
+pub mod raw;
 pub mod socket;

@@ -3,4 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_input;
+mod centre;
+mod dead_peers;
 mod devices;
+mod endings;
+mod grace;
+mod upgrades;
+mod wallboards;
