@@ -220,7 +220,11 @@ async fn six_hundred_agents_never_hold_more_than_sixty_five_seats() {
     assert!((1..=SEATS).contains(&most), "{most} at once");
     assert!(auditor.grants.load(Ordering::SeqCst) >= SEATS, "each seat was had");
     until_nobody_holds(&operator).await;
-    replay(&operator, auditor.grants.load(Ordering::SeqCst)).await;
+    // The present is shown as decided; the log follows when it is kept.
+    let started = Instant::now();
+    while replay(&operator, auditor.grants.load(Ordering::SeqCst)).await > 0 {
+        assert!(started.elapsed() < crate::support::socket::PATIENCE, "a release is missing");
+    }
 }
 
 /// The broker learns of an ended connection by itself; asking again is the waiting.
@@ -239,8 +243,9 @@ async fn until_nobody_holds(operator: &Api) {
     }
 }
 
-/// The log alone: never more holders than seats, nothing released that was not acquired, nothing left.
-async fn replay(operator: &Api, grants: i64) {
+/// The log alone: never more holders than seats, nothing released that was not acquired, every grant
+/// that was told of. How many instances it leaves open.
+async fn replay(operator: &Api, grants: i64) -> usize {
     let mut open = HashSet::new();
     let mut acquired = 0;
     for row in operator.usage(129).await {
@@ -253,5 +258,6 @@ async fn replay(operator: &Api, grants: i64) {
             assert!(open.remove(&session), "{row}");
         }
     }
-    assert_eq!((open.len(), acquired), (0, grants));
+    assert_eq!(acquired, grants);
+    open.len()
 }

@@ -3,6 +3,7 @@
 use crate::raw;
 use crate::support::broker::TestBroker;
 use licence_broker::telemetry;
+use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test]
@@ -15,6 +16,25 @@ async fn a_broker_that_serves_is_alive_and_ready_to_anybody() {
             assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         }
     }
+}
+
+#[tokio::test]
+async fn whatever_can_be_read_can_be_asked_for_without_its_body() {
+    let broker = TestBroker::start().await;
+    broker.operator().create_organisation(129).await;
+    let admin = broker.operator();
+    let ask = async |path: &str| {
+        let response = admin.request(Method::HEAD, path).send().await.unwrap();
+        let length = response.headers().get("content-length").cloned();
+        assert_eq!(response.text().await.unwrap(), "", "{path}");
+        length
+    };
+    for path in ["/healthz", "/readyz", "/v1/organisations/129", "/v1/organisations/129/users"] {
+        let whole = admin.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(ask(path).await.as_ref(), whole.headers().get("content-length"), "{path}");
+    }
+    let stranger = broker.api("garbage").request(Method::HEAD, "/v1/organisations/129/users");
+    assert_eq!(stranger.send().await.unwrap().status(), 401);
 }
 
 /// The value of a series; 0 where it is not there yet.
