@@ -7,6 +7,7 @@
 
 pub mod broker;
 pub mod eventually;
+pub mod faulty_store;
 pub mod http;
 pub mod raw;
 pub mod socket;
