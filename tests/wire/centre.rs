@@ -7,10 +7,10 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// How long the broker may take over what needs no time-out.
-pub const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// Creates it: types with their concurrent and contingency licences, inbound agents with their features.
-pub async fn centre(
+pub(crate) async fn centre(
     broker: &TestBroker,
     licences: &[(&str, u32, u32)],
     agents: &[(&str, &[&str])],
@@ -27,18 +27,18 @@ pub async fn centre(
 }
 
 /// The sessions that the API lists.
-pub async fn sessions(operator: &Api) -> Vec<Value> {
+pub(crate) async fn sessions(operator: &Api) -> Vec<Value> {
     operator.all("/v1/organisations/129/sessions").await
 }
 
 /// How many licences of a type are in use, contingency included.
-pub async fn used(operator: &Api, licence: &str) -> u64 {
+pub(crate) async fn used(operator: &Api, licence: &str) -> u64 {
     let row = operator.licence(129, licence).await;
     row["concurrent"]["used"].as_u64().unwrap() + row["contingency"]["used"].as_u64().unwrap()
 }
 
 /// Waits until no session is left and nothing is held.
-pub async fn assert_nothing_is_held(operator: &Api, within: Duration) -> Duration {
+pub(crate) async fn assert_nothing_is_held(operator: &Api, within: Duration) -> Duration {
     let took =
         eventually(within, "no session is left", async || sessions(operator).await.is_empty());
     let took = took.await;
@@ -52,7 +52,7 @@ pub async fn assert_nothing_is_held(operator: &Api, within: Duration) -> Duratio
 }
 
 /// Waits until the log has so many records of this kind, and answers them.
-pub async fn records(operator: &Api, usage_type: &str, count: usize) -> Vec<Value> {
+pub(crate) async fn records(operator: &Api, usage_type: &str, count: usize) -> Vec<Value> {
     let of_type = async || {
         let mut records = operator.usage(129).await;
         records.retain(|record| record["usage_type"] == usage_type);

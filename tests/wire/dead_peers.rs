@@ -5,9 +5,12 @@
 use crate::centre::{SOON, assert_nothing_is_held, centre, records, sessions};
 use crate::support::broker::{Setup, TestBroker};
 use crate::support::eventually::eventually;
+use crate::support::faulty_store::FaultyStore;
 use crate::support::http::Api;
 use crate::support::raw::{CLOSE, PING, Raw, TEXT, frame};
+use licence_broker::store::Store;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{interval, timeout};
@@ -154,30 +157,63 @@ async fn a_peer_that_never_reads_but_goes_on_sending_slowly_is_ended_whatever_co
     drop(device);
 }
 
-/// Remedy: the goodbye in `Attachment`'s drop (trap 4: the login is decided after its socket died).
+/// Remedy: the goodbye in `Attachment`'s drop (trap 4: the login is decided after its socket died, and
+/// nobody is left to release it). The store holds every answer back until the sockets are gone.
 #[tokio::test]
-async fn a_login_whose_socket_dies_before_it_is_decided_leaves_nothing() {
+async fn a_login_whose_socket_dies_before_it_is_answered_leaves_nothing() {
+    let (told, store) = std::sync::mpsc::channel();
+    let wrap = Box::new(move |inner| {
+        let store = FaultyStore::new(inner);
+        told.send(store.clone()).unwrap();
+        store as Arc<dyn Store>
+    });
+    let broker = TestBroker::with(Setup { wrap, ..Setup::default() }).await;
+    let store = store.recv().unwrap();
+    let operator = centre(&broker, &[("inbound_agent", 30, 0)], &[]).await;
+    for user in 0..20 {
+        operator.add_user(129, &format!("u{user}"), "inbound_agent", &[]).await;
+    }
+    let kept = broker_sockets(&broker).len();
+    store.hold();
+    let mut devices = Vec::new();
+    for user in 0..20 {
+        let mut device = broker.raw(129, "session").await;
+        let fields = json!({ "grace_s": 60 });
+        device.text(&broker.login_message(129, &format!("u{user}"), "agent_desktop", fields)).await;
+        devices.push(device);
+    }
+    let decided = async || sessions(&operator).await.len() == 20;
+    eventually(SOON, "every login is decided", decided).await;
+    for (number, device) in devices.into_iter().enumerate() {
+        if number % 2 == 0 { drop(device) } else { device.reset() }
+    }
+    assert_no_connection_is_left(&broker, kept, SOON).await;
+    store.release();
+    assert_nothing_is_held(&operator, SOON).await;
+    let released = records(&operator, "Released", 20).await;
+    assert!(released.iter().all(|record| record["reason"] == "connection_lost"));
+}
+
+/// The same without holding anything back: whatever the moment at which the socket dies.
+#[tokio::test]
+async fn logins_whose_sockets_die_at_any_moment_leave_nothing() {
     let (broker, operator) = start().await;
     for user in 0..30 {
         operator.add_user(129, &format!("u{user}"), "inbound_agent", &["agent_email"]).await;
     }
     for round in 0..90 {
-        let user = format!("u{}", round % 30);
         let mut device = broker.raw(129, "session").await;
-        let fields = json!({ "grace_s": if round % 2 == 0 { 60 } else { 0 } });
-        device.text(&broker.login_message(129, &user, "agent_desktop", fields)).await;
+        let user = format!("u{}", round % 30);
+        device.text(&broker.login_message(129, &user, "agent_desktop", json!({}))).await;
         if round % 3 == 0 { drop(device) } else { device.reset() }
     }
-    // Those that were answered before they died and asked for grace linger; logging in again and out
-    // takes them over.
-    for user in 0..30 {
-        let (socket, _) = broker.login(129, &format!("u{user}"), "agent_desktop").await;
-        socket.log_out().await;
-    }
     assert_nothing_is_held(&operator, SOON).await;
-    let log = operator.usage(129).await;
-    let acquired = log.iter().filter(|record| record["usage_type"] == "Acquired").count();
-    assert_eq!(acquired * 2, log.len(), "each acquired record has its released one");
+    let is_even = async || {
+        let log = operator.usage(129).await;
+        let acquired = log.iter().filter(|record| record["usage_type"] == "Acquired").count();
+        acquired * 2 == log.len()
+    };
+    eventually(SOON, "each acquired record has its released one", is_even).await;
 }
 
 /// The close frame is not answered: the connection is cut all the same.
@@ -250,6 +286,13 @@ async fn after_a_storm_the_descriptors_are_where_they_were() {
         raw.stream.shutdown().await.unwrap();
         half_closed.push(raw);
     }
+    let mut events = broker.tcp(None).await;
+    let token = operator.token();
+    let ask = "GET /v1/organisations/129/live HTTP/1.1\r\nHost: x\r\n";
+    let head = events.request(&format!("{ask}Authorization: Bearer {token}\r\n\r\n")).await;
+    assert!(head.contains("text/event-stream"), "{head}");
+    events.stream.shutdown().await.unwrap();
+    half_closed.push(events);
     let mut idle = broker.tcp(None).await;
     idle.bytes(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
     idle.stream.shutdown().await.unwrap();

@@ -1,4 +1,5 @@
 //! The WebSocket protocol, over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

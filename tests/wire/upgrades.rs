@@ -18,18 +18,13 @@ async fn refused(
     path: &str,
     headers: &[(&'static str, &str)],
 ) -> (u16, Value) {
-    match broker.try_connect(organisation, path, headers).await {
-        Ok(_) => panic!("upgraded: {headers:?}"),
-        Err(error) => match *error {
-            Error::Http(response) => {
-                let problem = response.headers().get("content-type").unwrap();
-                assert_eq!(problem, "application/problem+json");
-                let body = response.body().as_deref().unwrap_or_default();
-                (response.status().as_u16(), serde_json::from_slice(body).unwrap_or(Value::Null))
-            }
-            other => panic!("{other}"),
-        },
-    }
+    let Err(error) = broker.try_connect(organisation, path, headers).await else {
+        panic!("upgraded: {headers:?}");
+    };
+    let Error::Http(response) = *error else { panic!("{error}") };
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let body = response.body().as_deref().unwrap_or_default();
+    (response.status().as_u16(), serde_json::from_slice(body).unwrap_or(Value::Null))
 }
 
 fn bearer(token: &str) -> String {
