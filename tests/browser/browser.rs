@@ -28,23 +28,23 @@ const FLAGS: &[&str] = &[
 pub(crate) struct Browser {
     pub(crate) client: Client,
     driver: Driver,
-    /// Outlives the driver: fields are dropped in order.
-    _profile: TempDir,
+    /// The profile, and what else browsers leave behind. Outlives the driver: fields are dropped in order.
+    _scratch: TempDir,
 }
 
 impl Browser {
     /// `None` where this machine has no browser; see [`Installed::find`].
     pub(crate) async fn start() -> Option<Self> {
         let installed = Installed::find()?;
-        let driver = Driver::start(&installed);
-        let profile = TempDir::new().unwrap();
-        let capabilities = capabilities(&installed.chromium, profile.path());
+        let scratch = TempDir::new().unwrap();
+        let driver = Driver::start(&installed, scratch.path());
+        let capabilities = capabilities(&installed.chromium, &scratch.path().join("profile"));
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.as_object().unwrap().clone())
             .connect(&format!("http://127.0.0.1:{}", driver.port))
             .await
             .unwrap();
-        Some(Self { client, driver, _profile: profile })
+        Some(Self { client, driver, _scratch: scratch })
     }
 
     /// What the console was told since it was last asked, errors alone.

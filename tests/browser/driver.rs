@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Once;
 use std::time::Duration;
@@ -51,9 +51,11 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn start(installed: &Installed) -> Self {
+    /// What it and its browser leave behind goes to `scratch`.
+    pub(crate) fn start(installed: &Installed, scratch: &Path) -> Self {
         let mut child = Command::new(&installed.chromedriver)
             .arg("--port=0")
+            .env("TMPDIR", scratch)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

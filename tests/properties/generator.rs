@@ -316,11 +316,7 @@ impl Generator {
         for sitting in &model.sittings {
             // Who lingers in the store may be back: the commit of the resume is what failed.
             let is_back = sitting.link.is_none() && self.random.chance(30);
-            let link = if is_back {
-                Some(LinkId(self.id()))
-            } else {
-                sitting.link
-            };
+            let link = if is_back { Some(LinkId(self.id())) } else { sitting.link };
             let Some(link) = link else { continue };
             match self.random.below(10) {
                 0..7 if !is_new_process => connected.push((sitting.id, link)),
