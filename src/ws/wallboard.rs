@@ -274,3 +274,25 @@ impl StreamHandler<Arc<LiveFrame>> for Session<Wallboard> {
 
     fn finished(&mut self, _: &mut Self::Context) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue_file;
+    use chrono::DateTime;
+
+    #[test]
+    fn however_many_subscribe_a_frame_is_written_once() {
+        let catalogue = catalogue_file::built_in();
+        let frame = LiveFrame::new(7, DateTime::UNIX_EPOCH, Vec::new(), Vec::new());
+        let first = counts_text(&frame, &catalogue).as_bytes().as_ptr();
+        let whole = snapshot_text(&frame, &catalogue).as_bytes().as_ptr();
+        for _ in 0..1_000 {
+            // What is queued for a socket shares the bytes that were written for the first.
+            let queued = counts_text(&frame, &catalogue).clone();
+            assert_eq!(queued.as_bytes().as_ptr(), first);
+            let queued = snapshot(&frame, None, &catalogue);
+            assert_eq!(queued.as_bytes().as_ptr(), whole);
+        }
+    }
+}
