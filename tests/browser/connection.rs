@@ -140,8 +140,8 @@ async fn a_broker_that_stops_says_so_and_its_successor_is_found() {
     // It knows nothing of the sessions of the one before it: a demo begins empty.
     let _successor = DemoBroker::start(address.port(), 0).await;
     page.sees("#live[data-state=live]").await;
-    page.reads(".card[data-licence=inbound_agent] [data-field=used]", "0").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 0).await;
     page.reads("#desk-message", "It does not reconnect: log in anew.").await;
     page.logs_in("edred").await;
-    page.reads(".card[data-licence=inbound_agent] [data-field=used]", "1").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 1).await;
 }

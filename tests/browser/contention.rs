@@ -35,7 +35,7 @@ async fn without_a_seat_the_login_is_refused_and_left_to_the_person() {
     )
     .await;
     page.reads("#desk-denied [data-licence=inbound_agent]", "All are in use.").await;
-    page.reads(".card[data-licence=inbound_agent] [data-field=denied-today]", "1").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=denied-today]", 1).await;
 
     maeve.log_out().await;
     page.clicks("#desk-login").await;
@@ -54,13 +54,13 @@ async fn what_is_waited_for_is_granted_when_another_leaves() {
     page.logs_in("maeve").await;
     page.reads("#desk-waiting [data-licence=agent_email]", "Agent E-mail in the queue").await;
     page.sees("#desk-granted [data-licence=agent_sms]").await;
-    page.reads(".card[data-licence=agent_email] [data-field=waiting]", "1").await;
+    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 1).await;
 
     edred.log_out().await;
     page.reads("#desk-granted [data-licence=agent_email][data-word=concurrent]", "Agent E-mail")
         .await;
     page.misses("#desk-waiting .chip").await;
-    page.reads(".card[data-licence=agent_email] [data-field=waiting]", "0").await;
+    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 0).await;
     stage.close().await;
 }
 
@@ -74,9 +74,9 @@ async fn a_place_in_the_queue_can_be_given_up() {
     page.logs_in("maeve").await;
     page.clicks("#desk-waiting [data-licence=agent_email] .chip-release").await;
     page.misses("#desk-waiting .chip").await;
-    page.reads(".card[data-licence=agent_email] [data-field=waiting]", "0").await;
+    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 0).await;
     edred.log_out().await;
-    page.reads(".card[data-licence=agent_email] [data-field=used]", "0").await;
+    page.counts(".card[data-licence=agent_email] [data-field=used]", 0).await;
     page.misses("#desk-granted [data-licence=agent_email]").await;
     stage.close().await;
 }

@@ -12,11 +12,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the page is looked at meanwhile.
 const GLANCE_EVERY: Duration = Duration::from_millis(50);
 
-/// Whether an element is there to be seen and its text, blanks aside, contains another.
-const SEEN: &str = "const [css, part] = arguments;
-    const text = (element) => element.innerText.replace(/\\s+/g, ' ');
+/// Whether an element is there to be seen whose text, blanks aside, contains another, or is that and no more.
+const SEEN: &str = "const [css, part, isAll] = arguments;
+    const text = (element) => element.innerText.replace(/\\s+/g, ' ').trim();
+    const fits = (element) => isAll ? text(element) === part : text(element).includes(part);
     return [...document.querySelectorAll(css)]
-      .some((element) => element.checkVisibility() && text(element).includes(part));";
+      .some((element) => element.checkVisibility() && fits(element));";
+
+/// What is looked for.
+struct Sight<'a> {
+    css: &'a str,
+    /// Stands in its text.
+    part: &'a str,
+    /// Whether `part` is all of its text.
+    is_all: bool,
+}
 
 impl Browser {
     /// Goes to an address.
@@ -31,17 +41,22 @@ impl Browser {
 
     /// Waits until an element can be seen whose text contains `part`.
     pub(crate) async fn reads(&self, css: &str, part: &str) {
-        self.waits(css, part, true).await;
+        self.waits(&Sight { css, part, is_all: false }, true).await;
+    }
+
+    /// Waits until an element shows this number and nothing else.
+    pub(crate) async fn counts(&self, css: &str, number: u32) {
+        self.waits(&Sight { css, part: &number.to_string(), is_all: true }, true).await;
     }
 
     /// Waits until no such element can be seen.
     pub(crate) async fn misses(&self, css: &str) {
-        self.waits(css, "", false).await;
+        self.waits(&Sight { css, part: "", is_all: false }, false).await;
     }
 
     /// Whether an element can be seen now.
     pub(crate) async fn shows(&self, css: &str) -> bool {
-        self.is_seen(css, "").await.unwrap()
+        self.is_seen(&Sight { css, part: "", is_all: false }).await.unwrap()
     }
 
     /// The text of an element as it is shown now.
@@ -78,13 +93,13 @@ impl Browser {
         self.client.execute(body, vec![]).await.unwrap()
     }
 
-    async fn waits(&self, css: &str, part: &str, wanted: bool) {
+    async fn waits(&self, sight: &Sight<'_>, wanted: bool) {
         let mut glances = interval(GLANCE_EVERY);
         glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let until = async {
             loop {
                 glances.tick().await;
-                if self.is_seen(css, part).await.unwrap() == wanted {
+                if self.is_seen(sight).await.unwrap() == wanted {
                     return;
                 }
             }
@@ -93,12 +108,13 @@ impl Browser {
             let page = self.evaluates("return document.body.innerText").await;
             let page = page.as_str().unwrap_or_default();
             let verb = if wanted { "never showed" } else { "went on showing" };
-            panic!("the page {verb} `{css}` with `{part}`; it shows:\n{page}");
+            panic!("the page {verb} `{}` with `{}`; it shows:\n{page}", sight.css, sight.part);
         }
     }
 
-    async fn is_seen(&self, css: &str, part: &str) -> Result<bool, CmdError> {
-        let found = self.client.execute(SEEN, vec![json!(css), json!(part)]).await?;
+    async fn is_seen(&self, sight: &Sight<'_>) -> Result<bool, CmdError> {
+        let looked_for = vec![json!(sight.css), json!(sight.part), json!(sight.is_all)];
+        let found = self.client.execute(SEEN, looked_for).await?;
         Ok(found == Value::Bool(true))
     }
 }

@@ -10,25 +10,25 @@ const HELD: &str = "[data-total=held]";
 async fn counts_move_when_a_device_logs_in_and_out_over_a_socket_of_its_own() {
     let Some(stage) = Stage::open().await else { return };
     let page = &stage.browser;
-    page.reads(USED, "0").await;
-    page.reads(HELD, "0").await;
+    page.counts(USED, 0).await;
+    page.counts(HELD, 0).await;
 
     let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
-    page.reads(USED, "1").await;
-    page.reads(".card[data-licence=agent_sms] [data-field=used]", "1").await;
+    page.counts(USED, 1).await;
+    page.counts(".card[data-licence=agent_sms] [data-field=used]", 1).await;
     page.reads(SEAT, "1 free").await;
     // Her seat, and e-mail, SMS and web chat on the desktop.
-    page.reads(HELD, "4").await;
+    page.counts(HELD, 4).await;
 
     // A second device of hers is another instance, but no other holder.
     let telephone = stage.broker.log_in("maeve", "deskphone").await;
-    page.reads(".card[data-licence=inbound_agent] [data-field=instances]", "2").await;
-    page.reads(USED, "1").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=instances]", 2).await;
+    page.counts(USED, 1).await;
 
     telephone.log_out().await;
     maeve.log_out().await;
-    page.reads(USED, "0").await;
-    page.reads(HELD, "0").await;
+    page.counts(USED, 0).await;
+    page.counts(HELD, 0).await;
     stage.close().await;
 }
 
@@ -41,7 +41,7 @@ async fn a_card_says_what_is_bought_and_when_none_is_left() {
     page.reads(&format!("{SEAT}[data-status=contingency]"), "1 contingency left").await;
     let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
     page.reads(&format!("{SEAT}[data-status=full]"), "None left").await;
-    page.reads(&format!("{SEAT} [data-field=contingency-max]"), "1").await;
+    page.counts(&format!("{SEAT} [data-field=contingency-max]"), 1).await;
 
     stage.broker.buy("inbound_agent", 1, 0).await;
     page.reads(&format!("{SEAT}[data-status=over]"), "Over by 1").await;
