@@ -12,7 +12,8 @@ use licence_broker::domain::ids::{LicenceId, LinkId, OrganisationId, ResumeDiges
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Bounds, Organisation, Settings};
 use licence_broker::domain::pool::Totals;
-use licence_broker::domain::provisioning::{ProvisionUsers, SetTotals, UserChange, UserDraft};
+use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft};
+use licence_broker::domain::purchases::SetTotals;
 use licence_broker::domain::reason::{Device, UserStatus};
 use licence_broker::store::sqlite::SqliteStore;
 use licence_broker::store::{Batch, Store};

@@ -19,7 +19,9 @@
 //! | [`release`] | the one way out: logout, loss, takeover, force, schedule |
 //! | [`waiting`] | queues for exhausted features |
 //! | [`resume`] | grace, resume, and finding one's sockets again after a restart |
-//! | [`provisioning`] | users, totals and settings, and what their change does to running sessions |
+//! | [`provisioning`] | users, and what their change does to running sessions |
+//! | [`purchases`] | what was bought, and what its change does to holders and queues |
+//! | [`settings`] | the organisation itself |
 //! | [`view`] | the present, for pages and wallboards |
 
 pub mod admission;
@@ -30,10 +32,12 @@ pub mod moment;
 pub mod organisation;
 pub mod pool;
 pub mod provisioning;
+pub mod purchases;
 pub mod reason;
 pub mod release;
 pub mod resume;
 pub mod session;
+pub mod settings;
 pub mod user;
 pub mod view;
 pub mod waiting;

@@ -1,15 +1,12 @@
-//! Users, totals and settings, and what their change does to running sessions.
+//! Users, and what their change does to running sessions.
 
-use super::catalogue::{LicenceType, Model};
+use super::catalogue::Model;
 use super::event::{Effects, Event, Notice};
 use super::ids::{LicenceId, LicenceSet, SessionId, UserName};
-use super::moment::{self, Moment};
-use super::organisation::{Command, Organisation, Settings, day_after};
-use super::pool::Totals;
+use super::moment::Moment;
+use super::organisation::{Command, Organisation};
 use super::reason::{EndReason, ReleaseReason, UserStatus};
 use super::user::{User, UserRecord};
-use chrono::NaiveTime;
-use chrono_tz::Tz;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -359,158 +356,19 @@ impl Organisation {
     }
 }
 
-/// What was bought of one type changes, in force at once.
-#[derive(Clone, Copy, Debug)]
-pub struct SetTotals {
-    /// Of which type.
-    pub licence: LicenceId,
-    /// What is bought now.
-    pub totals: Totals,
-    /// The version of all totals that the change was made for, if whoever asks cares.
-    pub expected_version: Option<u64>,
-}
-
-/// Why what was bought was not changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TotalsRefusal {
-    /// The totals changed since the version that was expected.
-    Changed,
-    /// More fixed seats are assigned than would be bought; the number assigned.
-    FixedExhausted(u32),
-}
-
-impl Totals {
-    /// The first field, by name, that is not for sale for this type, with what it would need.
-    pub fn not_for_sale(&self, licence: &LicenceType) -> Option<(&'static str, &'static str)> {
-        let checks = [
-            (self.base > 0 && !licence.base, "base", "this type needs no base licence"),
-            (
-                self.concurrent > 0 && licence.model != Model::Concurrent,
-                "concurrent",
-                "this type is not sold as concurrent licences",
-            ),
-            (
-                self.contingency > 0 && !licence.contingency,
-                "contingency",
-                "this type is not sold as contingency licences",
-            ),
-            (
-                self.fixed > 0 && licence.model != Model::FixedSeat,
-                "fixed",
-                "this type is not sold as fixed seats",
-            ),
-        ];
-        checks.iter().find(|(broken, _, _)| *broken).map(|(_, field, why)| (*field, *why))
-    }
-}
-
-impl Command for SetTotals {
-    /// The new version of all totals, or why nothing changed.
-    type Answer = Result<u64, TotalsRefusal>;
-
-    fn decide(
-        self,
-        organisation: &mut Organisation,
-        now: Moment,
-        effects: &mut Effects,
-    ) -> Self::Answer {
-        let expected = self.expected_version.unwrap_or(organisation.totals_version);
-        if expected != organisation.totals_version {
-            return Err(TotalsRefusal::Changed);
-        }
-        let is_fixed = organisation.model(self.licence) == Model::FixedSeat;
-        let assigned = organisation.pool(self.licence).assigned;
-        if is_fixed && self.totals.fixed < assigned {
-            return Err(TotalsRefusal::FixedExhausted(assigned));
-        }
-        let version = organisation.next_sequence();
-        organisation.totals_version = version;
-        organisation.pool_mut(self.licence).totals = self.totals;
-        effects.events.push(Event::TotalsSet {
-            licence: self.licence,
-            totals: self.totals,
-            version,
-        });
-        let raised: LicenceSet = [self.licence].into_iter().collect();
-        organisation.serve(raised, now, effects);
-        Ok(version)
-    }
-}
-
-/// The organisation itself changes; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct ChangeSettings {
-    /// Its name.
-    pub name: Option<Arc<str>>,
-    /// Its time zone.
-    pub time_zone: Option<Tz>,
-    /// The most seconds of grace; sessions that run keep theirs.
-    pub max_grace_s: Option<u32>,
-    /// The daily log-off; `Some(None)` ends it.
-    pub scheduled_log_off: Option<Option<NaiveTime>>,
-    /// The version that the change was made for, if whoever asks cares.
-    pub expected_version: Option<u64>,
-}
-
-/// The settings changed since the version that was expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SettingsChanged;
-
-impl Command for ChangeSettings {
-    type Answer = Result<Settings, SettingsChanged>;
-
-    fn decide(
-        self,
-        organisation: &mut Organisation,
-        now: Moment,
-        effects: &mut Effects,
-    ) -> Self::Answer {
-        let current = organisation.settings.version;
-        if self.expected_version.is_some_and(|expected| expected != current) {
-            return Err(SettingsChanged);
-        }
-        let version = organisation.next_sequence();
-        let settings = &mut organisation.settings;
-        settings.version = version;
-        settings.name = self.name.unwrap_or_else(|| settings.name.clone());
-        settings.max_grace_s = self.max_grace_s.unwrap_or(settings.max_grace_s);
-        let zone = self.time_zone.unwrap_or(settings.time_zone);
-        let moved = std::mem::replace(&mut settings.time_zone, zone) != zone;
-        settings.scheduled_log_off = self.scheduled_log_off.unwrap_or(settings.scheduled_log_off);
-        effects.events.push(Event::SettingsSaved(settings.clone()));
-        if moved {
-            organisation.move_calendar(now, effects);
-        }
-        organisation.schedule_log_off(now);
-        Ok(organisation.settings.clone())
-    }
-}
-
-impl Organisation {
-    /// Another time zone: its month may be another one, its day ends at another time. A month that is
-    /// the same by name goes on with its maxima.
-    fn move_calendar(&mut self, now: Moment, effects: &mut Effects) {
-        let zone = self.settings.time_zone;
-        self.day_ends_at = day_after(now.at, zone);
-        if moment::month_of(now.at, zone) == self.month {
-            self.month_ends_at = moment::end_of_month(self.month, zone);
-        } else {
-            self.month_ends_at = now.at;
-            self.turn_calendar(now.at, effects);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalogue_file;
     use crate::domain::admission::{Login, Wanted};
     use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest};
-    use crate::domain::organisation::Bounds;
+    use crate::domain::organisation::{Bounds, Settings};
+    use crate::domain::pool::Totals;
+    use crate::domain::purchases::SetTotals;
     use crate::domain::reason::Device;
     use crate::domain::resume::Snapshot;
     use chrono::DateTime;
+    use chrono_tz::Tz;
     use std::time::Duration;
 
     const NOW: Moment = Moment { at: DateTime::UNIX_EPOCH, elapsed: Duration::ZERO };

@@ -12,7 +12,7 @@ use crate::domain::catalogue::{Catalogue, Class, LicenceType, Model};
 use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId};
 use crate::domain::organisation::Organisation;
 use crate::domain::pool::Totals;
-use crate::domain::provisioning::{SetTotals, TotalsRefusal};
+use crate::domain::purchases::{SetTotals, TotalsRefusal};
 use crate::domain::view::LicenceCounts;
 use crate::problem::{Answer, Kind, Problem};
 use actix_web::http::header::ETAG;

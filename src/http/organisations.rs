@@ -12,7 +12,7 @@ use super::words;
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
-use crate::domain::provisioning::ChangeSettings;
+use crate::domain::settings::ChangeSettings;
 use crate::problem::{Answer, Kind, Problem};
 use crate::store;
 use actix_web::http::header::{ETAG, LOCATION};

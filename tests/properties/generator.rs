@@ -9,9 +9,8 @@ use licence_broker::domain::ids::{
     LicenceId, LicenceSet, LinkId, ResumeDigest, SessionId, UserName,
 };
 use licence_broker::domain::pool::Totals;
-use licence_broker::domain::provisioning::{
-    ProvisionUsers, SetTotals, UserChange, UserDraft, UserPatch,
-};
+use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft, UserPatch};
+use licence_broker::domain::purchases::SetTotals;
 use licence_broker::domain::reason::{Departure, Device, UserStatus};
 use licence_broker::domain::release::{Leave, Release};
 use licence_broker::domain::resume::Resume;

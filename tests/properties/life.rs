@@ -5,9 +5,8 @@ use crate::model::{Model, Person};
 use licence_broker::domain::admission::Welcome;
 use licence_broker::domain::ids::{LicenceId, LinkId, SessionId, UserName};
 use licence_broker::domain::moment::Moment;
-use licence_broker::domain::provisioning::{
-    ProvisionUsers, SetTotals, TotalsRefusal, UserChange, UserDraft, UserRefusal,
-};
+use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft, UserRefusal};
+use licence_broker::domain::purchases::{SetTotals, TotalsRefusal};
 use licence_broker::domain::reason::{Departure, EndReason, ReleaseReason, UserStatus};
 use licence_broker::domain::release::{Leave, LeaveAnswer};
 use licence_broker::domain::resume::{Resume, ResumeAnswer};

@@ -4,7 +4,8 @@
 use chrono::{NaiveTime, TimeDelta};
 use licence_broker::domain::admission::{Acquire, Login};
 use licence_broker::domain::ids::{LinkId, SessionId};
-use licence_broker::domain::provisioning::{ProvisionUsers, SetTotals};
+use licence_broker::domain::provisioning::ProvisionUsers;
+use licence_broker::domain::purchases::SetTotals;
 use licence_broker::domain::reason::Departure;
 use licence_broker::domain::release::{Leave, Release};
 use licence_broker::domain::resume::Resume;

@@ -15,10 +15,10 @@ use licence_broker::domain::event::{DenialRecord, Effects, Event, Notice, UsageR
 use licence_broker::domain::ids::{LicenceId, LinkId, OrganisationId};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Bounds, Command, Organisation, Settings};
-use licence_broker::domain::provisioning::ChangeSettings;
 use licence_broker::domain::reason::{GrantPool, ReleaseReason, UserStatus};
 use licence_broker::domain::release::{ForceLogout, Tick};
 use licence_broker::domain::resume::{Reattach, ReleaseAbsent};
+use licence_broker::domain::settings::ChangeSettings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -6,9 +6,8 @@ use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 use licence_broker::domain::ids::{LicenceSet, OrganisationId};
 use licence_broker::domain::pool::Totals;
-use licence_broker::domain::provisioning::{
-    ProvisionUsers, SetTotals, TotalsRefusal, UserChange, UserDraft, UserRefusal,
-};
+use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft, UserRefusal};
+use licence_broker::domain::purchases::{SetTotals, TotalsRefusal};
 use licence_broker::domain::reason::UserStatus;
 
 /// Builds the organisation as its table says, at the instant of the first step.

@@ -8,12 +8,12 @@ use licence_broker::domain::ids::{LicenceSet, LinkId, ResumeDigest, SessionId};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Bounds, Command, Organisation, Settings};
 use licence_broker::domain::pool::Totals;
-use licence_broker::domain::provisioning::{
-    ChangeSettings, ProvisionUsers, SetTotals, UserChange, UserDraft,
-};
+use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft};
+use licence_broker::domain::purchases::SetTotals;
 use licence_broker::domain::reason::{Departure, Device, UserStatus};
 use licence_broker::domain::release::{ForceLogout, Leave, Release, Tick};
 use licence_broker::domain::resume::{Reattach, ReleaseAbsent, Resume};
+use licence_broker::domain::settings::ChangeSettings;
 use licence_broker::store::{Batch, Store};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
