@@ -5,6 +5,9 @@
 #![allow(dead_code, unreachable_pub, reason = "every suite uses another part")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
+pub mod audit;
 pub mod broker;
+pub mod eventually;
+pub mod faulty_store;
 pub mod http;
 pub mod socket;

@@ -1,0 +1,14 @@
+//! Commits that are late, fail, or end nobody knows how; actors that panic; devices that take nothing.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bounds;
+mod failed_commits;
+mod held_commits;
+mod outage;
+mod panics;
+mod puppet;
+mod races;
+mod stage;
+// mod storm;
