@@ -4,13 +4,13 @@ use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
 use crate::auth::{Authenticator, KeyError, KeySources};
-use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
+use crate::broker::{Addresses, Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::organisation::Bounds;
-use crate::limits::{DRAIN_TIMEOUT, Heartbeat, Limits};
+use crate::limits::{DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
@@ -89,8 +89,10 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(config: Config) -> Result<(), ServeError> {
-    raise_open_files();
-    let running = start(parts_of(config).await?).await?;
+    let room = raise_open_files();
+    let mut parts = parts_of(config).await?;
+    parts.limits.sessions_max = sockets_within(room, parts.limits.sessions_max);
+    let running = start(parts).await?;
     tracing::info!(address = %running.address, "taking logins");
     until_told_to_stop().await?;
     tracing::info!("draining");
@@ -120,6 +122,11 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
             logins_under_way_max: config.bounds.logins_under_way_max,
             waiting_per_licence_max: config.bounds.waiting_per_licence_max,
             frames_per_second: config.bounds.frames_per_second,
+            connections_per_address_per_second: config
+                .bounds
+                .connections_per_address_per_second
+                .try_into()
+                .unwrap_or(std::num::NonZeroU32::MIN),
             max_grace_default_s: config.max_grace_s,
             ..Limits::default()
         },
@@ -130,12 +137,23 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
     })
 }
 
-/// Every connection is an open file; the soft limit is made for other programs.
-pub fn raise_open_files() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::info!(limit, "open files"),
-        Err(error) => tracing::warn!(%error, "the limit of open files stays as it was"),
+/// Every socket is an open file, and the soft limit of those is made for other programs. Answers how many
+/// sockets there is room for.
+pub fn raise_open_files() -> usize {
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the limit of open files stays as it was");
+        1_024
+    });
+    usize::try_from(limit.saturating_sub(FILES_BESIDE_SOCKETS)).unwrap_or(usize::MAX).max(1)
+}
+
+/// No more sockets than there are descriptors: running out of those would refuse connections without a
+/// word.
+fn sockets_within(room: usize, wanted: usize) -> usize {
+    if room < wanted {
+        tracing::warn!(wanted, room, "sessions_max: the limit of open files leaves less room");
     }
+    wanted.min(room)
 }
 
 /// SIGTERM from whatever runs the broker, SIGINT from a person.
@@ -159,7 +177,7 @@ pub struct Running {
     broker: web::Data<Broker>,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
-    committing: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
 }
 
@@ -192,14 +210,27 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         catalogue: parts.catalogue,
         ready: Readiness::ready(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
+        sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
+        addresses: Addresses::new(parts.limits.connections_per_address_per_second),
         limits: parts.limits,
         metrics: telemetry::install_metrics(),
         heartbeat: parts.heartbeat,
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
     });
+    let upkeep = tokio::spawn(keep_up(broker.clone()));
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running { address, broker, server, serving, committing, arbiters })
+    Ok(Running { address, broker, server, serving, tasks: vec![committing, upkeep], arbiters })
+}
+
+/// Keeps what only grows from growing: samples of metrics, addresses that were seen.
+async fn keep_up(broker: web::Data<Broker>) {
+    let mut interval = tokio::time::interval(LIFE_INTERVAL);
+    loop {
+        interval.tick().await;
+        broker.metrics.run_upkeep();
+        broker.addresses.forget_the_quiet();
+    }
 }
 
 type Listening = (SocketAddr, ServerHandle, JoinHandle<std::io::Result<()>>);
@@ -211,7 +242,9 @@ fn listen(
     routes: fn(&mut web::ServiceConfig),
 ) -> Result<Listening, StartError> {
     let heartbeat = broker.heartbeat;
-    let per_worker = broker.limits.sessions_max.div_ceil(workers);
+    // Above the bound on sockets, so that what is beyond it is answered and not left hanging.
+    let others = usize::try_from(FILES_BESIDE_SOCKETS).unwrap_or(usize::MAX);
+    let per_worker = broker.limits.sessions_max.saturating_add(others);
     let shared = broker.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -251,8 +284,10 @@ impl Running {
     /// Stops gracefully, within [`DRAIN_TIMEOUT`]: no new logins, `draining` to all, close frames in
     /// batches, everything decided made durable.
     pub async fn drain(self) {
-        let started = tokio::time::Instant::now();
-        let left = || DRAIN_TIMEOUT.saturating_sub(started.elapsed()).saturating_sub(SPARE);
+        let clock = &self.broker.clock;
+        let started = clock.now().elapsed;
+        let spent = || clock.now().elapsed.saturating_sub(started);
+        let left = || DRAIN_TIMEOUT.saturating_sub(spent()).saturating_sub(SPARE);
         self.broker.ready.enter(Phase::Draining);
         let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
         self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
@@ -300,7 +335,9 @@ impl Running {
         for arbiter in self.arbiters {
             let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
         }
-        self.committing.abort();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 

@@ -109,11 +109,7 @@ pub fn read(path: &Path) -> Result<Arc<Catalogue>, CatalogueFileError> {
 
 fn parse(text: &str) -> Result<Catalogue, CatalogueFileError> {
     let file: File = toml::from_str(text)?;
-    let types = file
-        .licence
-        .into_iter()
-        .map(licence_type)
-        .collect::<Result<_, _>>()?;
+    let types = file.licence.into_iter().map(licence_type).collect::<Result<_, _>>()?;
     Ok(Catalogue::new(types)?)
 }
 
@@ -124,11 +120,7 @@ fn licence_type(entry: Entry) -> Result<LicenceType, CatalogueFileError> {
             device: word.clone(),
         })
     };
-    let acquired_on = entry
-        .acquired_on
-        .iter()
-        .map(device)
-        .collect::<Result<_, _>>()?;
+    let acquired_on = entry.acquired_on.iter().map(device).collect::<Result<_, _>>()?;
     Ok(LicenceType {
         key: entry.key.into(),
         name_en: entry.en.into(),
@@ -170,10 +162,7 @@ mod tests {
             .map(|(_, l)| &*l.key)
             .collect();
         assert_eq!(reported.len(), 16);
-        assert_eq!(
-            (reported[0], reported[15]),
-            ("meeting_room", "user_voicemail")
-        );
+        assert_eq!((reported[0], reported[15]), ("meeting_room", "user_voicemail"));
         assert!(!reported.contains(&"administrator"));
     }
 

@@ -5,6 +5,7 @@ pub mod app;
 pub mod auth;
 pub mod broker;
 pub mod catalogue_file;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;

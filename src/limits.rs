@@ -1,6 +1,7 @@
 //! Every bound in one place. What happens at each is said here and counted as
 //! `licence_broker_bound_hit_total{bound}`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Bytes of one WebSocket message, fragments together; above it the connection is closed with 1009.
@@ -36,8 +37,10 @@ const _: () = assert!(LIVE_INTERVAL.as_millis() <= 100);
 /// The bounds that an operator may set. No default refuses 20,000 connects at once from one address.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections that are served at once, over all workers; further ones wait to be accepted.
+    /// Sockets that may be open at once: 503 with `Retry-After` before the upgrade.
     pub sessions_max: usize,
+    /// Sockets that one address may open in a second, and at once: 503 with `Retry-After`.
+    pub connections_per_address_per_second: NonZeroU32,
     /// Logins decided or being committed at once; a further one is answered 4004.
     pub logins_under_way_max: usize,
     /// Sessions that may wait for one licence type of one organisation: `too_many_waiting`.
@@ -62,10 +65,17 @@ pub struct Limits {
     pub max_grace_default_s: u32,
 }
 
+/// A contact centre sits behind one address.
+const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not zero");
+
+/// Descriptors for everything but WebSockets: HTTP requests, the database, the log.
+pub const FILES_BESIDE_SOCKETS: u64 = 512;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions_max: 100_000,
+            connections_per_address_per_second: PER_ADDRESS,
             logins_under_way_max: 50_000,
             waiting_per_licence_max: 100_000,
             users_per_organisation_max: 1_000_000,

@@ -165,6 +165,11 @@ impl Problem {
         Self::new(Kind::MethodNotAllowed, detail).header(ALLOW, allowed)
     }
 
+    /// 503: a bound is reached.
+    pub fn overloaded(detail: &str) -> Self {
+        Self::new(Kind::Overloaded, detail).header(RETRY_AFTER, RETRY_AFTER_S.to_string())
+    }
+
     /// 503: the broker takes nothing new.
     pub fn stopping() -> Self {
         Self::new(Kind::Unavailable, "the broker is not taking connections at the moment")
@@ -212,10 +217,7 @@ impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
             AskError::UnknownOrganisation => Self::not_found("there is no such organisation"),
-            AskError::Overloaded => {
-                Self::new(Kind::Overloaded, "too much is under way; try again soon")
-                    .header(RETRY_AFTER, RETRY_AFTER_S.to_string())
-            }
+            AskError::Overloaded => Self::overloaded("too much is under way; try again soon"),
             AskError::Unavailable => {
                 Self::new(Kind::Unavailable, "this cannot be decided at the moment")
             }

@@ -49,9 +49,8 @@ pub const BOUND_HITS: &str = "licence_broker_bound_hit_total";
 /// The label under which names that no catalogue has are counted: clients must not make series.
 const UNKNOWN_LICENCE: &str = "unknown";
 
-const COMMIT_SECONDS_BUCKETS: &[f64] = &[
-    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-];
+const COMMIT_SECONDS_BUCKETS: &[f64] =
+    &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 const COMMIT_BATCHES_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 /// Sends the log to standard error; where this process has a log already, that one stays.
@@ -111,25 +110,12 @@ fn install_recorder() -> PrometheusHandle {
 fn describe() {
     describe_gauge!(SESSIONS, "Sessions that are connected");
     describe_counter!(LOGINS, "Logins decided, by outcome");
-    describe_counter!(
-        GRANTS,
-        "Licence instances acquired, by licence type and pool"
-    );
+    describe_counter!(GRANTS, "Licence instances acquired, by licence type and pool");
     describe_counter!(DENIALS, "Licences denied, by licence type and reason");
-    describe_counter!(
-        RELEASES,
-        "Licence instances released, by licence type and reason"
-    );
-    describe_histogram!(
-        COMMIT_SECONDS,
-        Unit::Seconds,
-        "Time that a commit of the store took"
-    );
+    describe_counter!(RELEASES, "Licence instances released, by licence type and reason");
+    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time that a commit of the store took");
     describe_histogram!(COMMIT_BATCHES, "Organisations that shared a commit");
-    describe_counter!(
-        BOUND_HITS,
-        "Requests turned away because a bound was reached"
-    );
+    describe_counter!(BOUND_HITS, "Requests turned away because a bound was reached");
 }
 
 /// Counts what a decision changed: instances acquired and released, licences denied.
@@ -217,17 +203,10 @@ mod tests {
     fn logged(format: LogFormat, level: &str) -> String {
         let written = Written::default();
         let writer = written.clone();
-        let log = Log {
-            format,
-            level: level.into(),
-        };
+        let log = Log { format, level: level.into() };
         let subscriber = subscriber(&log, false, move || writer.clone()).expect("good directives");
         tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(
-                { field::ORGANISATION } = 129,
-                { field::USER } = "edred",
-                "logged in"
-            );
+            tracing::info!({ field::ORGANISATION } = 129, { field::USER } = "edred", "logged in");
             tracing::debug!("a detail");
         });
         let bytes = written.bytes().clone();
@@ -238,14 +217,8 @@ mod tests {
     fn a_line_for_machines_is_one_object_with_the_agreed_fields() {
         let lines = logged(LogFormat::Json, "info");
         let line: serde_json::Value = serde_json::from_str(&lines).expect("one object");
-        assert_eq!(
-            (&line["organisation"], &line["user"]),
-            (&129.into(), &"edred".into())
-        );
-        assert_eq!(
-            (&line["message"], &line["level"]),
-            (&"logged in".into(), &"INFO".into())
-        );
+        assert_eq!((&line["organisation"], &line["user"]), (&129.into(), &"edred".into()));
+        assert_eq!((&line["message"], &line["level"]), (&"logged in".into(), &"INFO".into()));
     }
 
     #[test]
@@ -272,10 +245,7 @@ mod tests {
         let name = DeniedName::Unknown("whatever a client sends".into());
         DenialRecord {
             at: chrono::DateTime::UNIX_EPOCH,
-            denied: Denied {
-                licence: name,
-                reason: DenialReason::UnknownLicence,
-            },
+            denied: Denied { licence: name, reason: DenialReason::UnknownLicence },
             user: "edred".into(),
             device: Device::AgentDesktop,
             outcome: DenialOutcome::Partial,

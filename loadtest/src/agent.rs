@@ -58,12 +58,7 @@ pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Pha
 }
 
 async fn open(login: &Login, run: &Run, deadline: Instant) -> Option<Socket> {
-    let opening = Socket::open(
-        &run.target,
-        login.organisation,
-        &login.authorization,
-        login.source,
-    );
+    let opening = Socket::open(&run.target, login.organisation, &login.authorization, login.source);
     let opened = timeout_at(deadline, opening).await;
     let mut tally = run.tally();
     match opened {
@@ -82,12 +77,7 @@ impl Session<'_> {
     /// Whether the login was granted.
     async fn log_in(&mut self) -> Result<bool, End> {
         let device = self.login.device.name();
-        self.ask(|id| Request::Login {
-            id,
-            device,
-            wait: false,
-        })
-        .await?;
+        self.ask(|id| Request::Login { id, device, wait: false }).await?;
         loop {
             match self.hear().await? {
                 Heard::LoggedIn(answer) => {
@@ -117,11 +107,7 @@ impl Session<'_> {
     async fn await_close(&mut self) -> Option<End> {
         let closed = timeout(CLOSE_WAIT, self.until_over()).await.ok();
         if closed.is_none() {
-            self.run
-                .tally()
-                .outcomes
-                .faults
-                .add("not closed after the refusal");
+            self.run.tally().outcomes.faults.add("not closed after the refusal");
         }
         closed
     }
@@ -193,10 +179,7 @@ impl Session<'_> {
         };
         let (how, end) = match timeout(LEAVE_WAIT, leaving).await {
             Ok(Ok(())) => ("dropped".to_owned(), None),
-            Ok(Err(end)) => (
-                format!("ended before the drop: {}", end.in_words()),
-                Some(end),
-            ),
+            Ok(Err(end)) => (format!("ended before the drop: {}", end.in_words()), Some(end)),
             Err(_) => ("dropped, last ping unanswered".to_owned(), None),
         };
         self.run.tally().outcomes.left.add(&how);

@@ -92,11 +92,7 @@ impl<'a> Api<'a> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self {
-            client,
-            target,
-            authorization: bearer(operator_token)?,
-        })
+        Ok(Self { client, target, authorization: bearer(operator_token)? })
     }
 
     pub(crate) async fn create_organisation(&self, number: u64) -> Result<()> {
@@ -104,9 +100,7 @@ impl<'a> Api<'a> {
             "id": number, "name": format!("Load test {number}"), "time_zone": "UTC",
         });
         let path = "/v1/organisations";
-        let (status, answer) = self
-            .call(Method::POST, path, JSON, body.to_string())
-            .await?;
+        let (status, answer) = self.call(Method::POST, path, JSON, body.to_string()).await?;
         ensure!(
             status != StatusCode::CONFLICT,
             "organisation {number} is there already: remove it, or choose another \
@@ -118,9 +112,7 @@ impl<'a> Api<'a> {
     /// An organisation that is not there counts as deleted.
     pub(crate) async fn delete_organisation(&self, number: u64) -> Result<()> {
         let path = format!("/v1/organisations/{number}");
-        let (status, answer) = self
-            .call(Method::DELETE, &path, JSON, String::new())
-            .await?;
+        let (status, answer) = self.call(Method::DELETE, &path, JSON, String::new()).await?;
         if status == StatusCode::NOT_FOUND {
             return Ok(());
         }
@@ -134,9 +126,7 @@ impl<'a> Api<'a> {
         bought: &serde_json::Value,
     ) -> Result<()> {
         let path = format!("/v1/organisations/{organisation}/licences/{licence}");
-        let (status, answer) = self
-            .call(Method::PUT, &path, JSON, bought.to_string())
-            .await?;
+        let (status, answer) = self.call(Method::PUT, &path, JSON, bought.to_string()).await?;
         success(status, &answer).with_context(|| format!("PUT {path}"))
     }
 
@@ -148,14 +138,10 @@ impl<'a> Api<'a> {
         users: usize,
     ) -> Result<()> {
         let path = format!("/v1/organisations/{organisation}/users/import");
-        let imported: Imported = self
-            .ask(Method::POST, &path, "application/x-ndjson", lines)
-            .await?;
+        let imported: Imported =
+            self.ask(Method::POST, &path, "application/x-ndjson", lines).await?;
         if let Some(first) = imported.rejected.first() {
-            bail!(
-                "POST {path}: {} users rejected, first: {first}",
-                imported.rejected.len()
-            );
+            bail!("POST {path}: {} users rejected, first: {first}", imported.rejected.len());
         }
         ensure!(
             imported.accepted == users,
@@ -223,9 +209,7 @@ impl<'a> Api<'a> {
         let exchange = async {
             let answer = self.client.request(request).await?;
             let status = answer.status();
-            let body = Limited::new(answer.into_body(), HTTP_ANSWER_BYTES_MAX)
-                .collect()
-                .await;
+            let body = Limited::new(answer.into_body(), HTTP_ANSWER_BYTES_MAX).collect().await;
             let body = body.map_err(|error| anyhow::anyhow!(error))?;
             anyhow::Ok((status, body.to_bytes()))
         };
@@ -264,10 +248,7 @@ mod tests {
             "over_allocated":0,"waiting":0,"active_billing_period":215}"#,
         )
         .expect("a row");
-        assert_eq!(
-            (row.licence.as_str(), row.model.as_str()),
-            ("inbound_agent", "concurrent")
-        );
+        assert_eq!((row.licence.as_str(), row.model.as_str()), ("inbound_agent", "concurrent"));
         assert_eq!((row.concurrent.total, row.contingency.used), (200, 5));
     }
 
@@ -280,10 +261,7 @@ mod tests {
 
     #[test]
     fn a_bearer_is_not_shown() {
-        assert_eq!(
-            format!("{:?}", bearer("secret").expect("a header")),
-            "Sensitive"
-        );
+        assert_eq!(format!("{:?}", bearer("secret").expect("a header")), "Sensitive");
         bearer("two\nlines").expect_err("no header");
     }
 }

@@ -56,20 +56,14 @@ mod tests {
         let offsets = Arrival::PerSecond(200.0).offsets(1000, 7);
         for (slot, due) in offsets.iter().enumerate() {
             let slot_us = 5_000 * u128::try_from(slot).expect("a small number");
-            assert!(
-                (slot_us..=slot_us + 5_000).contains(&due.as_micros()),
-                "{slot}: {due:?}"
-            );
+            assert!((slot_us..=slot_us + 5_000).contains(&due.as_micros()), "{slot}: {due:?}");
         }
         assert!(offsets.is_sorted());
     }
 
     #[test]
     fn the_length_is_the_count_over_the_rate() {
-        assert_eq!(
-            Arrival::PerSecond(200.0).length(500),
-            Some(Duration::from_millis(2500))
-        );
+        assert_eq!(Arrival::PerSecond(200.0).length(500), Some(Duration::from_millis(2500)));
         assert_eq!(Arrival::PerSecond(f64::MIN_POSITIVE).length(500), None);
     }
 

@@ -37,12 +37,7 @@ pub(crate) struct MassLogin {
     #[arg(long, default_value_t = 500, value_name = "N")]
     pub(crate) agents: usize,
     /// Devices on which each agent logs in
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        default_value = "agent_desktop"
-    )]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "agent_desktop")]
     pub(crate) devices: Vec<Device>,
     /// Logins due per second, open loop; absent: all at once
     #[arg(long, value_name = "PER_SECOND")]
@@ -150,10 +145,7 @@ impl MassLogin {
             "--agents: with these --devices at most {SESSIONS_MAX} logins"
         );
         ensure!(
-            self.devices
-                .iter()
-                .enumerate()
-                .all(|(i, d)| !self.devices[..i].contains(d)),
+            self.devices.iter().enumerate().all(|(i, d)| !self.devices[..i].contains(d)),
             "--devices: each device at most once, a second login on the same one would take over"
         );
         ensure!(self.login_timeout_s > 0, "--login-timeout-s: at least 1");
@@ -164,10 +156,7 @@ impl MassLogin {
         if let Some(rate) = self.rate {
             ensure!(rate.is_finite() && rate > 0.0, "--rate: a number above 0");
         }
-        let arrival = self
-            .arrival()
-            .length(self.sessions())
-            .unwrap_or(Duration::MAX);
+        let arrival = self.arrival().length(self.sessions()).unwrap_or(Duration::MAX);
         let needed = arrival.saturating_add(self.hold);
         ensure!(
             needed < self.timeout(),
@@ -236,10 +225,7 @@ mod tests {
     fn what_does_not_fit_is_named() {
         for (line, named) in [
             (vec!["--agents", "0"], "--agents"),
-            (
-                vec!["--agents", "2", "--organisations", "3"],
-                "--organisations",
-            ),
+            (vec!["--agents", "2", "--organisations", "3"], "--organisations"),
             (vec!["--devices", "deskphone,deskphone"], "--devices"),
             (vec!["--rate", "0"], "--rate"),
             (vec!["--rate", "NaN"], "--rate"),
@@ -257,9 +243,7 @@ mod tests {
         let file = std::env::temp_dir().join(format!("loadtest-token-{}", std::process::id()));
         std::fs::write(&file, "secret\n").expect("temporary file");
         let path = file.to_str().expect("a readable path");
-        let token = parse(&["--operator-token-file", path])
-            .target
-            .operator_token();
+        let token = parse(&["--operator-token-file", path]).target.operator_token();
         std::fs::remove_file(&file).expect("temporary file");
         assert_eq!(token.expect("a token"), "secret");
     }

@@ -77,9 +77,7 @@ mod tests {
     #[test]
     fn more_connections_than_files_can_be_open_are_refused_in_words() {
         raise_open_files(1).expect("one connection");
-        let error = raise_open_files(usize::MAX)
-            .expect_err("too many")
-            .to_string();
+        let error = raise_open_files(usize::MAX).expect_err("too many").to_string();
         assert!(error.contains("open files"), "{error}");
     }
 }

@@ -29,9 +29,7 @@ impl Target {
     /// A URL that is none, a scheme other than http, or a host that is not known.
     pub(crate) async fn resolve(url: &str) -> Result<Self> {
         let (authority, prefix) = parse(url)?;
-        let with_port = if authority
-            .rsplit_once(':')
-            .is_some_and(|(_, p)| p.parse::<u16>().is_ok())
+        let with_port = if authority.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok())
         {
             authority.clone()
         } else {
@@ -41,16 +39,9 @@ impl Target {
             .await
             .with_context(|| format!("--url {url}: the host is not known"))?
             .collect();
-        let address = found
-            .iter()
-            .find(|address| address.is_ipv4())
-            .or(found.first());
+        let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
         let address = *address.with_context(|| format!("--url {url}: the host has no address"))?;
-        Ok(Self {
-            address,
-            authority,
-            prefix,
-        })
+        Ok(Self { address, authority, prefix })
     }
 
     /// URL of an HTTP resource; `path` begins with `/v1`.
@@ -60,17 +51,13 @@ impl Target {
 
     /// URL of an organisation's device sessions.
     pub(crate) fn session(&self, organisation: u64) -> String {
-        let Self {
-            authority, prefix, ..
-        } = self;
+        let Self { authority, prefix, .. } = self;
         format!("ws://{authority}{prefix}/v1/organisations/{organisation}/session")
     }
 }
 
 fn parse(url: &str) -> Result<(String, String)> {
-    let uri: Uri = url
-        .parse()
-        .with_context(|| format!("--url {url} is not a URL"))?;
+    let uri: Uri = url.parse().with_context(|| format!("--url {url} is not a URL"))?;
     match uri.scheme_str() {
         Some("http") => {}
         Some("https" | "wss") => bail!(
@@ -79,21 +66,10 @@ fn parse(url: &str) -> Result<(String, String)> {
         ),
         _ => bail!("--url {url}: http://host:port is expected"),
     }
-    let authority = uri
-        .authority()
-        .with_context(|| format!("--url {url} has no host"))?;
-    ensure!(
-        !authority.as_str().contains('@'),
-        "--url: no user or password belongs into it"
-    );
-    ensure!(
-        uri.query().is_none(),
-        "--url {url}: no query belongs into it"
-    );
-    Ok((
-        authority.to_string(),
-        uri.path().trim_end_matches('/').to_owned(),
-    ))
+    let authority = uri.authority().with_context(|| format!("--url {url} has no host"))?;
+    ensure!(!authority.as_str().contains('@'), "--url: no user or password belongs into it");
+    ensure!(uri.query().is_none(), "--url {url}: no query belongs into it");
+    Ok((authority.to_string(), uri.path().trim_end_matches('/').to_owned()))
 }
 
 /// Addresses that connections leave from, in turn.
@@ -134,11 +110,7 @@ impl SourceAddresses {
              spread the agents over several machines"
         );
         let last_bytes = (2u8..).take(number);
-        Ok(Self(
-            last_bytes
-                .map(|byte| Ipv4Addr::new(127, 0, 0, byte))
-                .collect(),
-        ))
+        Ok(Self(last_bytes.map(|byte| Ipv4Addr::new(127, 0, 0, byte)).collect()))
     }
 
     /// The address of the connection with this index; `None`: the system chooses.
@@ -156,11 +128,7 @@ pub(crate) async fn connect(
     address: SocketAddr,
     source: Option<Ipv4Addr>,
 ) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(source) = source {
         socket.bind((source, 0).into())?;
     }
@@ -178,14 +146,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_gives_both_kinds_of_address() {
-        let target = Target::resolve("http://127.0.0.1:8080/broker/")
-            .await
-            .expect("a target");
+        let target = Target::resolve("http://127.0.0.1:8080/broker/").await.expect("a target");
         assert_eq!(target.address, here());
-        assert_eq!(
-            target.http("/v1/tokens"),
-            "http://127.0.0.1:8080/broker/v1/tokens"
-        );
+        assert_eq!(target.http("/v1/tokens"), "http://127.0.0.1:8080/broker/v1/tokens");
         let session = "ws://127.0.0.1:8080/broker/v1/organisations/129/session";
         assert_eq!(target.session(129), session);
     }
@@ -200,20 +163,9 @@ mod tests {
 
     #[tokio::test]
     async fn tls_is_refused_in_words() {
-        let error = Target::resolve("https://broker.example")
-            .await
-            .expect_err("no TLS");
-        assert!(
-            error.to_string().contains("TLS is not spoken here"),
-            "{error}"
-        );
-        for url in [
-            "127.0.0.1:8080",
-            "ftp://x",
-            "",
-            "http://u:p@x",
-            "http://x/?a=b",
-        ] {
+        let error = Target::resolve("https://broker.example").await.expect_err("no TLS");
+        assert!(error.to_string().contains("TLS is not spoken here"), "{error}");
+        for url in ["127.0.0.1:8080", "ftp://x", "", "http://u:p@x", "http://x/?a=b"] {
             Target::resolve(url).await.expect_err(url);
         }
     }

@@ -68,18 +68,10 @@ impl Population {
             .map(|(index, number)| {
                 let agents = share(options.agents, options.tenancy.organisations, index);
                 let purchases = purchases(&options.tenancy, agents, user_type, &features);
-                Organisation {
-                    number,
-                    agents,
-                    purchases,
-                }
+                Organisation { number, agents, purchases }
             })
             .collect();
-        Self {
-            organisations,
-            user_type,
-            features,
-        }
+        Self { organisations, user_type, features }
     }
 }
 
@@ -119,25 +111,15 @@ fn purchases(
     let percent = |of: u64| named.saturating_mul(of) / 100;
     let contingency = tenancy.contingency.unwrap_or_else(|| percent(10));
     let seats = tenancy.seats.unwrap_or_else(|| percent(70));
-    let web_chat = tenancy
-        .web_chat_seats
-        .or(tenancy.seats)
-        .unwrap_or_else(|| percent(50));
-    let seat = Purchase {
-        licence: user_type,
-        base: named,
-        concurrent: seats,
-        contingency,
-    };
+    let web_chat = tenancy.web_chat_seats.or(tenancy.seats).unwrap_or_else(|| percent(50));
+    let seat = Purchase { licence: user_type, base: named, concurrent: seats, contingency };
     let channel = |&licence: &&'static str| Purchase {
         licence,
         base: 0,
         concurrent: if licence == WEB_CHAT { web_chat } else { seats },
         contingency,
     };
-    std::iter::once(seat)
-        .chain(features.iter().map(channel))
-        .collect()
+    std::iter::once(seat).chain(features.iter().map(channel)).collect()
 }
 
 #[cfg(test)]
@@ -148,9 +130,7 @@ mod tests {
     use crate::cli::{Cli, Profile};
 
     fn population(line: &str) -> Population {
-        let words = ["loadtest", "mass-login"]
-            .into_iter()
-            .chain(line.split_whitespace());
+        let words = ["loadtest", "mass-login"].into_iter().chain(line.split_whitespace());
         let Profile::MassLogin(options) = Cli::try_parse_from(words).expect("it parses").profile;
         Population::new(&options)
     }
@@ -163,11 +143,7 @@ mod tests {
     #[test]
     fn agents_are_dealt_out_and_organisations_numbered_from_the_first() {
         let dealt = population("--agents 8 --organisations 3 --first-organisation 40");
-        let pairs: Vec<_> = dealt
-            .organisations
-            .iter()
-            .map(|o| (o.number, o.agents))
-            .collect();
+        let pairs: Vec<_> = dealt.organisations.iter().map(|o| (o.number, o.agents)).collect();
         assert_eq!(pairs, [(40, 3), (41, 3), (42, 2)]);
     }
 
@@ -187,20 +163,13 @@ mod tests {
     #[test]
     fn seats_given_are_seats_of_everything() {
         let given = population("--agents 100 --seats 30 --contingency 0");
-        assert!(
-            bought(&given.organisations[0])
-                .iter()
-                .all(|row| (row.2, row.3) == (30, 0))
-        );
+        assert!(bought(&given.organisations[0]).iter().all(|row| (row.2, row.3) == (30, 0)));
     }
 
     #[test]
     fn a_switchboard_needs_a_user_type_that_all_devices_acquire() {
         let mixed = population("--devices agent_desktop,deskphone,switchboard");
         assert_eq!(mixed.user_type, "supervisor_switchboard_operator");
-        assert_eq!(
-            mixed.features,
-            ["agent_calls", "agent_email", "agent_web_chat"]
-        );
+        assert_eq!(mixed.features, ["agent_calls", "agent_email", "agent_web_chat"]);
     }
 }

@@ -15,10 +15,7 @@ impl Progress {
         }
         let bar = ProgressBar::new(u64::try_from(sessions).unwrap_or(u64::MAX));
         let style = ProgressStyle::with_template(TEMPLATE);
-        Self(Some(style.map_or_else(
-            |_| bar.clone(),
-            |style| bar.clone().with_style(style),
-        )))
+        Self(Some(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))))
     }
 
     pub(crate) fn decided(&self, sessions: usize) {

@@ -59,17 +59,12 @@ pub(crate) async fn set_up(
         api.create_organisation(organisation.number).await?;
         created.push(organisation.number);
         buy(api, organisation).await?;
-        let users: Vec<Arc<str>> = (0..organisation.agents)
-            .map(|index| user_name(index).into())
-            .collect();
+        let users: Vec<Arc<str>> =
+            (0..organisation.agents).map(|index| user_name(index).into()).collect();
         import(api, population, organisation.number, &users).await?;
         let agents = with_tokens(api, organisation.number, &users, token_ttl).await?;
         let licences = api.licences(organisation.number).await?;
-        ready.push(Ready {
-            number: organisation.number,
-            agents,
-            licences,
-        });
+        ready.push(Ready { number: organisation.number, agents, licences });
     }
     Ok(ready)
 }
@@ -80,8 +75,7 @@ async fn buy(api: &Api<'_>, organisation: &Organisation) -> Result<()> {
             "base": purchase.base, "concurrent": purchase.concurrent,
             "contingency": purchase.contingency, "fixed": 0,
         });
-        api.put_licence(organisation.number, purchase.licence, &bought)
-            .await?;
+        api.put_licence(organisation.number, purchase.licence, &bought).await?;
     }
     Ok(())
 }
@@ -114,18 +108,11 @@ async fn with_tokens(
 ) -> Result<Vec<(Arc<str>, HeaderValue)>> {
     let mut agents = Vec::with_capacity(users.len());
     for batch in users.chunks(TOKENS_PER_CALL) {
-        let want = |sub| TokenWanted {
-            sub,
-            org: organisation,
-            role: "device",
-            ttl_s: ttl.as_secs(),
-        };
+        let want =
+            |sub| TokenWanted { sub, org: organisation, role: "device", ttl_s: ttl.as_secs() };
         let wanted: Vec<_> = batch.iter().map(|user| want(&**user)).collect();
         let issued = api.issue_tokens(&wanted).await?;
-        let tokens: HashMap<_, _> = issued
-            .into_iter()
-            .map(|item| (item.sub, item.token))
-            .collect();
+        let tokens: HashMap<_, _> = issued.into_iter().map(|item| (item.sub, item.token)).collect();
         for user in batch {
             let token = tokens.get(&**user);
             let token = token.with_context(|| format!("POST /v1/tokens: none came for {user}"))?;
@@ -151,11 +138,7 @@ pub(crate) async fn until_released(
         let waited = start.elapsed();
         if held.is_empty() || waited.as_secs() >= at_most_s {
             let waited_s = waited.as_secs_f64();
-            return Ok(Afterwards {
-                waited_s,
-                waited_at_most_s: at_most_s,
-                held,
-            });
+            return Ok(Afterwards { waited_s, waited_at_most_s: at_most_s, held });
         }
         sleep(RELEASE_POLL).await;
     }
@@ -164,19 +147,10 @@ pub(crate) async fn until_released(
 async fn held(api: &Api<'_>, organisations: &[u64]) -> Result<Vec<Held>> {
     let mut held = Vec::new();
     for &organisation in organisations {
-        for row in api
-            .licences(organisation)
-            .await?
-            .iter()
-            .filter(|row| row.is_concurrent())
-        {
+        for row in api.licences(organisation).await?.iter().filter(|row| row.is_concurrent()) {
             let holders = row.concurrent.used + row.contingency.used + row.over_allocated;
             if holders > 0 {
-                held.push(Held {
-                    organisation,
-                    licence: row.licence.clone(),
-                    holders,
-                });
+                held.push(Held { organisation, licence: row.licence.clone(), holders });
             }
         }
     }

@@ -112,11 +112,7 @@ impl Report {
         if self.outcomes.answered() == 0 {
             failures.push("the broker answered no login at all".to_owned());
         }
-        for held in self
-            .afterwards
-            .iter()
-            .flat_map(|afterwards| &afterwards.held)
-        {
+        for held in self.afterwards.iter().flat_map(|afterwards| &afterwards.held) {
             failures.push(format!(
                 "organisation {}: {} still held by {} after everybody left",
                 held.organisation, held.licence, held.holders
@@ -213,12 +209,7 @@ mod tests {
     }
 
     fn seen() -> Seen {
-        Seen {
-            cut_short: None,
-            decided_after_s: Some(0.5),
-            afterwards: None,
-            problems: vec![],
-        }
+        Seen { cut_short: None, decided_after_s: Some(0.5), afterwards: None, problems: vec![] }
     }
 
     fn report(auditor: &Auditor, seen: Seen) -> Report {
@@ -244,32 +235,14 @@ mod tests {
         auditor.answered(session, asked);
         let report = report(&auditor, seen());
         assert!(!report.passed);
-        assert!(
-            report.failures[0].contains("inbound_agent"),
-            "{:?}",
-            report.failures
-        );
+        assert!(report.failures[0].contains("inbound_agent"), "{:?}", report.failures);
     }
 
     #[test]
     fn what_is_still_held_fails_the_run() {
-        let held = Held {
-            organisation: 1,
-            licence: "agent_sms".to_owned(),
-            holders: 2,
-        };
-        let afterwards = Afterwards {
-            waited_s: 35.0,
-            waited_at_most_s: 35,
-            held: vec![held],
-        };
-        let report = report(
-            &Auditor::default(),
-            Seen {
-                afterwards: Some(afterwards),
-                ..seen()
-            },
-        );
+        let held = Held { organisation: 1, licence: "agent_sms".to_owned(), holders: 2 };
+        let afterwards = Afterwards { waited_s: 35.0, waited_at_most_s: 35, held: vec![held] };
+        let report = report(&Auditor::default(), Seen { afterwards: Some(afterwards), ..seen() });
         assert_eq!(
             report.failures,
             ["organisation 1: agent_sms still held by 2 after everybody left"]
@@ -278,10 +251,7 @@ mod tests {
 
     #[test]
     fn a_run_that_was_cut_short_or_never_answered_fails() {
-        let cut = Seen {
-            cut_short: Some("interrupted".to_owned()),
-            ..seen()
-        };
+        let cut = Seen { cut_short: Some("interrupted".to_owned()), ..seen() };
         assert!(!report(&Auditor::default(), cut).passed);
         let tally = Tally::new().expect("histograms");
         let verdict = Auditor::default().verdict();

@@ -38,13 +38,7 @@ impl Run {
     pub(crate) fn new(target: Target, login_timeout: Duration, leave: Leave) -> Result<Self> {
         let audit = Mutex::default();
         let tally = Mutex::new(Tally::new()?);
-        Ok(Self {
-            target,
-            login_timeout,
-            leave,
-            audit,
-            tally,
-        })
+        Ok(Self { target, login_timeout, leave, audit, tally })
     }
 
     pub(crate) fn audit(&self) -> MutexGuard<'_, Auditor> {

@@ -50,16 +50,7 @@ impl<'a> Session<'a> {
         let audited = run.audit().begun(login.organisation, &login.user);
         let heartbeat = Duration::from_secs(HEARTBEAT_S);
         let seen = Instant::now();
-        Self {
-            run,
-            login,
-            socket,
-            audited,
-            last_id: 0,
-            open: None,
-            heartbeat,
-            seen,
-        }
+        Self { run, login, socket, audited, last_id: 0, open: None, heartbeat, seen }
     }
 
     pub(crate) async fn until_answered(&mut self) -> Result<(), End> {
@@ -80,9 +71,7 @@ impl<'a> Session<'a> {
     /// Sends a request. One that is still open is given up: a late answer to it proves nothing.
     pub(crate) async fn ask(&mut self, request: impl FnOnce(u64) -> Request) -> Result<(), End> {
         self.last_id += 1;
-        let text = request(self.last_id)
-            .to_json()
-            .map_err(|error| End::Lost(error.to_string()))?;
+        let text = request(self.last_id).to_json().map_err(|error| End::Lost(error.to_string()))?;
         self.open = Some((self.last_id, self.run.audit().asking()));
         self.socket.send(text).await.map_err(End::Lost)
     }
@@ -106,10 +95,7 @@ impl<'a> Session<'a> {
     fn note(&mut self, message: Message) -> Heard {
         match message {
             Message::LoggedIn(answer) => {
-                let granted = answer
-                    .granted
-                    .iter()
-                    .map(|granted| granted.licence.as_str());
+                let granted = answer.granted.iter().map(|granted| granted.licence.as_str());
                 self.run.audit().granted(self.audited, granted);
                 self.answered(answer.id);
                 Heard::LoggedIn(answer)

@@ -49,9 +49,7 @@ impl Socket {
         source: Option<Ipv4Addr>,
     ) -> Result<Self, NotOpened> {
         let request = upgrade(&target.session(organisation), authorization).map_err(not_opened)?;
-        let stream = connect(target.address, source)
-            .await
-            .map_err(|e| not_opened(e.into()))?;
+        let stream = connect(target.address, source).await.map_err(|e| not_opened(e.into()))?;
         let config = WebSocketConfig::default()
             .read_buffer_size(SOCKET_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -68,10 +66,7 @@ impl Socket {
     ///
     /// Where the connection is over; in words.
     pub(crate) async fn send(&mut self, text: String) -> Result<(), String> {
-        self.0
-            .send(Frame::text(text))
-            .await
-            .map_err(|error| in_words(&error))
+        self.0.send(Frame::text(text)).await.map_err(|error| in_words(&error))
     }
 
     /// Waits for what comes next. Nothing is lost where the wait is given up.
@@ -101,10 +96,7 @@ fn upgrade(url: &str, authorization: &HeaderValue) -> Result<Request, Error> {
     let mut request = url.into_client_request()?;
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, authorization.clone());
-    headers.insert(
-        SEC_WEBSOCKET_PROTOCOL,
-        HeaderValue::from_static(SUBPROTOCOL),
-    );
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     Ok(request)
 }
 

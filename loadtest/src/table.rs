@@ -21,9 +21,7 @@ impl Display for Table<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let report = self.0;
         let settings = &report.settings;
-        let arrival = settings
-            .rate
-            .map_or("all at once".to_owned(), |rate| format!("{rate}/s"));
+        let arrival = settings.rate.map_or("all at once".to_owned(), |rate| format!("{rate}/s"));
         writeln!(
             out,
             "\n{}: {} logins of {} agents over {} organisations, {arrival}, {}",
@@ -57,14 +55,7 @@ fn latencies(out: &mut Formatter<'_>, latency: &LatencyMs) -> fmt::Result {
         ("  licence (logged_in)", &latency.licence),
         ("  refusal (login_refused)", &latency.refusal),
     ] {
-        let Percentiles {
-            count,
-            p50,
-            p90,
-            p99,
-            p99_9,
-            max,
-        } = row;
+        let Percentiles { count, p50, p90, p99, p99_9, max } = row;
         writeln!(
             out,
             "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}"
@@ -95,10 +86,7 @@ fn outcomes(out: &mut Formatter<'_>, outcomes: &Outcomes) -> fmt::Result {
 }
 
 fn words(out: &mut Formatter<'_>, name: &str, words: &Words) -> fmt::Result {
-    words
-        .0
-        .iter()
-        .try_for_each(|(word, count)| line(out, &format!("{name}: {word}"), *count))
+    words.0.iter().try_for_each(|(word, count)| line(out, &format!("{name}: {word}"), *count))
 }
 
 fn line(out: &mut Formatter<'_>, name: &str, count: u64) -> fmt::Result {
@@ -106,45 +94,20 @@ fn line(out: &mut Formatter<'_>, name: &str, count: u64) -> fmt::Result {
 }
 
 fn audit(out: &mut Formatter<'_>, audit: &Verdict) -> fmt::Result {
-    writeln!(
-        out,
-        "\n{:<52}{:>10}{:>10}",
-        "audit, distinct users", "bought", "peak"
-    )?;
-    for pool in audit
-        .pools
-        .iter()
-        .filter(|pool| pool.bought > 0 || pool.peak_holders > 0)
-    {
+    writeln!(out, "\n{:<52}{:>10}{:>10}", "audit, distinct users", "bought", "peak")?;
+    for pool in audit.pools.iter().filter(|pool| pool.bought > 0 || pool.peak_holders > 0) {
         let name = format!("{} {}", pool.organisation, pool.licence);
-        writeln!(
-            out,
-            "  {name:<50}{:>10}{:>10}",
-            pool.bought, pool.peak_holders
-        )?;
+        writeln!(out, "  {name:<50}{:>10}{:>10}", pool.bought, pool.peak_holders)?;
     }
     let unproven = audit.holds - audit.proven;
-    writeln!(
-        out,
-        "  {} holds seen, {unproven} of them not proven",
-        audit.holds
-    )
+    writeln!(out, "  {} holds seen, {unproven} of them not proven", audit.holds)
 }
 
 fn afterwards(out: &mut Formatter<'_>, afterwards: Option<&Afterwards>) -> fmt::Result {
-    let Some(Afterwards {
-        waited_s,
-        waited_at_most_s,
-        held,
-    }) = afterwards
-    else {
+    let Some(Afterwards { waited_s, waited_at_most_s, held }) = afterwards else {
         return writeln!(out, "\nafterwards: not looked at");
     };
-    let how = if held.is_empty() {
-        "nothing held"
-    } else {
-        "still held"
-    };
+    let how = if held.is_empty() { "nothing held" } else { "still held" };
     writeln!(
         out,
         "\nafterwards: {how} after {waited_s:.2} s (looked for at most {waited_at_most_s} s)"
@@ -164,17 +127,8 @@ fn verdict(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 
 impl Display for Violation {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let Self {
-            organisation,
-            licence,
-            bought,
-            peak_holders,
-            users,
-        } = self;
-        write!(
-            out,
-            "audit: organisation {organisation}: {licence} held by {peak_holders} users"
-        )?;
+        let Self { organisation, licence, bought, peak_holders, users } = self;
+        write!(out, "audit: organisation {organisation}: {licence} held by {peak_holders} users")?;
         match bought {
             Some(bought) => write!(out, ", {bought} bought")?,
             None => write!(out, ", and not in the organisation's list")?,

@@ -70,11 +70,7 @@ impl Words {
             *count += 1;
             return;
         }
-        let word = if self.0.len() < WORDS_PER_TABLE_MAX {
-            word
-        } else {
-            OTHER
-        };
+        let word = if self.0.len() < WORDS_PER_TABLE_MAX { word } else { OTHER };
         *self.0.entry(word.to_owned()).or_default() += 1;
     }
 }
@@ -94,11 +90,7 @@ impl Tally {
             licence: histogram()?,
             refusal: histogram()?,
         };
-        Ok(Self {
-            outcomes: Outcomes::default(),
-            latencies,
-            decided: 0,
-        })
+        Ok(Self { outcomes: Outcomes::default(), latencies, decided: 0 })
     }
 
     /// Logins whose outcome is known.
@@ -111,15 +103,11 @@ impl Tally {
     }
 
     pub(crate) fn upgraded(&mut self, after: Duration) {
-        self.latencies
-            .upgraded
-            .saturating_record(microseconds(after));
+        self.latencies.upgraded.saturating_record(microseconds(after));
     }
 
     pub(crate) fn logged_in(&mut self, after: Duration, denied: &[Denied]) {
-        self.latencies
-            .licence
-            .saturating_record(microseconds(after));
+        self.latencies.licence.saturating_record(microseconds(after));
         if denied.is_empty() {
             self.outcomes.logged_in_full += 1;
         } else {
@@ -130,9 +118,7 @@ impl Tally {
     }
 
     pub(crate) fn login_refused(&mut self, after: Duration, reason: &str, denied: &[Denied]) {
-        self.latencies
-            .refusal
-            .saturating_record(microseconds(after));
+        self.latencies.refusal.saturating_record(microseconds(after));
         self.outcomes.login_refused.add(reason);
         self.denied(denied);
         self.decided += 1;
@@ -185,10 +171,7 @@ mod tests {
     use super::*;
 
     fn denied(licence: &str) -> Denied {
-        Denied {
-            licence: licence.to_owned(),
-            reason: "exhausted".to_owned(),
-        }
+        Denied { licence: licence.to_owned(), reason: "exhausted".to_owned() }
     }
 
     #[test]
@@ -204,16 +187,10 @@ mod tests {
         tally.timed_out();
         assert_eq!(tally.decided(), 7);
         assert_eq!(tally.outcomes.answered(), 3);
-        let full_and_partial = (
-            tally.outcomes.logged_in_full,
-            tally.outcomes.logged_in_partial,
-        );
+        let full_and_partial = (tally.outcomes.logged_in_full, tally.outcomes.logged_in_partial);
         assert_eq!(full_and_partial, (1, 1));
         assert_eq!(tally.outcomes.denied["agent_sms"].0["exhausted"], 1);
-        assert_eq!(
-            (tally.latencies.licence.len(), tally.latencies.refusal.len()),
-            (2, 1)
-        );
+        assert_eq!((tally.latencies.licence.len(), tally.latencies.refusal.len()), (2, 1));
     }
 
     #[test]

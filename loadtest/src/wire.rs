@@ -9,17 +9,9 @@ pub(crate) const SUBPROTOCOL: &str = "licence-broker.v1";
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Request {
-    Login {
-        id: u64,
-        device: &'static str,
-        wait: bool,
-    },
-    Ping {
-        id: u64,
-    },
-    Logout {
-        id: u64,
-    },
+    Login { id: u64, device: &'static str, wait: bool },
+    Ping { id: u64 },
+    Logout { id: u64 },
 }
 
 impl Request {
@@ -98,23 +90,14 @@ mod tests {
     }
 
     fn granted(licence: &str) -> Granted {
-        Granted {
-            licence: licence.to_owned(),
-        }
+        Granted { licence: licence.to_owned() }
     }
 
     #[test]
     fn requests_are_spelled_as_the_contract_spells_them() {
-        let login = Request::Login {
-            id: 1,
-            device: "agent_desktop",
-            wait: false,
-        };
+        let login = Request::Login { id: 1, device: "agent_desktop", wait: false };
         for (request, json) in [
-            (
-                login,
-                r#"{"type":"login","id":1,"device":"agent_desktop","wait":false}"#,
-            ),
+            (login, r#"{"type":"login","id":1,"device":"agent_desktop","wait":false}"#),
             (Request::Ping { id: 6 }, r#"{"type":"ping","id":6}"#),
             (Request::Logout { id: 7 }, r#"{"type":"logout","id":7}"#),
         ] {
@@ -160,20 +143,9 @@ mod tests {
     #[test]
     fn changes_in_a_running_session_are_heard() {
         let grant = r#"{"type":"granted","licences":[{"licence":"agent_sms","pool":"shared"}]}"#;
-        assert_eq!(
-            heard(grant),
-            Message::Granted {
-                licences: vec![granted("agent_sms")]
-            }
-        );
+        assert_eq!(heard(grant), Message::Granted { licences: vec![granted("agent_sms")] });
         let acquired = r#"{"type":"acquired","id":3,"granted":[],"denied":[],"waiting":["x"]}"#;
-        assert_eq!(
-            heard(acquired),
-            Message::Acquired {
-                id: Some(3),
-                granted: vec![]
-            }
-        );
+        assert_eq!(heard(acquired), Message::Acquired { id: Some(3), granted: vec![] });
         let unasked = r#"{"type":"released","licences":["agent_email"],"reason":"unassigned"}"#;
         let licences = vec!["agent_email".to_owned()];
         assert_eq!(heard(unasked), Message::Released { id: None, licences });
@@ -181,20 +153,11 @@ mod tests {
 
     #[test]
     fn answers_carry_their_id() {
-        assert_eq!(
-            heard(r#"{"type":"pong","id":6}"#),
-            Message::Pong { id: Some(6) }
-        );
+        assert_eq!(heard(r#"{"type":"pong","id":6}"#), Message::Pong { id: Some(6) });
         let out = r#"{"type":"logged_out","id":7,"released":["inbound_agent"]}"#;
         assert_eq!(heard(out), Message::LoggedOut { id: Some(7) });
         let error = r#"{"type":"error","id":3,"code":"bad_message","message":"m"}"#;
-        assert_eq!(
-            heard(error),
-            Message::Error {
-                id: Some(3),
-                code: "bad_message".to_owned()
-            }
-        );
+        assert_eq!(heard(error), Message::Error { id: Some(3), code: "bad_message".to_owned() });
     }
 
     #[test]
@@ -202,17 +165,8 @@ mod tests {
         assert_eq!(heard(r#"{"type":"tomorrow","x":1}"#), Message::Other);
         let draining = r#"{"type":"draining","reconnect_within_s":10}"#;
         assert_eq!(heard(draining), Message::Draining {});
-        for nonsense in [
-            "",
-            "[]",
-            "{}",
-            r#"{"type":"released"}"#,
-            r#"{"type":"logged_in"}"#,
-        ] {
-            assert!(
-                serde_json::from_str::<Message>(nonsense).is_err(),
-                "{nonsense}"
-            );
+        for nonsense in ["", "[]", "{}", r#"{"type":"released"}"#, r#"{"type":"logged_in"}"#] {
+            assert!(serde_json::from_str::<Message>(nonsense).is_err(), "{nonsense}");
         }
     }
 }

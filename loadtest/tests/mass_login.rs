@@ -18,23 +18,14 @@ struct Played {
 fn command(broker: &FakeBroker, options: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
     command
-        .args([
-            "mass-login",
-            "--operator-token",
-            "the-operator",
-            "--json",
-            "-",
-        ])
+        .args(["mass-login", "--operator-token", "the-operator", "--json", "-"])
         .args(["--url", &format!("http://{}", broker.address)])
         .args(options.split_whitespace());
     command
 }
 
 async fn play(broker: &FakeBroker, options: &str) -> Played {
-    let output = command(broker, options)
-        .output()
-        .await
-        .expect("the tool runs");
+    let output = command(broker, options).output().await.expect("the tool runs");
     Played {
         code: output.status.code(),
         report: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
@@ -45,20 +36,13 @@ async fn play(broker: &FakeBroker, options: &str) -> Played {
 #[tokio::test]
 async fn an_honest_broker_passes_and_nothing_remains() {
     let broker = FakeBroker::start(Vice::None).await;
-    let played = play(
-        &broker,
-        "--agents 100 --organisations 2 --rate 500 --hold 0.2",
-    )
-    .await;
+    let played = play(&broker, "--agents 100 --organisations 2 --rate 500 --hold 0.2").await;
     assert_eq!(played.code, Some(0), "{}", played.said);
     let outcomes = &played.report["outcomes"];
     assert_eq!(outcomes["logged_in_full"], 60);
     assert_eq!(outcomes["logged_in_partial"], 20);
     assert_eq!(outcomes["login_refused"], json!({"seat_exhausted": 20}));
-    assert_eq!(
-        outcomes["denied"]["agent_web_chat"],
-        json!({"exhausted": 20})
-    );
+    assert_eq!(outcomes["denied"]["agent_web_chat"], json!({"exhausted": 20}));
     assert_eq!(outcomes["close_codes"], json!({"1000": 80, "4010": 20}));
     assert_eq!(outcomes["left"], json!({"logged_out": 80}));
     assert_eq!(outcomes["faults"], json!({}));
@@ -71,17 +55,11 @@ async fn an_honest_broker_passes_and_nothing_remains() {
 #[tokio::test]
 async fn dropping_agents_prove_their_holds_too_and_kept_organisations_stay() {
     let broker = FakeBroker::start(Vice::None).await;
-    let played = play(
-        &broker,
-        "--agents 20 --hold 0 --leave drop --keep --source-addresses 2",
-    )
-    .await;
+    let played =
+        play(&broker, "--agents 20 --hold 0 --leave drop --keep --source-addresses 2").await;
     assert_eq!(played.code, Some(0), "{}", played.said);
     assert_eq!(played.report["outcomes"]["left"], json!({"dropped": 16}));
-    assert_eq!(
-        played.report["audit"]["holds"],
-        played.report["audit"]["proven"]
-    );
+    assert_eq!(played.report["audit"]["holds"], played.report["audit"]["proven"]);
     assert_eq!(broker.organisations(), ["9001"]);
 }
 
@@ -92,19 +70,13 @@ async fn a_broker_that_grants_too_much_is_caught() {
         let options = format!("--agents 30 --seats 20 --contingency 5 --hold 0 --leave {leave}");
         let played = play(&broker, &options).await;
         assert_eq!(played.code, Some(1), "{}", played.said);
-        let violations = played.report["audit"]["violations"]
-            .as_array()
-            .expect("a list");
+        let violations = played.report["audit"]["violations"].as_array().expect("a list");
         assert_eq!(violations.len(), 3, "{violations:?}");
         assert_eq!(
             (&violations[0]["bought"], &violations[0]["peak_holders"]),
             (&json!(25), &json!(30))
         );
-        assert!(
-            played.said.contains("held by 30 users, 25 bought"),
-            "{}",
-            played.said
-        );
+        assert!(played.said.contains("held by 30 users, 25 bought"), "{}", played.said);
     }
 }
 
@@ -120,16 +92,10 @@ async fn a_broker_that_leaks_is_caught() {
 async fn a_silent_broker_does_not_hold_the_tool() {
     let broker = FakeBroker::start(Vice::Silent).await;
     let by_login = play(&broker, "--agents 5 --hold 0 --login-timeout-s 1").await;
-    assert_eq!(
-        (by_login.code, &by_login.report["outcomes"]["timed_out"]),
-        (Some(1), &json!(5))
-    );
+    assert_eq!((by_login.code, &by_login.report["outcomes"]["timed_out"]), (Some(1), &json!(5)));
     let by_run = play(&broker, "--agents 5 --hold 0 --timeout-s 1").await;
     assert_eq!(by_run.code, Some(1));
-    assert_eq!(
-        by_run.report["failures"][0],
-        "cut short after --timeout-s 1"
-    );
+    assert_eq!(by_run.report["failures"][0], "cut short after --timeout-s 1");
     assert_eq!(broker.organisations(), Vec::<String>::new());
 }
 
@@ -147,11 +113,7 @@ async fn an_organisation_that_was_there_before_is_left_alone() {
     broker.occupy("9002");
     let played = play(&broker, "--agents 5 --organisations 2 --hold 0").await;
     assert_eq!(played.code, Some(2), "{}", played.said);
-    assert!(
-        played.said.contains("organisation 9002 is there already"),
-        "{}",
-        played.said
-    );
+    assert!(played.said.contains("organisation 9002 is there already"), "{}", played.said);
     assert_eq!(broker.organisations(), ["9002"]);
 }
 
@@ -160,11 +122,7 @@ async fn what_cannot_be_set_up_is_said_before_anything_is_touched() {
     let broker = FakeBroker::start(Vice::None).await;
     let addresses = play(&broker, "--source-addresses 0").await;
     assert_eq!(addresses.code, Some(2));
-    assert!(
-        addresses.said.contains("--source-addresses"),
-        "{}",
-        addresses.said
-    );
+    assert!(addresses.said.contains("--source-addresses"), "{}", addresses.said);
     let tls = play(&broker, "--url https://broker.example").await;
     assert_eq!(tls.code, Some(2));
     assert_eq!(broker.organisations(), Vec::<String>::new());
@@ -174,11 +132,7 @@ async fn what_cannot_be_set_up_is_said_before_anything_is_touched() {
 async fn an_interrupted_run_reports_and_removes_what_it_created() {
     let broker = FakeBroker::start(Vice::None).await;
     let mut tool = command(&broker, "--agents 10 --hold 60");
-    let mut tool = tool
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
+    let mut tool = tool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let mut said = BufReader::new(tool.stderr.take().expect("a pipe")).lines();
     while let Some(line) = said.next_line().await.expect("text") {
         if line == "every login decided" {
@@ -186,19 +140,12 @@ async fn an_interrupted_run_reports_and_removes_what_it_created() {
         }
     }
     let id = tool.id().expect("it still runs").to_string();
-    Command::new("kill")
-        .args(["-INT", &id])
-        .status()
-        .await
-        .expect("a signal");
+    Command::new("kill").args(["-INT", &id]).status().await.expect("a signal");
     let reading = tokio::spawn(async move { while let Ok(Some(_)) = said.next_line().await {} });
     let output = tool.wait_with_output().await.expect("it ends");
     reading.await.expect("text");
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
-    assert_eq!(
-        (output.status.code(), &report["failures"][0]),
-        (Some(1), &json!("interrupted"))
-    );
+    assert_eq!((output.status.code(), &report["failures"][0]), (Some(1), &json!("interrupted")));
     assert_eq!(report["audit"]["holds"], 8 + 8 + 6);
     assert_eq!(broker.organisations(), Vec::<String>::new());
 }

@@ -14,6 +14,7 @@ CREATE TABLE organisations (
     totals_version      INTEGER NOT NULL DEFAULT 0,
     batch               INTEGER NOT NULL DEFAULT 0,  -- the last one that was committed
     last_at             INTEGER NOT NULL,   -- of the last record; at first that of creation
+    sequence            INTEGER NOT NULL DEFAULT 0,  -- the last number given to a version, a holder, a place
     removed_at          INTEGER
 ) STRICT;
 

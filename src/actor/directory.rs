@@ -184,7 +184,8 @@ impl Directory {
     /// # Errors
     /// If the store cannot be read, or what was open cannot be settled.
     pub async fn open(parts: DirectoryParts) -> Result<Self, StoreError> {
-        let DirectoryParts { store, journal, clock, catalogue, bounds, heartbeat, arbiters } = parts;
+        let DirectoryParts { store, journal, clock, catalogue, bounds, heartbeat, arbiters } =
+            parts;
         assert!(!arbiters.is_empty(), "organisations need a thread to run on");
         let last_life = store.last_life().await?;
         let entries = store.organisations().await?;
@@ -197,7 +198,12 @@ impl Directory {
         let (deaths, died) = mpsc::unbounded_channel();
         let shared =
             Arc::new(Shared { store, journal, clock, catalogue, bounds, heartbeat, deaths });
-        let directory = Self(Arc::new(Inner { cells, shared, arbiters, asks: Semaphore::new(ASKS_UNDER_WAY_MAX) }));
+        let directory = Self(Arc::new(Inner {
+            cells,
+            shared,
+            arbiters,
+            asks: Semaphore::new(ASKS_UNDER_WAY_MAX),
+        }));
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
         match directory.settle(open.collect()).await {
@@ -261,10 +267,11 @@ impl Directory {
     /// # Errors
     /// [`AskError::Unavailable`] if the store refuses.
     pub async fn create(&self, settings: Settings) -> Result<bool, AskError> {
-        let created = self.0.shared.store.create_organisation(&settings).await.map_err(|error| {
-            tracing::error!(organisation = %settings.id, %error, "cannot create");
-            AskError::Unavailable
-        })?;
+        let created =
+            self.0.shared.store.create_organisation(&settings).await.map_err(|error| {
+                tracing::error!(organisation = %settings.id, %error, "cannot create");
+                AskError::Unavailable
+            })?;
         if created {
             let cell = Cell::new(settings.id, self.0.shared.clock.now().at, None);
             self.0.cells.insert(settings.id, Arc::new(cell));

@@ -29,11 +29,7 @@ impl Journal {
     }
 
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
-    pub fn commit(
-        &self,
-        batch: Batch,
-        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
-    ) {
+    pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         let entry = Entry { batch, done: Box::new(done) };
         if let Err(returned) = self.0.send(entry) {
             (returned.0.done)(Err(StoreError::Aborted("the journal has stopped".to_owned())));
@@ -42,7 +38,7 @@ impl Journal {
 }
 
 async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedReceiver<Entry>) {
-    let mut entries = Vec::with_capacity(BATCHES_PER_COMMIT_MAX);
+    let mut entries = Vec::new();
     let mut life = tokio::time::interval(LIFE_INTERVAL);
     life.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -52,7 +48,7 @@ async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedR
                 if count == 0 {
                     return;
                 }
-                commit_together(&*store, entries.drain(..).collect()).await;
+                commit_together(&*store, &clock, std::mem::take(&mut entries)).await;
             }
             _ = life.tick() => {
                 if let Err(error) = store.record_life(clock.now().at).await {
@@ -66,16 +62,19 @@ async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedR
 /// Commits all batches at once; where that fails, each by itself, so that one organisation's bad record
 /// costs no other anything. The store applies a batch once however often it is committed, so an unknown
 /// outcome of the common commit does no harm to the single ones.
-async fn commit_together(store: &dyn Store, entries: Vec<Entry>) {
+async fn commit_together(store: &dyn Store, clock: &Clock, entries: Vec<Entry>) {
     let (batches, dones): (Vec<Batch>, Vec<Done>) =
         entries.into_iter().map(|entry| (entry.batch, entry.done)).unzip();
     metrics::histogram!(crate::telemetry::COMMIT_BATCHES).record(count_of(batches.len()));
-    let started = tokio::time::Instant::now();
+    let started = clock.now().elapsed;
     let outcome = store.commit(&batches).await;
-    metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
+    let took = clock.now().elapsed.saturating_sub(started);
+    metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(took.as_secs_f64());
     match outcome {
         Ok(()) => dones.into_iter().for_each(|done| done(Ok(()))),
-        Err(error) if batches.len() == 1 => dones.into_iter().for_each(|done| done(Err(error.clone()))),
+        Err(error) if batches.len() == 1 => {
+            dones.into_iter().for_each(|done| done(Err(error.clone())));
+        }
         Err(error) => {
             tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
             for (batch, done) in batches.iter().zip(dones) {

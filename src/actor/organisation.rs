@@ -118,16 +118,14 @@ impl OrganisationActor {
         }
     }
 
-    fn load(&self) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
+    fn load(
+        &self,
+    ) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
         let (store, id) = (self.shared.store.clone(), self.cell.id());
         async move { store.load(id).await }.into_actor(self)
     }
 
-    fn on_loaded(
-        &mut self,
-        loaded: Result<Option<Loaded>, StoreError>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn on_loaded(&mut self, loaded: Result<Option<Loaded>, StoreError>, ctx: &mut Context<Self>) {
         match loaded {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {
@@ -212,9 +210,15 @@ impl OrganisationActor {
 
     fn commit(&mut self, ctx: &mut Context<Self>) {
         let Some((number, events)) = self.pipeline.next() else { return };
-        let at = self.shared.clock.now().at;
+        let Some(organisation) = &self.organisation else { return };
         let events: Arc<[Event]> = events.into();
-        let batch = Batch { organisation: self.cell.id(), number, events, at };
+        let batch = Batch {
+            organisation: organisation.id(),
+            number,
+            events,
+            at: organisation.last_at(),
+            sequence: organisation.sequence(),
+        };
         let address = ctx.address();
         self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
     }

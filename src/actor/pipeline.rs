@@ -27,11 +27,7 @@ impl<T> Pipeline<T> {
     }
 
     /// Adds a decision. What is returned may be done at once: nothing before it is unsettled.
-    pub(super) fn add(
-        &mut self,
-        events: Vec<Event>,
-        delivery: Delivery<T>,
-    ) -> Option<Delivery<T>> {
+    pub(super) fn add(&mut self, events: Vec<Event>, delivery: Delivery<T>) -> Option<Delivery<T>> {
         if !events.is_empty() || !self.events.is_empty() {
             self.events.extend(events);
             self.deliveries.push(delivery);

@@ -57,11 +57,7 @@ impl Layered {
     /// An error about a setting, with where its value came from.
     fn wrong(&self, setting: &'static str, reason: impl Display) -> ConfigError {
         let origin = self.source(setting);
-        ConfigError::Setting {
-            setting,
-            origin,
-            reason: reason.to_string(),
-        }
+        ConfigError::Setting { setting, origin, reason: reason.to_string() }
     }
 
     /// What is asked for and this build does not have is refused: ignoring it would serve in the clear
@@ -110,9 +106,7 @@ impl Layered {
         setting: &'static str,
         path: &Option<PathBuf>,
     ) -> Result<Option<PathBuf>, ConfigError> {
-        path.as_deref()
-            .map(|path| self.path(setting, Some(path), ""))
-            .transpose()
+        path.as_deref().map(|path| self.path(setting, Some(path), "")).transpose()
     }
 
     /// Whoever can change a key set on its way can log in as anybody, so it crosses a network by `https`
@@ -146,22 +140,16 @@ impl Layered {
         let level = self.settings.log_level.as_deref().unwrap_or(LOG_LEVEL);
         EnvFilter::try_new(level).map_err(|error| self.wrong("log_level", error))?;
         let format = self.settings.log_format.unwrap_or_default();
-        Ok(Log {
-            format,
-            level: level.to_owned(),
-        })
+        Ok(Log { format, level: level.to_owned() })
     }
 
     fn bounds(&self) -> Result<Bounds, ConfigError> {
         let (given, default) = (&self.settings, Bounds::DEFAULT);
         let sessions_max = given.sessions_max.unwrap_or(default.sessions_max);
         // Where only the sessions are set, their bound is the logins' too.
-        let logins_max = given
-            .logins_under_way_max
-            .unwrap_or(default.logins_under_way_max.min(sessions_max));
-        let waiting_max = given
-            .waiting_per_licence_max
-            .unwrap_or(default.waiting_per_licence_max);
+        let logins_max =
+            given.logins_under_way_max.unwrap_or(default.logins_under_way_max.min(sessions_max));
+        let waiting_max = given.waiting_per_licence_max.unwrap_or(default.waiting_per_licence_max);
         let frames = given.frames_per_second.unwrap_or(default.frames_per_second);
         let connections = given
             .connections_per_address_per_second
@@ -204,18 +192,12 @@ impl Layered {
             return Ok(value);
         }
         let (least, most) = (range.start(), range.end());
-        Err(self.wrong(
-            setting,
-            format!("{value} is not between {least} and {most}"),
-        ))
+        Err(self.wrong(setting, format!("{value} is not between {least} and {most}")))
     }
 }
 
 fn is_on_this_machine(address: &str) -> bool {
-    let Some(host) = address
-        .parse::<Uri>()
-        .ok()
-        .and_then(|uri| uri.host().map(str::to_owned))
+    let Some(host) = address.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned))
     else {
         return false;
     };

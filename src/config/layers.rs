@@ -54,11 +54,7 @@ pub(super) fn lay(
     // An empty variable is how many a tool says "not set".
     let environment = |key| environment(&variable(key)).filter(|value| !value.is_empty());
     let mut pile = Pile::default();
-    if let Some(path) = flags
-        .config
-        .clone()
-        .or_else(|| environment("config").map(PathBuf::from))
-    {
+    if let Some(path) = flags.config.clone().or_else(|| environment("config").map(PathBuf::from)) {
         let mut file = read(&path)?;
         for key in KEYS {
             if let Some(value) = file.remove(*key) {
@@ -71,9 +67,8 @@ pub(super) fn lay(
             pile.lay(key, Source::Environment(variable(key)), &readings(&text))?;
         }
     }
-    let mut given = Table::try_from(flags).map_err(|error| ConfigError::CommandLine {
-        reason: one_line(&error.to_string()),
-    })?;
+    let mut given = Table::try_from(flags)
+        .map_err(|error| ConfigError::CommandLine { reason: one_line(&error.to_string()) })?;
     for key in KEYS {
         if let Some(value) = given.remove(*key) {
             pile.lay(key, Source::Flag(flag(key)), &[value])?;
@@ -110,33 +105,20 @@ impl Pile {
             }
         }
         let reason = one_line(&failure);
-        Err(ConfigError::Setting {
-            setting: key,
-            origin: source,
-            reason,
-        })
+        Err(ConfigError::Setting { setting: key, origin: source, reason })
     }
 
     fn top(self) -> Layered {
         let settings = self.values.try_into().expect("each value fits its setting");
-        Layered {
-            settings,
-            sources: self.sources,
-        }
+        Layered { settings, sources: self.sources }
     }
 }
 
 /// What the text of a variable may stand for. The reading as text is last: its error is the clearest.
 fn readings(text: &str) -> Vec<Value> {
-    let parts = text
-        .split(',')
-        .map(|part| Value::String(part.trim().to_owned()))
-        .collect();
+    let parts = text.split(',').map(|part| Value::String(part.trim().to_owned())).collect();
     let number = text.trim().parse().ok().map(Value::Integer);
-    number
-        .into_iter()
-        .chain([Value::Array(parts), Value::String(text.to_owned())])
-        .collect()
+    number.into_iter().chain([Value::Array(parts), Value::String(text.to_owned())]).collect()
 }
 
 fn flag(key: &str) -> String {
@@ -145,24 +127,14 @@ fn flag(key: &str) -> String {
 
 /// The configuration file, all of whose keys are settings.
 fn read(path: &Path) -> Result<Table, ConfigError> {
-    let wrong = |reason: String| ConfigError::File {
-        path: path.to_owned(),
-        reason,
-    };
+    let wrong = |reason: String| ConfigError::File { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let table: Table = toml::from_str(&text).map_err(|error| {
         let before = error.span().map_or("", |span| &text[..span.start]);
-        wrong(format!(
-            "line {}: {}",
-            before.matches('\n').count() + 1,
-            one_line(error.message())
-        ))
+        wrong(format!("line {}: {}", before.matches('\n').count() + 1, one_line(error.message())))
     })?;
-    let unknown: Vec<_> = table
-        .keys()
-        .filter(|key| !KEYS.contains(&key.as_str()))
-        .map(String::as_str)
-        .collect();
+    let unknown: Vec<_> =
+        table.keys().filter(|key| !KEYS.contains(&key.as_str())).map(String::as_str).collect();
     if unknown.is_empty() {
         return Ok(table);
     }

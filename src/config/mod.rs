@@ -73,7 +73,7 @@ pub struct Config {
     pub catalogue: Option<PathBuf>,
     /// Seconds between the pings of a connection; a peer silent for twice as long is gone.
     pub heartbeat_s: u32,
-    /// The most seconds of grace of any organisation, and what a new organisation gets.
+    /// The most seconds of grace of an organisation that is created without a number of its own.
     pub max_grace_s: u32,
     /// Origins, beside the broker's own, whose pages may connect: `https://host[:port]`, lower case.
     pub allow_origin: Vec<String>,
@@ -159,15 +159,9 @@ impl Config {
     /// # Errors
     /// If it cannot be made; the message names it.
     pub fn make_data_dir(&self) -> io::Result<()> {
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.data_dir);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
         made.map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("{}: {error}", self.data_dir.display()),
-            )
+            io::Error::new(error.kind(), format!("{}: {error}", self.data_dir.display()))
         })
     }
 }

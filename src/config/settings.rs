@@ -47,7 +47,7 @@ pub struct Settings {
     pub heartbeat_s: Option<u32>,
 
     /// The most seconds for which licences stay held after a lost connection, where a login asks for it;
-    /// what new organisations get, and the upper bound of every organisation's own [default: 60]
+    /// what an organisation gets that is created without a number of its own [default: 60]
     #[arg(long, value_name = "SECONDS")]
     pub max_grace_s: Option<u32>,
 

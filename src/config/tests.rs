@@ -18,20 +18,14 @@ fn resolve(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Result<Con
     let mut written = NamedTempFile::new().expect("a file");
     written.write_all(file.as_bytes()).expect("room for it");
     let arguments = ["serve"].iter().chain(flags).copied();
-    let mut settings = Command::try_parse_from(arguments)
-        .expect("flags that parse")
-        .settings;
+    let mut settings = Command::try_parse_from(arguments).expect("flags that parse").settings;
     settings.config = (!file.is_empty()).then(|| written.path().to_owned());
     let value = |name: &str| variables.iter().find(|(variable, _)| *variable == name);
-    Config::resolve(&settings, |name| {
-        value(name).map(|(_, value)| (*value).to_owned())
-    })
+    Config::resolve(&settings, |name| value(name).map(|(_, value)| (*value).to_owned()))
 }
 
 fn error(file: &str, variables: &[(&str, &str)], flags: &[&str]) -> String {
-    let error = resolve(file, variables, flags)
-        .expect_err("a wrong setting")
-        .to_string();
+    let error = resolve(file, variables, flags).expect_err("a wrong setting").to_string();
     assert!(!error.contains('\n'), "one line: {error}");
     error
 }
@@ -47,17 +41,8 @@ fn without_sources_the_defaults_hold() {
     assert_eq!(config.database, "sqlite://licence-broker.db");
     assert_eq!(config.data_dir, Path::new("data"));
     assert_eq!((config.heartbeat_s, config.max_grace_s), (15, 60));
-    assert_eq!(
-        (config.jwt_secret_file, config.jwks, config.catalogue),
-        (None, None, None)
-    );
-    assert_eq!(
-        config.log,
-        Log {
-            format: LogFormat::Human,
-            level: "info".into()
-        }
-    );
+    assert_eq!((config.jwt_secret_file, config.jwks, config.catalogue), (None, None, None));
+    assert_eq!(config.log, Log { format: LogFormat::Human, level: "info".into() });
     assert_eq!(config.bounds, Bounds::DEFAULT);
     assert_eq!(config.allow_origin, [""; 0]);
     assert!(config.workers >= 1);
@@ -66,15 +51,9 @@ fn without_sources_the_defaults_hold() {
 #[test]
 fn a_variable_goes_before_the_file_and_a_flag_before_both() {
     let file = "heartbeat_s = 10\nmax_grace_s = 11\nworkers = 3";
-    let variables = [
-        ("LICENCE_BROKER_HEARTBEAT_S", "20"),
-        ("LICENCE_BROKER_MAX_GRACE_S", "21"),
-    ];
+    let variables = [("LICENCE_BROKER_HEARTBEAT_S", "20"), ("LICENCE_BROKER_MAX_GRACE_S", "21")];
     let config = resolve(file, &variables, &["--heartbeat-s", "30"]).expect("good settings");
-    assert_eq!(
-        (config.heartbeat_s, config.max_grace_s, config.workers),
-        (30, 21, 3)
-    );
+    assert_eq!((config.heartbeat_s, config.max_grace_s, config.workers), (30, 21, 3));
 }
 
 #[test]
@@ -96,10 +75,7 @@ fn every_setting_can_be_given_in_the_file() {
         heartbeat_s: 1,
         max_grace_s: 0,
         allow_origin: vec!["https://a.example".into(), "http://b.example:8080".into()],
-        log: Log {
-            format: LogFormat::Json,
-            level: "warn,licence_broker=debug".into(),
-        },
+        log: Log { format: LogFormat::Json, level: "warn,licence_broker=debug".into() },
         bounds: Bounds {
             sessions_max: 5,
             logins_under_way_max: 4,
@@ -117,25 +93,15 @@ fn every_setting_can_be_given_by_a_variable() {
     let variables = [
         ("LICENCE_BROKER_LISTEN", "0.0.0.0:0"),
         ("LICENCE_BROKER_DATA_DIR", "2026"),
-        (
-            "LICENCE_BROKER_ALLOW_ORIGIN",
-            "https://a.example, https://b.example",
-        ),
+        ("LICENCE_BROKER_ALLOW_ORIGIN", "https://a.example, https://b.example"),
         ("LICENCE_BROKER_LOG_FORMAT", "json"),
         ("LICENCE_BROKER_WORKERS", "2"),
         ("LICENCE_BROKER_JWKS", ""),
     ];
     let config = resolve("", &variables, &[]).expect("good settings");
     assert_eq!(config.listen.to_string(), "0.0.0.0:0");
-    assert_eq!(
-        config.data_dir,
-        Path::new("2026"),
-        "a number where text is wanted is text"
-    );
-    assert_eq!(
-        config.allow_origin,
-        ["https://a.example", "https://b.example"]
-    );
+    assert_eq!(config.data_dir, Path::new("2026"), "a number where text is wanted is text");
+    assert_eq!(config.allow_origin, ["https://a.example", "https://b.example"]);
     assert_eq!((config.log.format, config.workers), (LogFormat::Json, 2));
     assert_eq!(config.jwks, None, "an empty variable sets nothing");
 }
@@ -143,10 +109,7 @@ fn every_setting_can_be_given_by_a_variable() {
 #[test]
 fn the_keys_are_those_of_the_settings() {
     let command = <Command as clap::CommandFactory>::command();
-    let ids: Vec<_> = command
-        .get_arguments()
-        .map(|argument| argument.get_id().as_str())
-        .collect();
+    let ids: Vec<_> = command.get_arguments().map(|argument| argument.get_id().as_str()).collect();
     let fields: Vec<_> = ids.into_iter().filter(|id| *id != "config").collect();
     assert_eq!(fields, settings::KEYS);
 }
@@ -156,6 +119,15 @@ fn the_help_explains_every_setting() {
     let command = <Command as clap::CommandFactory>::command();
     for argument in command.get_arguments() {
         assert!(argument.get_help().is_some(), "{}", argument.get_id());
+    }
+}
+
+#[test]
+fn the_read_me_lists_every_setting() {
+    let read_me = include_str!("../../README.md");
+    for key in settings::KEYS {
+        let flag = format!("`--{}`", key.replace('_', "-"));
+        assert!(read_me.contains(&flag), "{flag}");
     }
 }
 
@@ -184,39 +156,27 @@ fn a_value_of_the_wrong_kind_is_named_wherever_it_stands() {
     let variables = [("LICENCE_BROKER_HEARTBEAT_S", "soon")];
     let from_variable = error("", &variables, &["--heartbeat-s", "15"]);
     let expected = "heartbeat_s (from the variable LICENCE_BROKER_HEARTBEAT_S): ";
-    assert!(
-        from_variable.starts_with(expected),
-        "covered by a flag, seen all the same"
-    );
+    assert!(from_variable.starts_with(expected), "covered by a flag, seen all the same");
     assert!(from_variable.contains("soon"), "{from_variable}");
 }
 
 #[test]
 fn unknown_keys_of_the_file_are_all_named() {
     let error = error("heartbeat = 5\nworkers = 1\n[tls]\ncert = 'c'", &[], &[]);
-    assert!(
-        error.ends_with("no such setting: heartbeat, tls"),
-        "{error}"
-    );
+    assert!(error.ends_with("no such setting: heartbeat, tls"), "{error}");
 }
 
 #[test]
 fn a_file_that_is_not_toml_is_named_with_its_line() {
     let error = error("workers = 1\nlisten =\n", &[], &[]);
-    assert!(
-        error.starts_with("configuration file /") && error.contains("line 2: "),
-        "{error}"
-    );
+    assert!(error.starts_with("configuration file /") && error.contains("line 2: "), "{error}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let variables = [("LICENCE_BROKER_CONFIG", "/nowhere/broker.toml")];
     let error = error("", &variables, &[]);
-    assert!(
-        error.starts_with("configuration file /nowhere/broker.toml: "),
-        "{error}"
-    );
+    assert!(error.starts_with("configuration file /nowhere/broker.toml: "), "{error}");
 }
 
 #[test]
@@ -235,18 +195,11 @@ fn tls_is_refused_rather_than_ignored_while_it_is_not_built() {
 
 #[test]
 fn a_database_that_this_build_cannot_open_is_refused() {
-    for database in [
-        "postgres://host/db",
-        "postgresql://host/db",
-        "licence.db",
-        "sqlite://",
-        "mysql:x",
-    ] {
+    for database in
+        ["postgres://host/db", "postgresql://host/db", "licence.db", "sqlite://", "mysql:x"]
+    {
         let error = flag_error(&["--database", database]);
-        assert!(
-            error.starts_with("database (from the flag --database): "),
-            "{error}"
-        );
+        assert!(error.starts_with("database (from the flag --database): "), "{error}");
     }
 }
 
@@ -263,10 +216,7 @@ fn numbers_out_of_their_range_are_refused() {
         ("--workers", "1025"),
     ] {
         let error = flag_error(&[flag, value]);
-        assert!(
-            error.contains(&format!("(from the flag {flag}): {value} is not")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("(from the flag {flag}): {value} is not")), "{error}");
     }
 }
 
@@ -275,48 +225,27 @@ fn logins_under_way_fit_into_the_sessions() {
     let flags = ["--sessions-max", "10", "--logins-under-way-max", "11"];
     assert!(flag_error(&flags).starts_with("logins_under_way_max (from the flag"));
     let config = resolve("", &[], &["--sessions-max", "10"]).expect("good settings");
-    assert_eq!(
-        config.bounds.logins_under_way_max, 10,
-        "its default follows the sessions"
-    );
+    assert_eq!(config.bounds.logins_under_way_max, 10, "its default follows the sessions");
 }
 
 #[test]
 fn an_origin_is_a_scheme_and_a_host() {
-    for origin in [
-        "a.example",
-        "ftp://a.example",
-        "https://a.example/x",
-        "https://",
-        "*",
-        "https://*",
-    ] {
+    for origin in
+        ["a.example", "ftp://a.example", "https://a.example/x", "https://", "*", "https://*"]
+    {
         let error = flag_error(&["--allow-origin", origin]);
-        assert!(
-            error.contains(&format!("`{origin}` is not an origin")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("`{origin}` is not an origin")), "{error}");
     }
 }
 
 #[test]
 fn a_key_set_that_others_could_change_on_its_way_is_refused() {
-    for address in [
-        "http://keys.example/jwks",
-        "http://127.0.0.1.example/jwks",
-        "http://",
-    ] {
-        assert!(
-            flag_error(&["--jwks", address]).starts_with("jwks (from the flag"),
-            "{address}"
-        );
+    for address in ["http://keys.example/jwks", "http://127.0.0.1.example/jwks", "http://"] {
+        assert!(flag_error(&["--jwks", address]).starts_with("jwks (from the flag"), "{address}");
     }
-    for address in [
-        "http://127.0.0.1:9/jwks",
-        "http://[::1]/jwks",
-        "http://localhost:80/",
-        "k.json",
-    ] {
+    for address in
+        ["http://127.0.0.1:9/jwks", "http://[::1]/jwks", "http://localhost:80/", "k.json"]
+    {
         let config = resolve("", &[], &["--jwks", address]).expect("safe enough");
         assert_eq!(config.jwks.as_deref(), Some(address));
     }
@@ -325,18 +254,12 @@ fn a_key_set_that_others_could_change_on_its_way_is_refused() {
 #[test]
 fn empty_paths_are_refused() {
     for key in ["data_dir", "jwt_secret_file", "catalogue", "jwks"] {
-        assert!(
-            error(&format!("{key} = ''"), &[], &[]).ends_with("is empty"),
-            "{key}"
-        );
+        assert!(error(&format!("{key} = ''"), &[], &[]).ends_with("is empty"), "{key}");
     }
 }
 
 #[test]
 fn log_directives_that_make_no_sense_are_refused() {
     let error = flag_error(&["--log-level", "licence_broker=loud"]);
-    assert!(
-        error.starts_with("log_level (from the flag --log-level): "),
-        "{error}"
-    );
+    assert!(error.starts_with("log_level (from the flag --log-level): "), "{error}");
 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -59,17 +59,16 @@ async fn work(url: &str, token: &str) -> Result<(), tungstenite::Error> {
     let protocol = HeaderValue::from_static(SUBPROTOCOL);
     request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
     let (mut socket, _) = tokio_tungstenite::connect_async(request).await?;
-    let device =
-        if rand::rng().random_ratio(1, 4) { "deskphone" } else { "agent_desktop" };
+    let device = if rand::rng().random_ratio(1, 4) { "deskphone" } else { "agent_desktop" };
     let wait = rand::rng().random_ratio(1, 3);
     let login = json!({ "type": "login", "token": token, "device": device, "wait": wait });
     say(&mut socket, &login).await?;
-    listen(&mut socket, Instant::now() + seconds(WORK_S)).await?;
+    listen(&mut socket, seconds(WORK_S)).await?;
     if rand::rng().random_ratio(VANISH_PERCENT, 100) {
         return Ok(());
     }
     say(&mut socket, &json!({ "type": "logout" })).await?;
-    listen(&mut socket, Instant::now() + Duration::from_secs(5)).await
+    listen(&mut socket, Duration::from_secs(5)).await
 }
 
 async fn say(socket: &mut Socket, message: &Value) -> Result<(), tungstenite::Error> {
@@ -77,13 +76,12 @@ async fn say(socket: &mut Socket, message: &Value) -> Result<(), tungstenite::Er
 }
 
 /// Answers pings until the time is over; an error when the broker closes.
-async fn listen(socket: &mut Socket, until: Instant) -> Result<(), tungstenite::Error> {
-    while let Ok(next) = timeout_at(until, socket.next()).await {
-        match next {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(error),
-            None => return Ok(()),
+async fn listen(socket: &mut Socket, at_most: Duration) -> Result<(), tungstenite::Error> {
+    let until_the_end = async {
+        while let Some(heard) = socket.next().await {
+            heard?;
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    timeout(at_most, until_the_end).await.unwrap_or(Ok(()))
 }

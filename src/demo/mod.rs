@@ -80,7 +80,7 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
         authenticator: Arc::new(Authenticator::with_secret(&secret)),
         clock,
         catalogue,
-        limits: Limits::default(),
+        limits: Limits { sessions_max: app::raise_open_files(), ..Limits::default() },
         heartbeat: Heartbeat { every: options.heartbeat },
         allowed_origins: Vec::new(),
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

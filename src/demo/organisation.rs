@@ -21,7 +21,12 @@ const PEOPLE: &[(&str, &str, &str, &[&str])] = &[
         "inbound_agent",
         &["agent_calls", "agent_email", "agent_sms", "agent_web_chat", "recording"],
     ),
-    ("haruka", "佐藤 遥", "inbound_agent", &["agent_email", "agent_web_chat", "agent_social_media"]),
+    (
+        "haruka",
+        "佐藤 遥",
+        "inbound_agent",
+        &["agent_email", "agent_web_chat", "agent_social_media"],
+    ),
     ("yusuf", "يوسف حداد", "outbound_agent", &["agent_calls", "agent_sms", "recording"]),
     ("ingrid", "Ingrid Sæther", "supervisor", &["agent_calls", "agent_email", "conferencing"]),
     ("tomas", "Tomáš Dvořák", "switchboard_operator", &["agent_calls", "recording"]),

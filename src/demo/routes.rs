@@ -25,10 +25,7 @@ pub(super) fn configure(routes: &mut web::ServiceConfig) {
 /// A token of the demo's organisation.
 pub(super) fn issue(broker: &Broker, role: Role, subject: &str) -> String {
     let now = broker.clock.now().at;
-    broker
-        .authenticator
-        .issue(&claims(role, subject, now), now)
-        .expect("the demo's own key signs")
+    broker.authenticator.issue(&claims(role, subject, now), now).expect("the demo's own key signs")
 }
 
 async fn config(broker: web::Data<Broker>) -> Result<HttpResponse, Problem> {
@@ -65,10 +62,7 @@ struct TokenRequest {
     user: String,
 }
 
-async fn token(
-    broker: web::Data<Broker>,
-    body: web::Bytes,
-) -> Result<HttpResponse, Problem> {
+async fn token(broker: web::Data<Broker>, body: web::Bytes) -> Result<HttpResponse, Problem> {
     let request: TokenRequest = serde_json::from_slice(&body)
         .map_err(|_| Problem::new(Kind::Malformed, "the body has to be {\"user\":\"…\"}"))?;
     let token = issue(&broker, Role::Device, &request.user);

@@ -2,7 +2,7 @@
 
 use super::catalogue::Model;
 use super::event::{
-    Denied, DeniedName, DenialRecord, Effects, Event, Notice, SessionOpened, UsageRecord,
+    DenialRecord, Denied, DeniedName, Effects, Event, Notice, SessionOpened, UsageRecord,
 };
 use super::ids::{LicenceId, LicenceSet, LinkId, ResumeDigest, SessionId, UserName};
 use super::moment::Moment;
@@ -178,11 +178,7 @@ impl Command for Acquire {
                 organisation.enqueue(self.session, *licence, effects);
             }
         }
-        AcquireAnswer::Acquired {
-            granted: plan.granted,
-            denied: plan.denied,
-            waiting: plan.queued,
-        }
+        AcquireAnswer::Acquired { granted: plan.granted, denied: plan.denied, waiting: plan.queued }
     }
 }
 
@@ -240,7 +236,9 @@ impl Organisation {
         let mut plan = self.plan(user, session.device, fresh, &unknown, acquire.wait, None);
         let held = asked.intersection(session.held());
         plan.granted.extend(
-            held.iter().filter_map(|licence| session.instance(licence)).map(|i| (i.licence, i.pool)),
+            held.iter()
+                .filter_map(|licence| session.instance(licence))
+                .map(|i| (i.licence, i.pool)),
         );
         plan.granted.sort_unstable_by_key(|(licence, _)| *licence);
         plan.queued.extend(asked.intersection(session.waiting()).iter());
@@ -281,7 +279,8 @@ impl Organisation {
                 Ok(pool) => plan.granted.push((licence, pool)),
                 Err(DenialReason::Exhausted) if wait => {
                     let has_place = replaced.is_some_and(|old| old.place(licence).is_some());
-                    if has_place || self.pool(licence).waiting < self.bounds.waiting_per_licence_max {
+                    if has_place || self.pool(licence).waiting < self.bounds.waiting_per_licence_max
+                    {
                         plan.queued.push(licence);
                     } else {
                         plan.queue_full = true;
@@ -325,13 +324,7 @@ impl Organisation {
     }
 
     /// Carries out a login's plan, and takes over the session that stands in its place.
-    fn open(
-        &mut self,
-        login: Login,
-        plan: Plan,
-        now: Moment,
-        effects: &mut Effects,
-    ) -> Welcome {
+    fn open(&mut self, login: Login, plan: Plan, now: Moment, effects: &mut Effects) -> Welcome {
         let grace_s = login.grace_s.min(self.settings.max_grace_s);
         let replaced = self.insert_session(&login, grace_s, now, effects);
         for (licence, pool) in &plan.granted {

@@ -98,18 +98,11 @@ impl std::fmt::Display for CatalogueError {
         match self {
             Self::NoUserType => write!(f, "no licence type has the class `user_type`"),
             Self::TooMany(count) => {
-                write!(
-                    f,
-                    "{count} licence types, at most {} are possible",
-                    LicenceId::COUNT_MAX
-                )
+                write!(f, "{count} licence types, at most {} are possible", LicenceId::COUNT_MAX)
             }
             Self::DuplicateKey(key) => write!(f, "two licence types have the key `{key}`"),
             Self::BadKey(key) => {
-                write!(
-                    f,
-                    "the key `{key}` is not 1 to 64 of the characters a-z, 0-9 and _"
-                )
+                write!(f, "the key `{key}` is not 1 to 64 of the characters a-z, 0-9 and _")
             }
             Self::Contradiction(key, claim) => write!(f, "`{key}`: {claim}"),
         }
@@ -220,14 +213,8 @@ fn check(licence: &LicenceType) -> Result<(), CatalogueError> {
             licence.contingency && licence.model != Model::Concurrent,
             "contingency is for concurrent types",
         ),
-        (
-            licence.base && licence.class != Class::UserType,
-            "a base licence is for user types",
-        ),
-        (
-            licence.channel && licence.class != Class::Feature,
-            "a channel is a feature",
-        ),
+        (licence.base && licence.class != Class::UserType, "a base licence is for user types"),
+        (licence.channel && licence.class != Class::Feature, "a channel is a feature"),
         (
             licence.model == Model::Assigned && !licence.acquired_on.is_empty(),
             "an assigned type is not acquired by a login",

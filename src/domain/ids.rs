@@ -13,11 +13,7 @@ impl OrganisationId {
 
     /// `None` for 0 and for numbers above [`Self::MAX`].
     pub const fn new(number: u64) -> Option<Self> {
-        if number >= 1 && number <= Self::MAX {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number >= 1 && number <= Self::MAX { Some(Self(number)) } else { None }
     }
 
     /// The number itself.
@@ -65,11 +61,7 @@ pub struct ResumeDigest(pub [u8; 32]);
 impl ResumeDigest {
     /// Compares in time that does not depend on where the digests differ.
     pub fn matches(&self, other: &Self) -> bool {
-        self.0
-            .iter()
-            .zip(other.0.iter())
-            .fold(0, |difference, (a, b)| difference | (a ^ b))
-            == 0
+        self.0.iter().zip(other.0.iter()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
     }
 }
 
@@ -86,14 +78,8 @@ impl LicenceId {
     /// # Panics
     /// If `index` is not below [`Self::COUNT_MAX`]; the catalogue makes sure of it when it is built.
     pub fn from_index(index: usize) -> Self {
-        assert!(
-            index < Self::COUNT_MAX,
-            "licence type {index} is beyond the bound of a catalogue"
-        );
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "bounded by the assertion above"
-        )]
+        assert!(index < Self::COUNT_MAX, "licence type {index} is beyond the bound of a catalogue");
+        #[expect(clippy::cast_possible_truncation, reason = "bounded by the assertion above")]
         Self(index as u8)
     }
 
@@ -188,10 +174,7 @@ mod tests {
 
     #[test]
     fn a_set_iterates_in_catalogue_order_without_doubles() {
-        let set: LicenceSet = [9, 127, 0, 9]
-            .into_iter()
-            .map(LicenceId::from_index)
-            .collect();
+        let set: LicenceSet = [9, 127, 0, 9].into_iter().map(LicenceId::from_index).collect();
         let indexes: Vec<usize> = set.iter().map(LicenceId::index).collect();
         assert_eq!(indexes, [0, 9, 127]);
     }

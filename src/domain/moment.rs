@@ -93,9 +93,6 @@ mod tests {
         let half_past_one = NaiveTime::from_hms_opt(1, 30, 0).expect("a time");
         let first = next_time_of_day(utc("2026-10-24T23:00:00Z"), half_past_one, zone);
         assert_eq!(first, utc("2026-10-25T00:30:00Z"));
-        assert_eq!(
-            next_time_of_day(first, half_past_one, zone),
-            utc("2026-10-26T01:30:00Z")
-        );
+        assert_eq!(next_time_of_day(first, half_past_one, zone), utc("2026-10-26T01:30:00Z"));
     }
 }

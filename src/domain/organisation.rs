@@ -96,10 +96,7 @@ pub struct Organisation {
 impl Organisation {
     /// Decides a command. The instant never lies before that of an earlier record.
     pub fn apply<C: Command>(&mut self, command: C, now: Moment) -> Decision<C::Answer> {
-        let now = Moment {
-            at: now.at.max(self.last_at),
-            ..now
-        };
+        let now = Moment { at: now.at.max(self.last_at), ..now };
         let mut effects = Effects::default();
         self.turn_calendar(now.at, &mut effects);
         let answer = command.decide(self, now, &mut effects);
@@ -122,6 +119,16 @@ impl Organisation {
     /// The version of all totals together.
     pub fn totals_version(&self) -> u64 {
         self.totals_version
+    }
+
+    /// The last number that was given to a version, a holder or a place; to be kept with what changed.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When the last record was made.
+    pub fn last_at(&self) -> DateTime<Utc> {
+        self.last_at
     }
 
     /// Whether the organisation was deleted.
@@ -159,16 +166,12 @@ impl Organisation {
     /// If an index names a session that is not there: the indexes contradict each other, and a restart
     /// from the store is the only honest way on.
     pub(super) fn session_mut(&mut self, session: SessionId) -> &mut Session {
-        self.sessions
-            .get_mut(&session)
-            .expect("an indexed session exists")
+        self.sessions.get_mut(&session).expect("an indexed session exists")
     }
 
     /// See [`Self::session_mut`].
     pub(super) fn session_ref(&self, session: SessionId) -> &Session {
-        self.sessions
-            .get(&session)
-            .expect("an indexed session exists")
+        self.sessions.get(&session).expect("an indexed session exists")
     }
 
     /// The user of a session.
@@ -176,9 +179,7 @@ impl Organisation {
     /// # Panics
     /// If the user is gone while a session is not: deletion ends the sessions first.
     pub(super) fn user_mut(&mut self, user: &str) -> &mut User {
-        self.users
-            .get_mut(user)
-            .expect("the user of a session exists")
+        self.users.get_mut(user).expect("the user of a session exists")
     }
 
     /// Turns the month and the day when they are over: maxima restart at what is in use, the day's
@@ -229,10 +230,7 @@ impl Organisation {
         let mut instances = vec![0; self.pools.len()];
         let mut waiting = vec![0; self.pools.len()];
         for (name, user) in &self.users {
-            assert_eq!(
-                name, &user.record.user,
-                "a user stands under their own name"
-            );
+            assert_eq!(name, &user.record.user, "a user stands under their own name");
             for holding in &user.holdings {
                 holders[holding.licence.index()] += 1;
                 instances[holding.licence.index()] += u32::from(holding.instances);
@@ -240,23 +238,12 @@ impl Organisation {
                     .live_sessions()
                     .filter(|id| self.session_ref(*id).instance(holding.licence).is_some())
                     .count();
-                assert_eq!(
-                    counted,
-                    usize::from(holding.instances),
-                    "instances of a holder"
-                );
+                assert_eq!(counted, usize::from(holding.instances), "instances of a holder");
             }
         }
         for (id, session) in &self.sessions {
-            let user = self
-                .users
-                .get(&session.user)
-                .expect("the user of a session exists");
-            assert_eq!(
-                user.sessions[session.device.index()],
-                Some(*id),
-                "one session a device"
-            );
+            let user = self.users.get(&session.user).expect("the user of a session exists");
+            assert_eq!(user.sessions[session.device.index()], Some(*id), "one session a device");
             for place in &session.places {
                 waiting[place.licence.index()] += 1;
                 let queued = self.pool(place.licence).queue.get(&place.place);

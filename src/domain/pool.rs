@@ -33,11 +33,7 @@ impl Totals {
     pub fn split(&self, holders: u32) -> Split {
         let concurrent = holders.min(self.concurrent);
         let contingency = (holders - concurrent).min(self.contingency);
-        Split {
-            concurrent,
-            contingency,
-            over_allocated: holders - concurrent - contingency,
-        }
+        Split { concurrent, contingency, over_allocated: holders - concurrent - contingency }
     }
 
     /// From which pool one more holder would be served; `None` when all are in use.
@@ -91,21 +87,12 @@ impl Pool {
 mod tests {
     use super::*;
 
-    const TOTALS: Totals = Totals {
-        base: 0,
-        concurrent: 3,
-        contingency: 2,
-        fixed: 0,
-    };
+    const TOTALS: Totals = Totals { base: 0, concurrent: 3, contingency: 2, fixed: 0 };
 
     #[test]
     fn holders_fill_concurrent_then_contingency_then_stand_over() {
         let split = |holders| {
-            let Split {
-                concurrent,
-                contingency,
-                over_allocated,
-            } = TOTALS.split(holders);
+            let Split { concurrent, contingency, over_allocated } = TOTALS.split(holders);
             [concurrent, contingency, over_allocated]
         };
         assert_eq!(split(0), [0, 0, 0]);
@@ -123,11 +110,7 @@ mod tests {
 
     #[test]
     fn totals_at_the_end_of_their_range_do_not_overflow() {
-        let all = Totals {
-            concurrent: u32::MAX,
-            contingency: u32::MAX,
-            ..Totals::default()
-        };
+        let all = Totals { concurrent: u32::MAX, contingency: u32::MAX, ..Totals::default() };
         assert_eq!(all.next(u32::MAX), Some(GrantPool::Contingency));
         assert_eq!(all.split(u32::MAX).over_allocated, 0);
     }

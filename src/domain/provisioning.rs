@@ -102,17 +102,9 @@ impl Command for ProvisionUsers {
         effects: &mut Effects,
     ) -> Self::Answer {
         let mut staged = Staged::new(organisation);
-        let results: Vec<_> = self
-            .changes
-            .into_iter()
-            .map(|change| staged.stage(change, now))
-            .collect();
-        let Staged {
-            order,
-            after,
-            sequence,
-            ..
-        } = staged;
+        let results: Vec<_> =
+            self.changes.into_iter().map(|change| staged.stage(change, now)).collect();
+        let Staged { order, after, sequence, .. } = staged;
         if self.atomic && results.iter().any(Result::is_err) {
             return results;
         }
@@ -153,11 +145,7 @@ impl<'a> Staged<'a> {
     fn current(&self, user: &str) -> Option<UserRecord> {
         match self.after.get(user) {
             Some(staged) => staged.clone(),
-            None => self
-                .organisation
-                .users
-                .get(user)
-                .map(|user| user.record.clone()),
+            None => self.organisation.users.get(user).map(|user| user.record.clone()),
         }
     }
 
@@ -189,11 +177,7 @@ impl<'a> Staged<'a> {
         let known = |user: &str, expected: Option<u64>| {
             let before = self.current(user).ok_or(UserRefusal::Unknown)?;
             let is_as_expected = expected.is_none_or(|version| version == before.version);
-            if is_as_expected {
-                Ok(before)
-            } else {
-                Err(UserRefusal::Changed)
-            }
+            if is_as_expected { Ok(before) } else { Err(UserRefusal::Changed) }
         };
         match change {
             UserChange::Create(draft) => match self.current(&draft.user) {
@@ -205,28 +189,15 @@ impl<'a> Staged<'a> {
                 let record = record_of(draft, before.as_ref(), now);
                 Ok((before, record))
             }
-            UserChange::Patch {
-                user,
-                patch,
-                expected_version,
-            } => {
+            UserChange::Patch { user, patch, expected_version } => {
                 let before = known(&user, expected_version)?;
                 let record = patched(&before, patch);
                 Ok((Some(before), record))
             }
-            UserChange::Delete {
-                user,
-                expected_version,
-            } => {
+            UserChange::Delete { user, expected_version } => {
                 let before = known(&user, expected_version)?;
                 let status = Some(UserStatus::Deleted);
-                let record = patched(
-                    &before,
-                    UserPatch {
-                        status,
-                        ..UserPatch::default()
-                    },
-                );
+                let record = patched(&before, UserPatch { status, ..UserPatch::default() });
                 Ok((Some(before), record))
             }
         }
@@ -254,10 +225,7 @@ impl<'a> Staged<'a> {
     }
 
     fn count(&mut self, record: Option<&UserRecord>, by: i64) {
-        for licence in record
-            .map_or(LicenceSet::EMPTY, UserRecord::licences)
-            .iter()
-        {
+        for licence in record.map_or(LicenceSet::EMPTY, UserRecord::licences).iter() {
             self.assigned[licence.index()] += by;
         }
     }
@@ -314,10 +282,7 @@ impl Organisation {
             }
             None if before.is_some() => {
                 self.users.remove(name);
-                effects.events.push(Event::UserDeleted {
-                    user: name.clone(),
-                    at: now.at,
-                });
+                effects.events.push(Event::UserDeleted { user: name.clone(), at: now.at });
             }
             None => {}
         }
@@ -367,9 +332,7 @@ impl Organisation {
         let reason = ReleaseReason::Unassigned;
         if let Some(link) = running.link() {
             let licences = lost.iter().collect();
-            effects
-                .notices
-                .push((link, Notice::Released { licences, reason }));
+            effects.notices.push((link, Notice::Released { licences, reason }));
         }
         self.withdraw(session, lost, reason, now, effects);
     }
@@ -410,11 +373,7 @@ impl Totals {
     /// The first field, by name, that is not for sale for this type, with what it would need.
     pub fn not_for_sale(&self, licence: &LicenceType) -> Option<(&'static str, &'static str)> {
         let checks = [
-            (
-                self.base > 0 && !licence.base,
-                "base",
-                "this type needs no base licence",
-            ),
+            (self.base > 0 && !licence.base, "base", "this type needs no base licence"),
             (
                 self.concurrent > 0 && licence.model != Model::Concurrent,
                 "concurrent",
@@ -431,10 +390,7 @@ impl Totals {
                 "this type is not sold as fixed seats",
             ),
         ];
-        checks
-            .iter()
-            .find(|(broken, _, _)| *broken)
-            .map(|(_, field, why)| (*field, *why))
+        checks.iter().find(|(broken, _, _)| *broken).map(|(_, field, why)| (*field, *why))
     }
 }
 
@@ -500,10 +456,7 @@ impl Command for ChangeSettings {
         effects: &mut Effects,
     ) -> Self::Answer {
         let current = organisation.settings.version;
-        if self
-            .expected_version
-            .is_some_and(|expected| expected != current)
-        {
+        if self.expected_version.is_some_and(|expected| expected != current) {
             return Err(SettingsChanged);
         }
         let version = organisation.next_sequence();

@@ -323,14 +323,8 @@ mod tests {
             lost.logon_source(Device::AgentDesktop),
             LogonSource::AgentDesktopConnectionLost
         );
-        assert_eq!(
-            lost.logon_source(Device::Deskphone),
-            LogonSource::PairedDevice
-        );
+        assert_eq!(lost.logon_source(Device::Deskphone), LogonSource::PairedDevice);
         let scheduled = ReleaseReason::Scheduled;
-        assert_eq!(
-            scheduled.logon_source(Device::Deskphone),
-            LogonSource::ScheduledLogOff
-        );
+        assert_eq!(scheduled.logon_source(Device::Deskphone), LogonSource::ScheduledLogOff);
     }
 }

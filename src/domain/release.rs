@@ -106,13 +106,7 @@ impl Command for Release {
             Ok(licences) => licences,
             Err(refused) => return refused,
         };
-        organisation.withdraw(
-            self.session,
-            licences,
-            ReleaseReason::Requested,
-            now,
-            effects,
-        );
+        organisation.withdraw(self.session, licences, ReleaseReason::Requested, now, effects);
         ReleaseAnswer::Released(licences.iter().collect())
     }
 }
@@ -152,15 +146,10 @@ impl Command for RemoveOrganisation {
 
     fn decide(self, organisation: &mut Organisation, now: Moment, effects: &mut Effects) {
         let everybody = organisation.session_ids();
-        let (reason, end) = (
-            ReleaseReason::OrganisationRemoved,
-            EndReason::OrganisationRemoved,
-        );
+        let (reason, end) = (ReleaseReason::OrganisationRemoved, EndReason::OrganisationRemoved);
         organisation.throw_out(&everybody, reason, end, now, effects);
         organisation.removed = true;
-        effects
-            .events
-            .push(Event::OrganisationRemoved { at: now.at });
+        effects.events.push(Event::OrganisationRemoved { at: now.at });
     }
 }
 
@@ -201,12 +190,8 @@ impl Organisation {
         now: Moment,
         effects: &mut Effects,
     ) {
-        let links = sessions
-            .iter()
-            .filter_map(|session| self.session_ref(*session).link());
-        effects
-            .notices
-            .extend(links.map(|link| (link, Notice::Ended(end))));
+        let links = sessions.iter().filter_map(|session| self.session_ref(*session).link());
+        effects.notices.extend(links.map(|link| (link, Notice::Ended(end))));
         self.end_sessions(sessions, reason, now, effects);
     }
 
@@ -232,9 +217,7 @@ impl Organisation {
             }
             freed = freed.union(held);
             self.forget(*session);
-            effects
-                .events
-                .push(Event::SessionClosed { session: *session });
+            effects.events.push(Event::SessionClosed { session: *session });
         }
         self.serve(freed, now, effects);
     }
@@ -265,11 +248,7 @@ impl Organisation {
         effects: &mut Effects,
     ) {
         let holder = self.session_mut(session);
-        let Some(index) = holder
-            .instances
-            .iter()
-            .position(|held| held.licence == licence)
-        else {
+        let Some(index) = holder.instances.iter().position(|held| held.licence == licence) else {
             return;
         };
         let Instance { pool, .. } = holder.instances.remove(index);
@@ -304,10 +283,7 @@ impl Organisation {
 
     /// Drops a session that holds nothing any more from every index.
     fn forget(&mut self, id: SessionId) {
-        let session = self
-            .sessions
-            .remove(&id)
-            .expect("an indexed session exists");
+        let session = self.sessions.remove(&id).expect("an indexed session exists");
         if let Presence::Lingering { until } = session.presence {
             self.lingering.remove(&(until, id));
         }
@@ -325,10 +301,7 @@ impl Organisation {
         channels: &[Arc<str>],
     ) -> Result<LicenceSet, ReleaseAnswer> {
         let session = self.session_ref(session);
-        let seat = self
-            .users
-            .get(&session.user)
-            .map(|user| user.record.user_type);
+        let seat = self.users.get(&session.user).map(|user| user.record.user_type);
         let mut licences = LicenceSet::EMPTY;
         for name in channels {
             let licence = self.catalogue.find(name);

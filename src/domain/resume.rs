@@ -56,9 +56,7 @@ impl Command for Resume {
         }
         match session.presence {
             Presence::Connected(old) => {
-                effects
-                    .notices
-                    .push((old, Notice::Ended(EndReason::Superseded)));
+                effects.notices.push((old, Notice::Ended(EndReason::Superseded)));
             }
             Presence::Lingering { until } => {
                 organisation.lingering.remove(&(until, self.session));
@@ -113,6 +111,9 @@ pub struct Snapshot {
     pub denied_today: Vec<(LicenceId, u32)>,
     /// When the last record was made; the time of creation if there is none.
     pub last_at: DateTime<Utc>,
+    /// The last number that was given to a version, a holder or a place. What has gone since bore the
+    /// larger ones, and none of them is given twice.
+    pub sequence: u64,
 }
 
 /// After a restart: releases the sessions without grace that have no device any more.
@@ -140,11 +141,8 @@ impl Command for ReleaseAbsent {
     fn decide(self, organisation: &mut Organisation, now: Moment, effects: &mut Effects) {
         let absent =
             |id: &SessionId| !self.known.contains(id) && organisation.session_ref(*id).grace_s == 0;
-        let absent: Vec<SessionId> = organisation
-            .session_ids()
-            .into_iter()
-            .filter(absent)
-            .collect();
+        let absent: Vec<SessionId> =
+            organisation.session_ids().into_iter().filter(absent).collect();
         organisation.end_sessions(&absent, ReleaseReason::BrokerRestart, now, effects);
     }
 }
@@ -211,7 +209,7 @@ impl Organisation {
             users: HashMap::with_capacity(snapshot.users.len()),
             sessions: HashMap::with_capacity(snapshot.sessions.len()),
             lingering: BTreeSet::new(),
-            sequence: snapshot.settings.version.max(snapshot.totals_version),
+            sequence: snapshot.sequence.max(snapshot.settings.version),
             last_at: at,
             month,
             month_ends_at: moment::end_of_month(month, zone),
@@ -237,10 +235,7 @@ impl Organisation {
         for session in snapshot.sessions {
             organisation.restore_session(session);
         }
-        organisation.schedule_log_off(Moment {
-            at,
-            elapsed: Duration::ZERO,
-        });
+        organisation.schedule_log_off(Moment { at, elapsed: Duration::ZERO });
         organisation
     }
 
@@ -252,20 +247,13 @@ impl Organisation {
 
     fn restore_session(&mut self, stored: StoredSession) {
         let opened = stored.opened;
-        let user = self
-            .users
-            .get_mut(&opened.user)
-            .expect("the user of a kept session is kept");
+        let user = self.users.get_mut(&opened.user).expect("the user of a kept session is kept");
         user.sessions[opened.device.index()] = Some(opened.session);
         for held in &stored.instances {
             let licence = held.instance.licence;
             self.sequence = self.sequence.max(held.holder_order);
             self.pools[licence.index()].instances += 1;
-            match user
-                .holdings
-                .iter_mut()
-                .find(|holding| holding.licence == licence)
-            {
+            match user.holdings.iter_mut().find(|holding| holding.licence == licence) {
                 Some(holding) => holding.instances += 1,
                 None => {
                     self.pools[licence.index()].holders += 1;
@@ -287,17 +275,11 @@ impl Organisation {
             user: opened.user,
             device: opened.device,
             since: opened.since,
-            presence: Presence::Lingering {
-                until: Duration::MAX,
-            },
+            presence: Presence::Lingering { until: Duration::MAX },
             grace_s: opened.grace_s,
             resume: opened.resume,
             address: opened.address,
-            instances: stored
-                .instances
-                .into_iter()
-                .map(|held| held.instance)
-                .collect(),
+            instances: stored.instances.into_iter().map(|held| held.instance).collect(),
             places: stored.places,
         };
         self.sessions.insert(session.id, session);
@@ -306,11 +288,7 @@ impl Organisation {
     /// The fields of a login's answer, for a session that goes on.
     fn welcome_back(&self, id: SessionId) -> Welcome {
         let session = self.session_ref(id);
-        let mut granted: Vec<_> = session
-            .instances
-            .iter()
-            .map(|i| (i.licence, i.pool))
-            .collect();
+        let mut granted: Vec<_> = session.instances.iter().map(|i| (i.licence, i.pool)).collect();
         granted.sort_unstable_by_key(|(licence, _)| *licence);
         Welcome {
             session: id,

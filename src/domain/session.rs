@@ -57,23 +57,15 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn instance(&self, licence: LicenceId) -> Option<&Instance> {
-        self.instances
-            .iter()
-            .find(|instance| instance.licence == licence)
+        self.instances.iter().find(|instance| instance.licence == licence)
     }
 
     pub(super) fn held(&self) -> LicenceSet {
-        self.instances
-            .iter()
-            .map(|instance| instance.licence)
-            .collect()
+        self.instances.iter().map(|instance| instance.licence).collect()
     }
 
     pub(super) fn place(&self, licence: LicenceId) -> Option<u64> {
-        self.places
-            .iter()
-            .find(|place| place.licence == licence)
-            .map(|place| place.place)
+        self.places.iter().find(|place| place.licence == licence).map(|place| place.place)
     }
 
     pub(super) fn waiting(&self) -> LicenceSet {

@@ -57,17 +57,11 @@ pub(super) struct User {
 
 impl User {
     pub(super) fn new(record: UserRecord) -> Self {
-        Self {
-            record,
-            sessions: [None; Device::ALL.len()],
-            holdings: Vec::new(),
-        }
+        Self { record, sessions: [None; Device::ALL.len()], holdings: Vec::new() }
     }
 
     pub(super) fn holding(&self, licence: LicenceId) -> Option<&Holding> {
-        self.holdings
-            .iter()
-            .find(|holding| holding.licence == licence)
+        self.holdings.iter().find(|holding| holding.licence == licence)
     }
 
     pub(super) fn holds(&self, licence: LicenceId) -> bool {

@@ -109,11 +109,7 @@ impl Organisation {
             holders: pool.holders,
             instances: pool.instances,
             totals: pool.totals,
-            split: if is_concurrent {
-                pool.totals.split(pool.holders)
-            } else {
-                Split::default()
-            },
+            split: if is_concurrent { pool.totals.split(pool.holders) } else { Split::default() },
             contingency_max: pool.contingency_max,
             waiting: pool.waiting,
             denied_today: pool.denied_today,
@@ -124,10 +120,7 @@ impl Organisation {
 
     /// Every type of one of the classes.
     pub fn of_classes(&self, classes: &[Class]) -> LicenceSet {
-        let wanted = self
-            .catalogue
-            .iter()
-            .filter(|(_, licence)| classes.contains(&licence.class));
+        let wanted = self.catalogue.iter().filter(|(_, licence)| classes.contains(&licence.class));
         wanted.map(|(id, _)| id).collect()
     }
 
@@ -146,17 +139,12 @@ impl Organisation {
         }
         ids.sort_unstable();
         let bands: Vec<Bands> = self.all_bands();
-        ids.into_iter()
-            .map(|id| self.session_view(id, &bands))
-            .collect()
+        ids.into_iter().map(|id| self.session_view(id, &bands)).collect()
     }
 
     fn session_view(&self, id: SessionId, bands: &[Bands]) -> SessionView {
         let session = self.session_ref(id);
-        let user = self
-            .users
-            .get(&session.user)
-            .expect("the user of a session exists");
+        let user = self.users.get(&session.user).expect("the user of a session exists");
         let mut licences: Vec<HeldLicence> = session
             .instances
             .iter()
@@ -197,10 +185,7 @@ impl Organisation {
         found.sort_unstable_by_key(|(_, holding)| holding.order);
         found.truncate(limit);
         let bands = self.all_bands();
-        found
-            .into_iter()
-            .map(|(user, holding)| self.holder_view(user, holding, &bands))
-            .collect()
+        found.into_iter().map(|(user, holding)| self.holder_view(user, holding, &bands)).collect()
     }
 
     fn holder_view(&self, user: &User, holding: &Holding, bands: &[Bands]) -> HolderView {
@@ -208,9 +193,7 @@ impl Organisation {
             .live_sessions()
             .filter_map(|id| {
                 let session = self.session_ref(id);
-                session
-                    .instance(holding.licence)
-                    .map(|held| (id, session.device, held.since))
+                session.instance(holding.licence).map(|held| (id, session.device, held.since))
             })
             .collect();
         HolderView {
@@ -227,9 +210,7 @@ impl Organisation {
         if self.model(licence) == Model::FixedSeat {
             return HolderPool::Fixed;
         }
-        let order = user
-            .holding(licence)
-            .map_or(u64::MAX, |holding| holding.order);
+        let order = user.holding(licence).map_or(u64::MAX, |holding| holding.order);
         let bands = bands[licence.index()];
         if order < bands.contingency_from {
             HolderPool::Concurrent
@@ -242,10 +223,7 @@ impl Organisation {
 
     /// By [`LicenceId::index`]. Ranks are looked up only where holders exceed the concurrent total.
     fn all_bands(&self) -> Vec<Bands> {
-        let everyone = Bands {
-            contingency_from: u64::MAX,
-            over_allocated_from: u64::MAX,
-        };
+        let everyone = Bands { contingency_from: u64::MAX, over_allocated_from: u64::MAX };
         let mut bands = vec![everyone; self.pools.len()];
         for (licence, _) in self.catalogue.iter() {
             let pool = self.pool(licence);
@@ -261,10 +239,8 @@ impl Organisation {
                 let rank = usize::try_from(rank).unwrap_or(usize::MAX);
                 orders.get(rank).copied().unwrap_or(u64::MAX)
             };
-            bands[licence.index()] = Bands {
-                contingency_from: from(concurrent),
-                over_allocated_from: from(both),
-            };
+            bands[licence.index()] =
+                Bands { contingency_from: from(concurrent), over_allocated_from: from(both) };
         }
         bands
     }

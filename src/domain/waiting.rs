@@ -19,8 +19,7 @@ impl Effects {
             granted.push((licence, pool));
             return;
         }
-        self.notices
-            .push((link, Notice::Granted(vec![(licence, pool)])));
+        self.notices.push((link, Notice::Granted(vec![(licence, pool)])));
     }
 }
 
@@ -50,10 +49,7 @@ impl Organisation {
             return;
         };
         old.places.retain(|held| held.licence != licence);
-        effects.events.push(Event::Unqueued {
-            session: from,
-            licence,
-        });
+        effects.events.push(Event::Unqueued { session: from, licence });
         self.take_place(to, licence, place, effects);
     }
 
@@ -64,15 +60,9 @@ impl Organisation {
         place: u64,
         effects: &mut Effects,
     ) {
-        self.session_mut(session)
-            .places
-            .push(Place { licence, place });
+        self.session_mut(session).places.push(Place { licence, place });
         self.pool_mut(licence).queue.insert(place, session);
-        effects.events.push(Event::Queued {
-            session,
-            licence,
-            place,
-        });
+        effects.events.push(Event::Queued { session, licence, place });
     }
 
     /// Takes a session out of a queue, whether it stands in line or aside; whether it waited at all.

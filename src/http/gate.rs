@@ -1,10 +1,10 @@
 //! The order of judgement (SPEC §9): token 401, organisation 404, role 403, path 404, method 405. What
 //! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
 
-use crate::problem::Problem;
 use crate::auth::{Claims, Role, TokenRejected, bearer};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
+use crate::problem::Problem;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;

@@ -2,7 +2,6 @@
 
 use super::cursor::List;
 use super::page::Page;
-use crate::problem::Answer;
 use super::query::Parameters;
 use super::words;
 use crate::broker::Broker;
@@ -10,6 +9,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{OrganisationId, UserName};
 use crate::domain::organisation::Organisation;
 use crate::domain::view::HolderView;
+use crate::problem::Answer;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ReqData};
 use serde::Serialize;

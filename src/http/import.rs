@@ -6,13 +6,13 @@
 
 use super::body;
 use super::import_file::{Import, Rejections, read_csv, read_json_lines};
-use crate::problem::{Answer, Kind, Problem};
 use super::query::Parameters;
 use super::users::seat_field;
 use crate::broker::Broker;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::provisioning::{ProvisionUsers, UserRefusal};
+use crate::problem::{Answer, Kind, Problem};
 use actix_web::web::{self, Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;

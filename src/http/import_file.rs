@@ -4,11 +4,11 @@
 //! it was sent; the head of a CSV file is line 1 if nothing stands before it.
 
 use super::body::{Fields, Invalid};
-use crate::problem::{Kind, Problem};
 use super::user_fields::RawUser;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::UserName;
 use crate::domain::provisioning::{UserChange, UserDraft};
+use crate::problem::{Kind, Problem};
 use csv::{ByteRecord, ReaderBuilder};
 use serde::Serialize;
 use serde_json::Value;

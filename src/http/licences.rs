@@ -5,7 +5,6 @@
 use super::body::{self, Fields, Invalid};
 use super::etag;
 use super::page::Page;
-use crate::problem::{Answer, Kind, Problem};
 use super::query::Parameters;
 use super::words;
 use crate::broker::Broker;
@@ -15,6 +14,7 @@ use crate::domain::organisation::Organisation;
 use crate::domain::pool::Totals;
 use crate::domain::provisioning::{SetTotals, TotalsRefusal};
 use crate::domain::view::LicenceCounts;
+use crate::problem::{Answer, Kind, Problem};
 use actix_web::http::header::ETAG;
 use actix_web::web::{Data, Path, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};

@@ -2,10 +2,10 @@
 
 use super::body::Invalid;
 use super::cursor::List;
-use crate::problem::Problem;
 use super::words;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{LicenceId, SessionId};
+use crate::problem::Problem;
 use crate::store::Range;
 use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT;

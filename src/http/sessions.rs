@@ -2,7 +2,6 @@
 
 use super::cursor::List;
 use super::page::Page;
-use crate::problem::{Answer, Problem};
 use super::query::Parameters;
 use super::words;
 use crate::broker::Broker;
@@ -10,6 +9,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{OrganisationId, SessionId, UserName};
 use crate::domain::release::ForceLogout;
 use crate::domain::view::{HeldLicence, SessionView};
+use crate::problem::{Answer, Problem};
 use actix_web::web::{Data, Path, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};

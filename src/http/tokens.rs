@@ -2,11 +2,11 @@
 
 use super::body::{self, Fields, Invalid};
 use super::gate::Caller;
-use crate::problem::{Answer, Kind, Problem};
 use crate::auth::claims::SUBJECT_MAX_BYTES;
 use crate::auth::{Claims, IssueError, Role};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
+use crate::problem::{Answer, Kind, Problem};
 use actix_web::web::{self, Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -223,11 +223,9 @@ impl Fields<'_> {
         if names.len() > CHANNELS_PER_MESSAGE_MAX {
             return Err(bad());
         }
-        let name = |value: &Value| match value {
-            Value::String(name) if name.len() <= CHANNEL_NAME_BYTES_MAX => {
-                Ok(Arc::from(name.as_str()))
-            }
-            _ => Err(bad()),
+        let name = |value: &Value| {
+            let name = value.as_str().filter(|name| name.len() <= CHANNEL_NAME_BYTES_MAX);
+            name.map(Arc::from).ok_or_else(bad)
         };
         names.iter().map(name).collect()
     }

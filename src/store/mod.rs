@@ -31,6 +31,8 @@ pub struct Batch {
     pub events: Arc<[Event]>,
     /// The instant of the last of them.
     pub at: DateTime<Utc>,
+    /// The organisation's sequence after the last of them.
+    pub sequence: u64,
 }
 
 /// Why the store did not do what it was asked.

@@ -72,66 +72,45 @@ impl<'a> NetEffect<'a> {
                 self.sessions.insert(opened.session, Some(opened));
             }
             Event::SessionClosed { session } => self.close(*session),
-            Event::Acquired {
-                record,
-                holder_order,
-                holder_since,
-            } => {
-                self.usage.push(record);
-                let (holder_order, holder_since) = (*holder_order, *holder_since);
-                let UsageRecord {
-                    pool, at: since, ..
-                } = *record;
-                let row = InstanceRow {
-                    pool,
-                    since,
-                    holder_order,
-                    holder_since,
-                };
-                self.instances
-                    .insert((record.session, record.licence), Some(row));
+            Event::Acquired { record, holder_order, holder_since } => {
+                self.acquire(record, *holder_order, *holder_since);
             }
             Event::Released(record) => {
                 self.usage.push(record);
-                self.instances
-                    .insert((record.session, record.licence), None);
+                self.instances.insert((record.session, record.licence), None);
             }
             Event::Denied(record) => self.denials.push(record),
-            Event::Queued {
-                session,
-                licence,
-                place,
-            } => {
+            Event::Queued { session, licence, place } => {
                 self.places.insert((*session, *licence), Some(*place));
             }
             Event::Unqueued { session, licence } => {
                 self.places.insert((*session, *licence), None);
             }
-            Event::MaximumRaised {
-                month,
-                licence,
-                maximum,
-                at,
-            } => {
+            Event::MaximumRaised { month, licence, maximum, at } => {
                 self.raise(*month, *licence, *maximum, *at);
             }
             Event::UserSaved(record) => self.user(&record.user).saved = Some(record),
-            Event::UserDeleted { user, at } => {
-                let effect = self.user(user);
-                effect.saved = None;
-                effect.deleted_at.get_or_insert(*at);
-            }
-            Event::TotalsSet {
-                licence,
-                totals,
-                version,
-            } => {
+            Event::UserDeleted { user, at } => self.delete(user, *at),
+            Event::TotalsSet { licence, totals, version } => {
                 self.totals.insert(*licence, *totals);
                 self.totals_version = Some(*version);
             }
             Event::SettingsSaved(settings) => self.settings = Some(settings),
             Event::OrganisationRemoved { at } => self.removed_at = Some(*at),
         }
+    }
+
+    fn acquire(&mut self, record: &'a UsageRecord, order: u64, holder_since: DateTime<Utc>) {
+        self.usage.push(record);
+        let UsageRecord { pool, at: since, .. } = *record;
+        let row = InstanceRow { pool, since, holder_order: order, holder_since };
+        self.instances.insert((record.session, record.licence), Some(row));
+    }
+
+    fn delete(&mut self, user: &'a str, at: DateTime<Utc>) {
+        let effect = self.user(user);
+        effect.saved = None;
+        effect.deleted_at.get_or_insert(at);
     }
 
     /// With the session goes whatever stands under it: the schema sees to what was kept before.
@@ -164,7 +143,5 @@ impl<'a> NetEffect<'a> {
 fn held_by<T>(map: &BTreeMap<Held, T>, session: SessionId) -> Vec<LicenceId> {
     let first = (session, LicenceId::from_index(0));
     let last = (session, LicenceId::from_index(LicenceId::COUNT_MAX - 1));
-    map.range(first..=last)
-        .map(|((_, licence), _)| *licence)
-        .collect()
+    map.range(first..=last).map(|((_, licence), _)| *licence).collect()
 }

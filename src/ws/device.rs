@@ -80,14 +80,14 @@ impl Device {
     /// The first message: `login` or `resume`, or the end.
     fn identify(
         &mut self,
-        of_upgrade: Option<Claims>,
+        of_upgrade: Option<&Claims>,
         envelope: Envelope,
         connection: &Connection,
         wire: &mut Wire<Self>,
     ) -> Flow {
         let judge = |token: Option<&str>| {
             let purpose = Purpose::Session;
-            token::judge(&connection.broker, self.organisation, purpose, of_upgrade.as_ref(), token)
+            token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
         };
         let id = envelope.id;
         let judged = match envelope.request {
@@ -227,8 +227,7 @@ impl Device {
 
     /// A login or resume that did not come through: nothing is held.
     fn turn_away(&mut self, close: Close) -> Flow {
-        if let Stage::Deciding { attachment, .. } =
-            std::mem::replace(&mut self.stage, Stage::Over)
+        if let Stage::Deciding { attachment, .. } = std::mem::replace(&mut self.stage, Stage::Over)
         {
             attachment.refused();
         }
@@ -410,7 +409,8 @@ impl Identified {
     ) -> Flow {
         let broker = &connection.broker;
         let fresh = broker.authenticator.judge(token, broker.clock.now().at);
-        let Some(fresh) = fresh.ok().filter(|fresh| token::is_same_bearer(fresh, &self.claims)) else {
+        let Some(fresh) = fresh.ok().filter(|fresh| token::is_same_bearer(fresh, &self.claims))
+        else {
             return Flow::Close(Close::UNAUTHORISED, Departure::Misbehaved);
         };
         self.marks.token_until(fresh.expires_at);
@@ -428,7 +428,7 @@ impl Peer for Device {
         match &mut self.stage {
             Stage::Unidentified { of_upgrade } => {
                 let of_upgrade = of_upgrade.take();
-                self.identify(of_upgrade, envelope, connection, wire)
+                self.identify(of_upgrade.as_ref(), envelope, connection, wire)
             }
             Stage::Identified(_) => self.serve(envelope, connection, wire),
             Stage::Deciding { .. } | Stage::Over => Flow::Continue,

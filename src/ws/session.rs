@@ -9,8 +9,8 @@ use super::tcp::{OutputWatch, Socket};
 use crate::broker::{Broker, Phase};
 use crate::domain::reason::Departure;
 use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER_SESSION_MAX};
-use crate::protocol::close::Close;
 use crate::protocol::SUBPROTOCOL;
+use crate::protocol::close::Close;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
@@ -18,13 +18,14 @@ use actix_web_actors::ws::{self, WebsocketContext};
 use bytestring::ByteString;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::wrappers::WatchStream;
 
 /// Where a session actor runs: inside its connection.
 pub type Wire<P> = WebsocketContext<Session<P>>;
 
 /// Whether a session goes on.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Flow {
     /// It does.
     Continue,
@@ -59,6 +60,8 @@ pub struct Connection {
     pub broker: web::Data<Broker>,
     /// The peer's address, as text.
     pub address: Arc<str>,
+    /// One of the sockets that may be open; given back with the session actor.
+    pub permit: OwnedSemaphorePermit,
 }
 
 /// One connection. Lives from the upgrade until the connection ends.
@@ -152,8 +155,9 @@ impl<P: Peer> Session<P> {
 
     /// Goes on or closes.
     pub fn follow(&mut self, flow: Flow, wire: &mut Wire<P>) {
-        if let Flow::Close(close, departure) = flow {
-            self.close(close, departure, wire);
+        match flow {
+            Flow::Continue => {}
+            Flow::Close(close, departure) => self.close(close, departure, wire),
         }
     }
 

@@ -21,7 +21,9 @@ impl Purpose {
             (_, Role::Operator | Role::Admin)
             | (Self::Session, Role::Device)
             | (Self::Live, Role::Wallboard | Role::Supervisor) => true,
-            (Self::Session, Role::Wallboard | Role::Supervisor) | (Self::Live, Role::Device) => false,
+            (Self::Session, Role::Wallboard | Role::Supervisor) | (Self::Live, Role::Device) => {
+                false
+            }
         }
     }
 }

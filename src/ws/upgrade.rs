@@ -5,14 +5,14 @@ use super::events;
 use super::session::{self, Connection};
 use super::token::{Purpose, is_for};
 use super::wallboard::Wallboard;
+use crate::auth::{Claims, bearer};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
-use crate::auth::{Claims, bearer};
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
+use crate::telemetry;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use std::sync::Arc;
 
 /// `GET /v1/organisations/{org}/session`
 ///
@@ -27,7 +27,7 @@ pub async fn session(
     let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
     check_handshake(&request)?;
     let device = Device::new(organisation, broker.links.next(), claims);
-    session::start(&request, payload, connection(broker, &request), device)
+    session::start(&request, payload, connection(broker, &request)?, device)
 }
 
 /// `GET /v1/organisations/{org}/live`: a WebSocket where one is asked for, else server-sent events.
@@ -44,7 +44,7 @@ pub async fn live(
     if is_upgrade(&request) {
         check_handshake(&request)?;
         let wallboard = Wallboard::new(organisation, claims, broker.clock.now().elapsed);
-        return session::start(&request, payload, connection(broker, &request), wallboard);
+        return session::start(&request, payload, connection(broker, &request)?, wallboard);
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let live = broker.directory.live(organisation).await.map_err(Problem::from)?;
@@ -101,7 +101,11 @@ fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(), Problem> {
         (host.is_some() && host == own_host)
             || broker.allowed_origins.iter().any(|allowed| allowed == origin)
     });
-    if is_allowed { Ok(()) } else { Err(Problem::forbidden("pages of this origin may not connect")) }
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("pages of this origin may not connect"))
+    }
 }
 
 fn is_upgrade(request: &HttpRequest) -> bool {
@@ -131,7 +135,17 @@ fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-fn connection(broker: web::Data<Broker>, request: &HttpRequest) -> Connection {
-    let address = request.peer_addr().map(|peer| peer.ip().to_string());
-    Connection { broker, address: Arc::from(address.as_deref().unwrap_or("unknown")) }
+/// Takes a place among the sockets that may be open.
+fn connection(broker: web::Data<Broker>, request: &HttpRequest) -> Result<Connection, Problem> {
+    let address = request.peer_addr().map(|peer| peer.ip());
+    if address.is_some_and(|address| !broker.addresses.admit(address)) {
+        telemetry::count_bound("connections_per_address_per_second");
+        return Err(Problem::overloaded("this address opens too many sockets at once"));
+    }
+    let permit = broker.sockets.clone().try_acquire_owned().map_err(|_| {
+        telemetry::count_bound("sessions_max");
+        Problem::overloaded("as many sockets are open as may be")
+    })?;
+    let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    Ok(Connection { broker, address: address.into(), permit })
 }

@@ -75,19 +75,22 @@ impl Wallboard {
         }
         let found = async move { broker.directory.live(organisation).await };
         let found = wrap_future::<_, Session<Self>>(found);
-        wire.spawn(found.map(move |live, session: &mut Session<Self>, wire| {
-            match live {
-                Ok(live) => session.follow_live(id.as_ref(), live, wire),
-                Err(_) => {
-                    let departure = Departure::StorageUnavailable;
-                    session.close(Close::STORAGE_UNAVAILABLE, departure, wire);
-                }
+        wire.spawn(found.map(move |live, session: &mut Session<Self>, wire| match live {
+            Ok(live) => session.follow_live(id.as_ref(), live, wire),
+            Err(_) => {
+                let departure = Departure::StorageUnavailable;
+                session.close(Close::STORAGE_UNAVAILABLE, departure, wire);
             }
         }));
         Flow::Continue
     }
 
-    fn serve(&mut self, envelope: Envelope, connection: &Connection, wire: &mut Wire<Self>) -> Flow {
+    fn serve(
+        &mut self,
+        envelope: Envelope,
+        connection: &Connection,
+        wire: &mut Wire<Self>,
+    ) -> Flow {
         let id = envelope.id;
         let error = match envelope.request {
             Ok(Request::Ping) => {
@@ -232,11 +235,8 @@ impl StreamHandler<Arc<LiveFrame>> for Session<Wallboard> {
         }
         let is_next = frame.seq == *seq + 1;
         *seq = frame.seq;
-        let text = if is_next {
-            counts_text(&frame, catalogue)
-        } else {
-            snapshot_text(&frame, catalogue)
-        };
+        let text =
+            if is_next { counts_text(&frame, catalogue) } else { snapshot_text(&frame, catalogue) };
         send(wire, text.clone());
     }
 

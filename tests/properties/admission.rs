@@ -23,10 +23,7 @@ struct Judged {
 }
 
 fn denied(licence: LicenceId, reason: DenialReason) -> Denied {
-    Denied {
-        licence: DeniedName::Licence(licence),
-        reason,
-    }
+    Denied { licence: DeniedName::Licence(licence), reason }
 }
 
 impl Model {
@@ -43,35 +40,24 @@ impl Model {
     }
 
     fn admit(&self, login: &Login) -> Result<Judged, (Refusal, Vec<Denied>)> {
-        let person = self
-            .users
-            .get(&login.user)
-            .ok_or((Refusal::UserUnknown, Vec::new()))?;
+        let person = self.users.get(&login.user).ok_or((Refusal::UserUnknown, Vec::new()))?;
         if person.status != UserStatus::Active {
             return Err((Refusal::UserNotActive, Vec::new()));
         }
         let seat = person.seat;
-        let pool = self
-            .judge(&login.user, login.device, seat)
-            .map_err(|reason| {
-                let refusal = if reason == DenialReason::DeviceNotPermitted {
-                    Refusal::DeviceNotPermitted
-                } else {
-                    Refusal::SeatExhausted
-                };
-                (refusal, vec![denied(seat, reason)])
-            })?;
+        let pool = self.judge(&login.user, login.device, seat).map_err(|reason| {
+            let refusal = if reason == DenialReason::DeviceNotPermitted {
+                Refusal::DeviceNotPermitted
+            } else {
+                Refusal::SeatExhausted
+            };
+            (refusal, vec![denied(seat, reason)])
+        })?;
         let carried = |licence: &LicenceId| {
-            self.fact(*licence)
-                .is_some_and(|fact| fact.devices.contains(&login.device))
+            self.fact(*licence).is_some_and(|fact| fact.devices.contains(&login.device))
         };
         let names = match &login.wanted {
-            Wanted::Assigned => person
-                .features
-                .iter()
-                .filter(|l| carried(l))
-                .copied()
-                .collect(),
+            Wanted::Assigned => person.features.iter().filter(|l| carried(l)).copied().collect(),
             Wanted::Named(names) => self.known(names),
         };
         let mut asked: BTreeSet<LicenceId> = names;
@@ -96,20 +82,14 @@ impl Model {
     }
 
     fn known(&self, names: &[Arc<str>]) -> BTreeSet<LicenceId> {
-        let facts = self
-            .facts
-            .iter()
-            .filter(|fact| names.iter().any(|name| **name == *fact.key));
+        let facts = self.facts.iter().filter(|fact| names.iter().any(|name| **name == *fact.key));
         facts.map(|fact| fact.licence).collect()
     }
 
     fn add_unknown(&self, wanted: &Wanted, judged: &mut Judged) {
         let Wanted::Named(names) = wanted else { return };
         let mut seen = BTreeSet::new();
-        for name in names
-            .iter()
-            .filter(|name| self.facts.iter().all(|fact| fact.key != &***name))
-        {
+        for name in names.iter().filter(|name| self.facts.iter().all(|fact| fact.key != &***name)) {
             if seen.insert(name) {
                 judged.denied.push(Denied {
                     licence: DeniedName::Unknown(name.clone()),
@@ -120,9 +100,7 @@ impl Model {
     }
 
     pub(crate) fn same_device(&self, user: &str, device: Device) -> Option<usize> {
-        self.sittings
-            .iter()
-            .position(|s| &*s.user == user && s.device == device)
+        self.sittings.iter().position(|s| &*s.user == user && s.device == device)
     }
 
     fn judge_all(
@@ -143,9 +121,7 @@ impl Model {
                         judged.queued.push(*licence);
                     } else {
                         judged.is_full = true;
-                        judged
-                            .denied
-                            .push(denied(*licence, DenialReason::Exhausted));
+                        judged.denied.push(denied(*licence, DenialReason::Exhausted));
                     }
                 }
                 Err(reason) => judged.denied.push(denied(*licence, reason)),
@@ -156,9 +132,7 @@ impl Model {
 
     /// Begins the session and takes over the one of the same user and kind of device.
     fn seat(&mut self, login: &Login, judged: Judged) -> Welcome {
-        let old = self
-            .same_device(&login.user, login.device)
-            .map(|old| self.sittings[old].clone());
+        let old = self.same_device(&login.user, login.device).map(|old| self.sittings[old].clone());
         let grace_s = login.grace_s.min(self.max_grace_s);
         self.sittings.push(Sitting {
             id: login.session,
@@ -183,10 +157,7 @@ impl Model {
         }
         match old {
             Some(old) => {
-                self.throw_out(
-                    &[old.id],
-                    (ReleaseReason::Superseded, EndReason::Superseded),
-                );
+                self.throw_out(&[old.id], (ReleaseReason::Superseded, EndReason::Superseded));
             }
             None => self.settle(),
         }
@@ -202,10 +173,7 @@ impl Model {
     }
 
     fn line_up(&mut self, index: usize, licence: LicenceId, place: Option<u64>) {
-        let (user, device) = (
-            self.sittings[index].user.clone(),
-            self.sittings[index].device,
-        );
+        let (user, device) = (self.sittings[index].user.clone(), self.sittings[index].device);
         let why = denied(licence, DenialReason::Exhausted);
         self.deny(&user, device, &why, DenialOutcome::Waiting);
         self.tickets += 1;
@@ -237,14 +205,10 @@ impl Model {
         for licence in &judged.queued {
             self.line_up(index, *licence, None);
         }
-        let had = asked
-            .iter()
-            .filter_map(|l| sitting.holds(*l).map(|pool| (*l, pool)));
+        let had = asked.iter().filter_map(|l| sitting.holds(*l).map(|pool| (*l, pool)));
         judged.granted.extend(had);
         judged.granted.sort_unstable_by_key(|(licence, _)| *licence);
-        judged
-            .queued
-            .extend(asked.iter().filter(|l| sitting.ticket(**l).is_some()));
+        judged.queued.extend(asked.iter().filter(|l| sitting.ticket(**l).is_some()));
         judged.queued.sort_unstable();
         self.settle();
         AcquireAnswer::Acquired {

@@ -40,9 +40,7 @@ const SPEC: &[(&str, Sort, &[Device])] = &[
 /// In catalogue order.
 pub(crate) fn facts(catalogue: &Catalogue) -> Vec<Fact> {
     let fact = |(key, sort, devices): &(&'static str, Sort, &'static [Device])| Fact {
-        licence: catalogue
-            .find(key)
-            .expect("a type of the built-in catalogue"),
+        licence: catalogue.find(key).expect("a type of the built-in catalogue"),
         key,
         is_seat: matches!(sort, Sort::Seat | Sort::FixedSeat),
         is_fixed: matches!(sort, Sort::FixedSeat | Sort::FixedFeature),

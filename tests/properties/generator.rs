@@ -24,15 +24,14 @@ const DEPARTURES: &[Departure] = &[
     Departure::ConnectionLost,
     Departure::ConnectionLost,
     Departure::Misbehaved,
+    Departure::Unanswered,
     Departure::HeartbeatTimeout,
     Departure::SlowConsumer,
     Departure::StorageUnavailable,
     Departure::Drain,
     Departure::TokenExpired,
 ];
-const USERS: &[&str] = &[
-    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m",
-];
+const USERS: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"];
 
 pub(crate) struct Generator {
     random: Random,
@@ -46,30 +45,16 @@ pub(crate) struct Generator {
 impl Generator {
     pub(crate) fn new(mut random: Random) -> Self {
         let is_scarce = random.chance(60);
-        Self {
-            random,
-            next_id: 0,
-            is_scarce,
-            past: Vec::new(),
-        }
+        Self { random, next_id: 0, is_scarce, past: Vec::new() }
     }
 
     /// Users and totals to begin with.
     pub(crate) fn founding(&mut self, model: &Model) -> Vec<Op> {
-        let mut ops: Vec<Op> = model
-            .facts
-            .iter()
-            .map(|fact| Op::Totals(self.totals(fact.licence, model)))
-            .collect();
-        let drafts = USERS
-            .iter()
-            .take(9)
-            .map(|name| UserChange::Create(self.draft(name, model)));
+        let mut ops: Vec<Op> =
+            model.facts.iter().map(|fact| Op::Totals(self.totals(fact.licence, model))).collect();
+        let drafts = USERS.iter().take(9).map(|name| UserChange::Create(self.draft(name, model)));
         let changes = drafts.collect();
-        ops.push(Op::Users(ProvisionUsers {
-            changes,
-            atomic: false,
-        }));
+        ops.push(Op::Users(ProvisionUsers { changes, atomic: false }));
         ops
     }
 
@@ -119,42 +104,23 @@ impl Generator {
             totals.contingency = 0;
         }
         let expected_version = self.random.chance(3).then_some(u64::MAX);
-        SetTotals {
-            licence,
-            totals,
-            expected_version,
-        }
+        SetTotals { licence, totals, expected_version }
     }
 
     fn features(&mut self, model: &Model) -> LicenceSet {
         let features = model.facts.iter().filter(|fact| !fact.is_seat);
-        features
-            .filter(|_| self.random.chance(65))
-            .map(|fact| fact.licence)
-            .collect()
+        features.filter(|_| self.random.chance(65)).map(|fact| fact.licence).collect()
     }
 
     fn user_type(&mut self, model: &Model) -> LicenceId {
         // Mostly the switchboard operator who may use all three devices.
-        let seats: Vec<LicenceId> = model
-            .facts
-            .iter()
-            .filter(|fact| fact.is_seat)
-            .map(|fact| fact.licence)
-            .collect();
-        if self.random.chance(60) {
-            seats[2]
-        } else {
-            *self.random.pick(&seats)
-        }
+        let seats: Vec<LicenceId> =
+            model.facts.iter().filter(|fact| fact.is_seat).map(|fact| fact.licence).collect();
+        if self.random.chance(60) { seats[2] } else { *self.random.pick(&seats) }
     }
 
     fn status(&mut self) -> UserStatus {
-        if self.random.chance(80) {
-            UserStatus::Active
-        } else {
-            *self.random.pick(UserStatus::ALL)
-        }
+        if self.random.chance(80) { UserStatus::Active } else { *self.random.pick(UserStatus::ALL) }
     }
 
     fn draft(&mut self, name: &str, model: &Model) -> UserDraft {
@@ -176,10 +142,7 @@ impl Generator {
             names.retain(|other| *other != name);
             changes.push(self.change(name, model));
         }
-        Op::Users(ProvisionUsers {
-            changes,
-            atomic: self.random.chance(50),
-        })
+        Op::Users(ProvisionUsers { changes, atomic: self.random.chance(50) })
     }
 
     fn change(&mut self, name: &str, model: &Model) -> UserChange {
@@ -189,10 +152,7 @@ impl Generator {
             0 => return UserChange::Create(self.draft(name, model)),
             1 | 2 => return UserChange::Upsert(self.draft(name, model)),
             3 => {
-                return UserChange::Delete {
-                    user,
-                    expected_version: None,
-                };
+                return UserChange::Delete { user, expected_version: None };
             }
             4 | 5 => patch.status = Some(self.status()),
             6 => patch.user_type = Some(self.user_type(model)),
@@ -200,19 +160,13 @@ impl Generator {
             _ => patch.features = Some(self.features(model)),
         }
         let expected_version = self.random.chance(5).then_some(u64::MAX);
-        UserChange::Patch {
-            user,
-            patch,
-            expected_version,
-        }
+        UserChange::Patch { user, patch, expected_version }
     }
 
     fn names(&mut self, model: &Model) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = Vec::new();
         for _ in 0..self.random.below(5) {
-            let fact = self
-                .random
-                .below(u64::try_from(model.facts.len()).expect("few") + 1);
+            let fact = self.random.below(u64::try_from(model.facts.len()).expect("few") + 1);
             let fact = model.facts.get(usize::try_from(fact).expect("an index"));
             names.push(fact.map_or("telepathy", |fact| fact.key).into());
         }
@@ -255,16 +209,9 @@ impl Generator {
             let (session, link, _) = self.random.pick(&self.past);
             return (*session, *link);
         }
-        let alive: Vec<(SessionId, LinkId)> = model
-            .sittings
-            .iter()
-            .filter_map(|s| s.link.map(|link| (s.id, link)))
-            .collect();
-        if alive.is_empty() {
-            (SessionId(0), LinkId(0))
-        } else {
-            *self.random.pick(&alive)
-        }
+        let alive: Vec<(SessionId, LinkId)> =
+            model.sittings.iter().filter_map(|s| s.link.map(|link| (s.id, link))).collect();
+        if alive.is_empty() { (SessionId(0), LinkId(0)) } else { *self.random.pick(&alive) }
     }
 
     fn acquire(&mut self, model: &Model) -> Op {
@@ -274,23 +221,12 @@ impl Generator {
             && self.random.chance(70)
         {
             let device = sitting.device;
-            let carried = model
-                .facts
-                .iter()
-                .filter(|fact| fact.devices.contains(&device));
+            let carried = model.facts.iter().filter(|fact| fact.devices.contains(&device));
             let theirs = carried.filter(|fact| model.users[&sitting.user].has(fact.licence));
-            channels = theirs
-                .filter(|_| self.random.chance(60))
-                .map(|f| f.key.into())
-                .collect();
+            channels = theirs.filter(|_| self.random.chance(60)).map(|f| f.key.into()).collect();
         }
         let wait = self.random.chance(70);
-        Op::Acquire(Acquire {
-            session,
-            link,
-            channels,
-            wait,
-        })
+        Op::Acquire(Acquire { session, link, channels, wait })
     }
 
     fn release(&mut self, model: &Model) -> Op {
@@ -301,31 +237,22 @@ impl Generator {
         {
             channels = self.some_of(sitting, model);
         }
-        Op::Release(Release {
-            session,
-            link,
-            channels,
-        })
+        Op::Release(Release { session, link, channels })
     }
 
     fn some_of(&mut self, sitting: &Sitting, model: &Model) -> Vec<Arc<str>> {
         let seat = model.users[&sitting.user].seat;
         let held = sitting.held.iter().map(|(licence, _)| *licence);
         let all = held.chain(sitting.waits.iter().map(|(licence, _)| *licence));
-        let chosen: Vec<LicenceId> = all
-            .filter(|licence| *licence != seat && self.random.chance(50))
-            .collect();
+        let chosen: Vec<LicenceId> =
+            all.filter(|licence| *licence != seat && self.random.chance(50)).collect();
         let keys = chosen.iter().filter_map(|licence| model.fact(*licence));
         keys.map(|fact| fact.key.into()).collect()
     }
 
     fn leave(&mut self, model: &Model) -> Op {
         let (session, link) = self.connection(model);
-        Op::Leave(Leave {
-            session,
-            link,
-            departure: *self.random.pick(DEPARTURES),
-        })
+        Op::Leave(Leave { session, link, departure: *self.random.pick(DEPARTURES) })
     }
 
     fn resume(&mut self, model: &Model) -> Op {
@@ -348,22 +275,10 @@ impl Generator {
             user = (*self.random.pick(USERS)).into();
         }
         let is_right = !self.random.chance(4);
-        let resume = if is_right {
-            digest(session)
-        } else {
-            ResumeDigest([0xff; 32])
-        };
+        let resume = if is_right { digest(session) } else { ResumeDigest([0xff; 32]) };
         let link = LinkId(self.id());
         self.remember(session, link, &user);
-        Op::Resume {
-            resume: Resume {
-                session,
-                link,
-                user,
-                resume,
-            },
-            is_right,
-        }
+        Op::Resume { resume: Resume { session, link, user, resume }, is_right }
     }
 
     fn pass(&mut self) -> Op {
@@ -375,17 +290,11 @@ impl Generator {
             98 => self.random.below(40 * 86_400),
             _ => {
                 let back = TimeDelta::seconds(-i64::from(self.small(20)));
-                return Op::Pass {
-                    wall: back,
-                    elapsed: Duration::from_secs(1),
-                };
+                return Op::Pass { wall: back, elapsed: Duration::from_secs(1) };
             }
         };
         let wall = TimeDelta::seconds(i64::try_from(seconds).expect("a few weeks"));
-        Op::Pass {
-            wall,
-            elapsed: Duration::from_secs(seconds),
-        }
+        Op::Pass { wall, elapsed: Duration::from_secs(seconds) }
     }
 
     fn small(&mut self, end: u64) -> u32 {

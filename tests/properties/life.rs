@@ -19,7 +19,7 @@ fn end_of(departure: Departure) -> (bool, ReleaseReason) {
     match departure {
         Departure::Logout => (false, ReleaseReason::Logout),
         Departure::ConnectionLost => (true, ReleaseReason::ConnectionLost),
-        Departure::Misbehaved => (false, ReleaseReason::ConnectionLost),
+        Departure::Misbehaved | Departure::Unanswered => (false, ReleaseReason::ConnectionLost),
         Departure::HeartbeatTimeout => (true, ReleaseReason::HeartbeatTimeout),
         Departure::SlowConsumer | Departure::StorageUnavailable => {
             (true, ReleaseReason::ConnectionLost)
@@ -39,11 +39,8 @@ impl Model {
             self.linger(index);
             return LeaveAnswer::Lingers;
         }
-        let mut released: Vec<LicenceId> = self.sittings[index]
-            .held
-            .iter()
-            .map(|(licence, _)| *licence)
-            .collect();
+        let mut released: Vec<LicenceId> =
+            self.sittings[index].held.iter().map(|(licence, _)| *licence).collect();
         released.sort_unstable();
         self.end(&[leave.session], reason);
         LeaveAnswer::Left { released }
@@ -99,9 +96,7 @@ impl Model {
 
     pub(crate) fn plan_log_off(&mut self) {
         let (at, zone) = (self.at, self.zone);
-        self.log_off_due = self
-            .log_off
-            .map(|time| calendar::next_reached(at, time, zone));
+        self.log_off_due = self.log_off.map(|time| calendar::next_reached(at, time, zone));
     }
 
     pub(crate) fn force(&mut self, session: SessionId) -> bool {
@@ -176,11 +171,7 @@ impl Model {
                 }
                 (&draft.user, Some(as_drafted(draft)))
             }
-            UserChange::Patch {
-                user,
-                patch,
-                expected_version,
-            } => {
+            UserChange::Patch { user, patch, expected_version } => {
                 let mut after = users.get(user).cloned().ok_or(UserRefusal::Unknown)?;
                 if expected_version.is_some() {
                     return Err(UserRefusal::Changed);
@@ -215,12 +206,8 @@ impl Model {
 
     fn replace(&mut self, name: &UserName, after: Option<Person>) {
         let before = self.users.get(name).cloned();
-        let theirs: Vec<SessionId> = self
-            .sittings
-            .iter()
-            .filter(|s| s.user == *name)
-            .map(|s| s.id)
-            .collect();
+        let theirs: Vec<SessionId> =
+            self.sittings.iter().filter(|s| s.user == *name).map(|s| s.id).collect();
         let ending = match (&before, &after) {
             (_, None) => Some((ReleaseReason::UserRemoved, EndReason::UserUnknown)),
             (_, Some(after)) if after.status != UserStatus::Active => {

@@ -11,6 +11,7 @@ mod generator;
 mod life;
 mod model;
 mod op;
+mod present;
 mod random;
 mod world;
 
@@ -50,11 +51,7 @@ impl Beginning {
         let year: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().expect("a time");
         let seconds = i64::try_from(random.below(365 * 86_400)).expect("a year");
         let at = year + TimeDelta::seconds(seconds);
-        Self {
-            catalogue: catalogue.clone(),
-            zone: *random.pick(ZONES),
-            at,
-        }
+        Self { catalogue: catalogue.clone(), zone: *random.pick(ZONES), at }
     }
 
     fn world(&self) -> World {
@@ -105,18 +102,13 @@ fn play(world: &mut World, op: &Op) -> Result<(), String> {
 }
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| {
-        text.parse().expect("a number in the environment")
-    })
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number in the environment"))
 }
 
 /// Whether somebody looks at the clock before anything else is asked: a log-off is due, or may have
 /// become due while the broker was down.
 fn looks_first(world: &World, last: Option<&Op>) -> bool {
-    let is_due = world
-        .model
-        .log_off_due
-        .is_some_and(|due| due <= world.now.at);
+    let is_due = world.model.log_off_due.is_some_and(|due| due <= world.now.at);
     is_due || (world.model.log_off.is_some() && matches!(last, Some(Op::Restart(_))))
 }
 
@@ -130,11 +122,7 @@ fn run(beginning: &Beginning, random: Random) -> Result<BTreeSet<String>, Vec<Op
             Some(op) => op.clone(),
             None => {
                 let must_look = looks_first(&world, ops.last());
-                let op = if must_look {
-                    Op::Tick
-                } else {
-                    generator.next(&world.model)
-                };
+                let op = if must_look { Op::Tick } else { generator.next(&world.model) };
                 ops.push(op.clone());
                 op
             }
@@ -211,12 +199,6 @@ fn the_rules_agree_with_a_model_that_counts_by_looking() {
             Err(ops) => panic!("{}", report(&beginning, seed, ops)),
         }
     }
-    let missing: Vec<_> = MUST_BE_SEEN
-        .iter()
-        .filter(|word| !seen.contains(**word))
-        .collect();
-    assert!(
-        missing.is_empty(),
-        "never came up: {missing:?}, only {seen:?}"
-    );
+    let missing: Vec<_> = MUST_BE_SEEN.iter().filter(|word| !seen.contains(**word)).collect();
+    assert!(missing.is_empty(), "never came up: {missing:?}, only {seen:?}");
 }

@@ -43,17 +43,11 @@ pub(crate) struct Sitting {
 
 impl Sitting {
     pub(crate) fn holds(&self, licence: LicenceId) -> Option<GrantPool> {
-        self.held
-            .iter()
-            .find(|(held, _)| *held == licence)
-            .map(|(_, pool)| *pool)
+        self.held.iter().find(|(held, _)| *held == licence).map(|(_, pool)| *pool)
     }
 
     pub(crate) fn ticket(&self, licence: LicenceId) -> Option<u64> {
-        self.waits
-            .iter()
-            .find(|(waited, _)| *waited == licence)
-            .map(|(_, ticket)| *ticket)
+        self.waits.iter().find(|(waited, _)| *waited == licence).map(|(_, ticket)| *ticket)
     }
 }
 
@@ -124,9 +118,7 @@ impl Model {
                 let used = self.contingency_used(licence);
                 self.maxima.insert(licence, used);
                 if used > 0 {
-                    self.outcome
-                        .maxima
-                        .push((calendar::month(today), licence, used));
+                    self.outcome.maxima.push((calendar::month(today), licence, used));
                 }
             }
         }
@@ -138,32 +130,22 @@ impl Model {
     }
 
     pub(crate) fn holders(&self, licence: LicenceId) -> BTreeSet<UserName> {
-        let holding = self
-            .sittings
-            .iter()
-            .filter(|sitting| sitting.holds(licence).is_some());
+        let holding = self.sittings.iter().filter(|sitting| sitting.holds(licence).is_some());
         holding.map(|sitting| sitting.user.clone()).collect()
     }
 
     pub(crate) fn holds(&self, user: &str, licence: LicenceId) -> bool {
-        self.sittings
-            .iter()
-            .any(|s| &*s.user == user && s.holds(licence).is_some())
+        self.sittings.iter().any(|s| &*s.user == user && s.holds(licence).is_some())
     }
 
     pub(crate) fn waiting(&self, licence: LicenceId) -> usize {
-        self.sittings
-            .iter()
-            .filter(|sitting| sitting.ticket(licence).is_some())
-            .count()
+        self.sittings.iter().filter(|sitting| sitting.ticket(licence).is_some()).count()
     }
 
     pub(crate) fn contingency_used(&self, licence: LicenceId) -> u32 {
         let holders = u32::try_from(self.holders(licence).len()).expect("few holders");
         let totals = self.totals_of(licence);
-        holders
-            .saturating_sub(totals.concurrent)
-            .min(totals.contingency)
+        holders.saturating_sub(totals.concurrent).min(totals.contingency)
     }
 
     /// What one more holder would get.
@@ -180,9 +162,7 @@ impl Model {
     }
 
     pub(crate) fn on_link(&self, session: SessionId, link: LinkId) -> Option<usize> {
-        self.sittings
-            .iter()
-            .position(|s| s.id == session && s.link == Some(link))
+        self.sittings.iter().position(|s| s.id == session && s.link == Some(link))
     }
 
     pub(crate) fn tell(&mut self, link: Option<LinkId>) -> Option<&mut Told> {
@@ -203,11 +183,7 @@ impl Model {
         reason: Option<ReleaseReason>,
     ) {
         let sitting = &self.sittings[index];
-        let usage_type = if reason.is_none() {
-            UsageType::Acquired
-        } else {
-            UsageType::Released
-        };
+        let usage_type = if reason.is_none() { UsageType::Acquired } else { UsageType::Released };
         self.outcome.usage.push(UsageRecord {
             usage_type,
             at: self.at,
@@ -231,31 +207,22 @@ impl Model {
             let maximum = self.maxima.entry(licence).or_default();
             if used > *maximum {
                 *maximum = used;
-                self.outcome
-                    .maxima
-                    .push((calendar::month(self.today), licence, used));
+                self.outcome.maxima.push((calendar::month(self.today), licence, used));
             }
         }
     }
 
     /// Takes one licence from a session, held or waited for.
     pub(crate) fn take(&mut self, index: usize, licence: LicenceId, reason: ReleaseReason) {
-        self.sittings[index]
-            .waits
-            .retain(|(waited, _)| *waited != licence);
+        self.sittings[index].waits.retain(|(waited, _)| *waited != licence);
         let Some(pool) = self.sittings[index].holds(licence) else {
             return;
         };
         self.record(index, licence, pool, Some(reason));
-        self.sittings[index]
-            .held
-            .retain(|(held, _)| *held != licence);
+        self.sittings[index].held.retain(|(held, _)| *held != licence);
         let user = self.sittings[index].user.clone();
         if !self.holds(&user, licence) {
-            self.ranks
-                .entry(licence)
-                .or_default()
-                .retain(|holder| *holder != user);
+            self.ranks.entry(licence).or_default().retain(|holder| *holder != user);
         }
     }
 
@@ -279,10 +246,7 @@ impl Model {
     }
 
     pub(crate) fn index(&self, session: SessionId) -> usize {
-        self.sittings
-            .iter()
-            .position(|s| s.id == session)
-            .expect("a session of the model")
+        self.sittings.iter().position(|s| s.id == session).expect("a session of the model")
     }
 
     pub(crate) fn deny(
@@ -296,13 +260,7 @@ impl Model {
             *self.denied_today.entry(licence).or_default() += 1;
         }
         let (at, denied, user) = (self.at, denied.clone(), user.clone());
-        self.outcome.denials.push(DenialRecord {
-            at,
-            denied,
-            user,
-            device,
-            outcome,
-        });
+        self.outcome.denials.push(DenialRecord { at, denied, user, device, outcome });
     }
 
     /// Step 5 of an admission: the first reason that fits, or the pool.
@@ -336,9 +294,7 @@ impl Model {
     /// of whatever is free. Who is not there is passed over.
     pub(crate) fn settle(&mut self) {
         while let Some((index, licence, pool)) = self.next_served() {
-            self.sittings[index]
-                .waits
-                .retain(|(waited, _)| *waited != licence);
+            self.sittings[index].waits.retain(|(waited, _)| *waited != licence);
             let link = self.sittings[index].link;
             if let Some(told) = self.tell(link) {
                 told.granted.push((licence, pool));
@@ -352,10 +308,7 @@ impl Model {
         for (index, sitting) in self.sittings.iter().enumerate() {
             if sitting.link.is_some() {
                 line.extend(
-                    sitting
-                        .waits
-                        .iter()
-                        .map(|(licence, ticket)| (*ticket, index, *licence)),
+                    sitting.waits.iter().map(|(licence, ticket)| (*ticket, index, *licence)),
                 );
             }
         }

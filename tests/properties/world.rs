@@ -11,12 +11,12 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use keeper::Keeper;
 use licence_broker::domain::catalogue::Catalogue;
-use licence_broker::domain::event::{Effects, Event, Notice};
-use licence_broker::domain::ids::{LicenceId, LicenceSet, LinkId, OrganisationId, UserName};
+use licence_broker::domain::event::{DenialRecord, Effects, Event, Notice, UsageRecord};
+use licence_broker::domain::ids::{LicenceId, LinkId, OrganisationId};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Bounds, Command, Organisation, Settings};
 use licence_broker::domain::provisioning::ChangeSettings;
-use licence_broker::domain::reason::{GrantPool, HolderPool, UserStatus};
+use licence_broker::domain::reason::{GrantPool, ReleaseReason, UserStatus};
 use licence_broker::domain::release::{ForceLogout, Tick};
 use licence_broker::domain::resume::{Reattach, ReleaseAbsent};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,29 +29,24 @@ const USERS_MAX: usize = 12;
 
 pub(crate) struct World {
     catalogue: Arc<Catalogue>,
-    organisation: Organisation,
-    keeper: Keeper,
+    pub(crate) organisation: Organisation,
+    pub(crate) keeper: Keeper,
     pub(crate) model: Model,
     pub(crate) now: Moment,
     /// Words for what has happened at least once.
     pub(crate) seen: BTreeSet<String>,
 }
 
-fn same<T: PartialEq + Debug>(what: &str, rules: &T, model: &T) -> Result<(), String> {
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, rules: &T, model: &T) -> Result<(), String> {
     if rules == model {
         Ok(())
     } else {
-        Err(format!(
-            "{what}\n  the rules say {rules:?}\n  the model says {model:?}"
-        ))
+        Err(format!("{what}\n  the rules say {rules:?}\n  the model says {model:?}"))
     }
 }
 
 fn bounds() -> Bounds {
-    Bounds {
-        waiting_per_licence_max: QUEUE_MAX,
-        users_max: USERS_MAX,
-    }
+    Bounds { waiting_per_licence_max: QUEUE_MAX, users_max: USERS_MAX }
 }
 
 impl World {
@@ -92,10 +87,7 @@ impl World {
             catalogue,
             keeper,
             model,
-            now: Moment {
-                at,
-                elapsed: Duration::from_secs(100),
-            },
+            now: Moment { at, elapsed: Duration::from_secs(100) },
             seen: BTreeSet::new(),
         }
     }
@@ -117,31 +109,31 @@ impl World {
             Op::Pass { .. } => {}
             Op::Login(login) => {
                 let expected = self.model.login(&login);
-                self.both("a login", login, expected)?;
+                self.both("a login", login, &expected)?;
             }
             Op::Acquire(acquire) => {
                 let expected = self.model.acquire(&acquire);
-                self.both("an acquire", acquire, expected)?;
+                self.both("an acquire", acquire, &expected)?;
             }
             Op::Release(release) => {
                 let expected = self.model.release(&release);
-                self.both("a release", release, expected)?;
+                self.both("a release", release, &expected)?;
             }
             Op::Leave(leave) => {
                 let expected = self.model.leave(leave);
-                self.both("a leave", leave, expected)?;
+                self.both("a leave", leave, &expected)?;
             }
             Op::Resume { resume, is_right } => {
                 let expected = self.model.resume(&resume, is_right);
-                self.both("a resume", resume, expected)?;
+                self.both("a resume", resume, &expected)?;
             }
             Op::Tick => {
                 self.model.tick();
-                self.both("a tick", Tick, ())?;
+                self.both("a tick", Tick, &())?;
             }
             Op::Force(session) => {
                 let expected = self.model.force(session);
-                self.both("a force", ForceLogout { session }, expected)?;
+                self.both("a force", ForceLogout { session }, &expected)?;
             }
             Op::Totals(set) => {
                 let expected = self.model.set_totals(&set);
@@ -150,7 +142,7 @@ impl World {
             }
             Op::Users(provision) => self.provision(provision)?,
             Op::LogOff(_) | Op::MaxGrace(_) => self.settings(op)?,
-            Op::Restart(restart) => self.restart(restart)?,
+            Op::Restart(restart) => self.restart(&restart)?,
         }
         Ok(())
     }
@@ -159,13 +151,13 @@ impl World {
         &mut self,
         what: &str,
         command: C,
-        expected: C::Answer,
+        expected: &C::Answer,
     ) -> Result<(), String>
     where
         C::Answer: PartialEq + Debug,
     {
         let answer = self.decide(command)?;
-        self.compare(what, &answer, &expected)
+        self.compare(what, &answer, expected)
     }
 
     /// Has the rules decide, and compares records and notices.
@@ -183,16 +175,8 @@ impl World {
     ) -> Result<(), String> {
         // The first words of an answer name it; names of licences are numbers in them.
         let text: String = format!("{answer:?}").chars().take(60).collect();
-        self.seen.insert(format!(
-            "{what}: {}",
-            text.split(['{', '(']).next().unwrap_or("")
-        ));
-        for word in [
-            "TooManyWaiting",
-            "SeatExhausted",
-            "NoChannelLicensed",
-            "UserNotActive",
-        ] {
+        self.seen.insert(format!("{what}: {}", text.split(['{', '(']).next().unwrap_or("")));
+        for word in ["TooManyWaiting", "SeatExhausted", "NoChannelLicensed", "UserNotActive"] {
             if text.contains(word) {
                 self.seen.insert(word.to_owned());
             }
@@ -207,18 +191,10 @@ impl World {
             self.model.last_record = self.model.at;
         }
         let expected = std::mem::take(&mut self.model.outcome);
-        self.compare_records(
-            &effects.events,
-            expected.usage,
-            expected.denials,
-            expected.maxima,
-        )?;
+        self.compare_records(&effects.events, expected.usage, &expected.denials, expected.maxima)?;
         let told = told(&effects.notices)?;
-        if told.values().any(|told| {
-            told.granted
-                .iter()
-                .any(|(_, pool)| *pool == GrantPool::Shared)
-        }) {
+        if told.values().any(|told| told.granted.iter().any(|(_, pool)| *pool == GrantPool::Shared))
+        {
             self.seen.insert("a wait that ended in sharing".to_owned());
         }
         if told.values().any(|told| told.granted.len() > 1) {
@@ -232,52 +208,41 @@ impl World {
     fn compare_records(
         &mut self,
         events: &[Event],
-        mut usage: Vec<licence_broker::domain::event::UsageRecord>,
-        denials: Vec<licence_broker::domain::event::DenialRecord>,
+        mut usage: Vec<UsageRecord>,
+        denials: &[DenialRecord],
         mut maxima: Vec<(Day, LicenceId, u32)>,
     ) -> Result<(), String> {
         let (mut real_usage, mut real_denials, mut real_maxima) = (vec![], vec![], vec![]);
         for event in events {
-            match event {
-                Event::Acquired { record, .. } | Event::Released(record) => {
-                    let reason = record.reason.map_or("Acquired", |reason| reason.as_str());
-                    self.seen.insert(format!("{reason} {}", record.pool));
-                    real_usage.push(record.clone());
-                }
-                Event::Denied(record) => {
-                    self.seen
-                        .insert(format!("{} {}", record.denied.reason, record.outcome));
-                    real_denials.push(record.clone());
-                }
-                Event::MaximumRaised {
-                    month,
-                    licence,
-                    maximum,
-                    ..
-                } => {
-                    real_maxima.push((*month, *licence, *maximum));
-                }
-                Event::SessionOpened(_)
-                | Event::SessionClosed { .. }
-                | Event::Queued { .. }
-                | Event::Unqueued { .. }
-                | Event::UserSaved(_)
-                | Event::UserDeleted { .. }
-                | Event::TotalsSet { .. }
-                | Event::SettingsSaved(_)
-                | Event::OrganisationRemoved { .. } => {}
+            self.note_seen(event);
+            if let Event::Acquired { record, .. } | Event::Released(record) = event {
+                real_usage.push(record.clone());
+            }
+            if let Event::Denied(record) = event {
+                real_denials.push(record.clone());
+            }
+            if let Event::MaximumRaised { month, licence, maximum, .. } = event {
+                real_maxima.push((*month, *licence, *maximum));
             }
         }
-        let key = |r: &licence_broker::domain::event::UsageRecord| {
-            (r.session, r.licence, r.usage_type, r.pool)
-        };
+        let key = |r: &UsageRecord| (r.session, r.licence, r.usage_type, r.pool);
         real_usage.sort_by_key(key);
         usage.sort_by_key(key);
         same("the records of usage", &real_usage, &usage)?;
-        same("the denials", &real_denials, &denials)?;
+        same("the denials", &real_denials.as_slice(), &denials)?;
         real_maxima.sort_unstable();
         maxima.sort_unstable();
         same("the maxima", &real_maxima, &maxima)
+    }
+
+    fn note_seen(&mut self, event: &Event) {
+        if let Event::Acquired { record, .. } | Event::Released(record) = event {
+            let reason = record.reason.map_or("Acquired", ReleaseReason::as_str);
+            self.seen.insert(format!("{reason} {}", record.pool));
+        }
+        if let Event::Denied(record) = event {
+            self.seen.insert(format!("{} {}", record.denied.reason, record.outcome));
+        }
     }
 
     fn provision(
@@ -313,12 +278,8 @@ impl World {
         same("settings", &answer.is_ok(), &true)
     }
 
-    fn restart(&mut self, restart: Restart) -> Result<(), String> {
-        let known: Vec<_> = restart
-            .connected
-            .iter()
-            .map(|(session, _)| *session)
-            .collect();
+    fn restart(&mut self, restart: &Restart) -> Result<(), String> {
+        let known: Vec<_> = restart.connected.iter().map(|(session, _)| *session).collect();
         let left = restart.departed.iter().map(|(session, _)| *session);
         let known: Vec<_> = known.into_iter().chain(left).collect();
         let snapshot = self.keeper.snapshot();
@@ -330,117 +291,14 @@ impl World {
         self.now.at += restart.life;
         self.model.turn_to(self.now.at, self.now.elapsed);
         self.model.crash(&known);
-        self.decide(ReleaseAbsent {
-            known: known.into_iter().collect(),
-        })?;
+        self.decide(ReleaseAbsent { known: known.into_iter().collect() })?;
         self.now.at = ready_at;
-        let Restart {
-            connected,
-            departed,
-            ..
-        } = restart;
-        let expected = self.model.reattach(&connected, &departed, self.now);
+        let expected = self.model.reattach(&restart.connected, &restart.departed, self.now);
         let orphans = self.decide(Reattach {
-            connected,
-            departed,
+            connected: restart.connected.clone(),
+            departed: restart.departed.clone(),
         })?;
         self.compare("a reattachment", &orphans, &expected)
-    }
-
-    /// Everything that pages and wallboards would show.
-    fn compare_present(&mut self) -> Result<(), String> {
-        let types: LicenceSet = self.model.facts.iter().map(|fact| fact.licence).collect();
-        let holders = self.organisation.holders(None, None, usize::MAX);
-        for count in self.organisation.counts(types) {
-            let licence = count.licence;
-            let fact = self.model.fact(licence).expect("a type of the model");
-            let holding = self.model.holders(licence).len();
-            let held = self
-                .model
-                .sittings
-                .iter()
-                .filter(|s| s.holds(licence).is_some())
-                .count();
-            let over = holding.saturating_sub(self.totals(licence));
-            let denied = self.model.denied_today.get(&licence).copied().unwrap_or(0);
-            let maximum = self.model.maxima.get(&licence).copied().unwrap_or(0);
-            let model = [
-                holding,
-                held,
-                self.model.waiting(licence),
-                if fact.is_fixed { 0 } else { over },
-                usize::try_from(self.model.contingency_used(licence)).expect("a small number"),
-            ];
-            let rules = [
-                count.holders,
-                count.instances,
-                count.waiting,
-                count.split.over_allocated,
-                count.split.contingency,
-            ]
-            .map(|n| usize::try_from(n).expect("a small number"));
-            if over > 0 && !fact.is_fixed {
-                self.seen.insert("over-allocated".to_owned());
-            }
-            same(fact.key, &rules, &model)?;
-            same("denied today", &count.denied_today, &denied)?;
-            same("the month's maximum", &count.contingency_max, &maximum)?;
-            let assigned = self.model.assigned(&self.model.users, licence);
-            same("assigned", &count.assigned, &assigned)?;
-            let of_type = holders.iter().filter(|holder| holder.licence == licence);
-            let ranked: Vec<UserName> = of_type.clone().map(|h| h.user.clone()).collect();
-            let ranks = self.model.ranks.get(&licence).cloned().unwrap_or_default();
-            same("holders by rank", &ranked, &ranks)?;
-            let pools: Vec<HolderPool> = of_type.map(|holder| holder.pool).collect();
-            same("pools by rank", &pools, &self.pools(licence, ranked.len()))?;
-        }
-        self.compare_sessions()
-    }
-
-    fn totals(&self, licence: LicenceId) -> usize {
-        let totals = self.model.totals_of(licence);
-        usize::try_from(totals.concurrent + totals.contingency).expect("a small number")
-    }
-
-    fn pools(&self, licence: LicenceId, holders: usize) -> Vec<HolderPool> {
-        let totals = self.model.totals_of(licence);
-        let concurrent = usize::try_from(totals.concurrent).expect("a small number");
-        let is_fixed = self.model.fact(licence).is_some_and(|fact| fact.is_fixed);
-        let pool = |rank| match rank {
-            _ if is_fixed => HolderPool::Fixed,
-            rank if rank < concurrent => HolderPool::Concurrent,
-            rank if rank < self.totals(licence) => HolderPool::Contingency,
-            _ => HolderPool::OverAllocated,
-        };
-        (0..holders).map(pool).collect()
-    }
-
-    fn compare_sessions(&self) -> Result<(), String> {
-        let views = self.organisation.sessions(None, usize::MAX);
-        let rules = views.into_iter().map(|view| {
-            let held: BTreeSet<_> = view.licences.iter().map(|held| held.licence).collect();
-            let waiting: BTreeSet<_> = view.waiting.into_iter().collect();
-            (
-                view.session,
-                (view.user, view.device, view.is_connected, held, waiting),
-            )
-        });
-        let model = self.model.sittings.iter().map(|s| {
-            let held: BTreeSet<_> = s.held.iter().map(|(licence, _)| *licence).collect();
-            let waiting: BTreeSet<_> = s.waits.iter().map(|(licence, _)| *licence).collect();
-            (
-                s.id,
-                (s.user.clone(), s.device, s.link.is_some(), held, waiting),
-            )
-        });
-        let (rules, model): (BTreeMap<_, _>, BTreeMap<_, _>) = (rules.collect(), model.collect());
-        let held: usize = model.values().map(|(_, _, _, held, _)| held.len()).sum();
-        same(
-            "open instances in the records",
-            &self.keeper.open_instances(),
-            &held,
-        )?;
-        same("sessions", &rules, &model)
     }
 }
 
@@ -459,8 +317,7 @@ fn told(notices: &[(LinkId, Notice)]) -> Result<BTreeMap<LinkId, Told>, String> 
         match notice {
             Notice::Granted(granted) => told.granted.extend(granted),
             Notice::Released { licences, reason } => {
-                told.released
-                    .extend(licences.iter().map(|licence| (*licence, *reason)));
+                told.released.extend(licences.iter().map(|licence| (*licence, *reason)));
             }
             Notice::Ended(reason) => told.ended.push(*reason),
         }

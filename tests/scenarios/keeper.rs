@@ -59,43 +59,27 @@ impl Keeper {
             return Ok(());
         }
         for event in events {
-            self.keep_one(event)
-                .map_err(|why| format!("{why}, says {event:?}"))?;
+            self.keep_one(event).map_err(|why| format!("{why}, says {event:?}"))?;
         }
         self.last_at = self.last_at.max(at);
-        ensure(self.last_record <= self.last_at, || {
-            "a record of the future".to_owned()
-        })?;
+        ensure(self.last_record <= self.last_at, || "a record of the future".to_owned())?;
         let mut seen = BTreeSet::new();
         let is_alone = |s: &StoredSession| seen.insert((s.opened.user.clone(), s.opened.device));
-        ensure(self.sessions.values().all(is_alone), || {
-            "two sessions of a user on a device".into()
-        })
+        ensure(self.sessions.values().all(is_alone), || "two sessions of a user on a device".into())
     }
 
     fn keep_one(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::SessionOpened(opened) => self.open(opened),
             Event::SessionClosed { session } => self.close(*session),
-            Event::Acquired {
-                record,
-                holder_order,
-                holder_since,
-            } => self.acquire(record, *holder_order, *holder_since),
+            Event::Acquired { record, holder_order, holder_since } => {
+                self.acquire(record, *holder_order, *holder_since)
+            }
             Event::Released(record) => self.release(record),
             Event::Denied(record) => self.deny(record),
-            Event::Queued {
-                session,
-                licence,
-                place,
-            } => self.queue(*session, *licence, *place),
+            Event::Queued { session, licence, place } => self.queue(*session, *licence, *place),
             Event::Unqueued { session, licence } => self.unqueue(*session, *licence),
-            Event::MaximumRaised {
-                month,
-                licence,
-                maximum,
-                at,
-            } => {
+            Event::MaximumRaised { month, licence, maximum, at } => {
                 let kept = self.maxima.entry((*month, *licence)).or_default();
                 *kept = (*kept).max(*maximum);
                 self.note_time(*at)
@@ -106,19 +90,11 @@ impl Keeper {
             }
             Event::UserDeleted { user, at } => {
                 let has_session = self.sessions.values().any(|s| s.opened.user == *user);
-                ensure(!has_session, || {
-                    format!("{user} is deleted with a session open")
-                })?;
-                ensure(self.users.remove(user).is_some(), || {
-                    format!("{user} is not known")
-                })?;
+                ensure(!has_session, || format!("{user} is deleted with a session open"))?;
+                ensure(self.users.remove(user).is_some(), || format!("{user} is not known"))?;
                 self.note_time(*at)
             }
-            Event::TotalsSet {
-                licence,
-                totals,
-                version,
-            } => {
+            Event::TotalsSet { licence, totals, version } => {
                 self.totals.insert(*licence, *totals);
                 self.totals_version = *version;
                 Ok(())
@@ -128,9 +104,7 @@ impl Keeper {
                 Ok(())
             }
             Event::OrganisationRemoved { at } => {
-                ensure(self.sessions.is_empty(), || {
-                    "removed with sessions open".to_owned()
-                })?;
+                ensure(self.sessions.is_empty(), || "removed with sessions open".to_owned())?;
                 self.note_time(*at)
             }
         }
@@ -139,27 +113,18 @@ impl Keeper {
     /// Records never go backwards in time.
     fn note_time(&mut self, at: DateTime<Utc>) -> Result<(), String> {
         let before = std::mem::replace(&mut self.last_record, at);
-        ensure(before <= at, || {
-            format!("time goes back from {before} to {at}")
-        })
+        ensure(before <= at, || format!("time goes back from {before} to {at}"))
     }
 
     fn session(&mut self, session: SessionId) -> Result<&mut StoredSession, String> {
-        self.sessions
-            .get_mut(&session)
-            .ok_or_else(|| format!("{session:?} is not open"))
+        self.sessions.get_mut(&session).ok_or_else(|| format!("{session:?} is not open"))
     }
 
     fn open(&mut self, opened: &SessionOpened) -> Result<(), String> {
         self.note_time(opened.since)?;
-        ensure(self.users.contains_key(&opened.user), || {
-            format!("{} is unknown", opened.user)
-        })?;
-        let session = StoredSession {
-            opened: opened.clone(),
-            instances: Vec::new(),
-            places: Vec::new(),
-        };
+        ensure(self.users.contains_key(&opened.user), || format!("{} is unknown", opened.user))?;
+        let session =
+            StoredSession { opened: opened.clone(), instances: Vec::new(), places: Vec::new() };
         let before = self.sessions.insert(opened.session, session);
         ensure(before.is_none(), || "a session is opened twice".to_owned())
     }
@@ -167,9 +132,7 @@ impl Keeper {
     fn close(&mut self, session: SessionId) -> Result<(), String> {
         let closed = self.session(session)?;
         let is_empty = closed.instances.is_empty() && closed.places.is_empty();
-        ensure(is_empty, || {
-            "a session ends with something in its hands".to_owned()
-        })?;
+        ensure(is_empty, || "a session ends with something in its hands".to_owned())?;
         self.sessions.remove(&session);
         Ok(())
     }
@@ -184,55 +147,31 @@ impl Keeper {
         let is_grant = record.usage_type == UsageType::Acquired && record.reason.is_none();
         ensure(is_grant, || "not the record of a grant".to_owned())?;
         let (pool, known) = self.owed(record)?;
-        ensure(pool == Some(record.pool), || {
-            format!("the pool should be {pool:?}")
+        ensure(pool == Some(record.pool), || format!("the pool should be {pool:?}"))?;
+        ensure(known.is_none_or(|known| known == (holder_order, holder_since)), || {
+            format!("the rank of a holder changes from {known:?}")
         })?;
-        ensure(
-            known.is_none_or(|known| known == (holder_order, holder_since)),
-            || format!("the rank of a holder changes from {known:?}"),
-        )?;
         let last = self.ranks(record.licence).into_iter().max().unwrap_or(0);
-        ensure(known.is_some() || holder_order > last, || {
-            "a new holder ranks early".to_owned()
-        })?;
+        ensure(known.is_some() || holder_order > last, || "a new holder ranks early".to_owned())?;
         let session = self.session(record.session)?;
         let opened = &session.opened;
         let is_theirs = opened.user == record.user && opened.device == record.device;
-        ensure(is_theirs, || {
-            "the record names another user or device".to_owned()
-        })?;
-        let has_it = session
-            .instances
-            .iter()
-            .any(|held| held.instance.licence == record.licence);
+        ensure(is_theirs, || "the record names another user or device".to_owned())?;
+        let has_it = session.instances.iter().any(|held| held.instance.licence == record.licence);
         ensure(!has_it, || "an instance is acquired twice".to_owned())?;
-        let instance = Instance {
-            licence: record.licence,
-            pool: record.pool,
-            since: record.at,
-        };
-        session.instances.push(StoredInstance {
-            instance,
-            holder_order,
-            holder_since,
-        });
+        let instance = Instance { licence: record.licence, pool: record.pool, since: record.at };
+        session.instances.push(StoredInstance { instance, holder_order, holder_since });
         Ok(())
     }
 
     /// From which pool a grant must come now, and rank and beginning of a user who holds already.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a pair of two answers, read at one place"
-    )]
+    #[expect(clippy::type_complexity, reason = "a pair of two answers, read at one place")]
     fn owed(
         &self,
         record: &UsageRecord,
     ) -> Result<(Option<GrantPool>, Option<(u64, DateTime<Utc>)>), String> {
         let licence = record.licence;
-        let theirs = self
-            .sessions
-            .values()
-            .filter(|session| session.opened.user == record.user);
+        let theirs = self.sessions.values().filter(|session| session.opened.user == record.user);
         let known = theirs
             .flat_map(|session| &session.instances)
             .find(|held| held.instance.licence == licence)
@@ -267,9 +206,7 @@ impl Keeper {
         let is_end = record.usage_type == UsageType::Released && record.reason.is_some();
         ensure(is_end, || "not the record of a release".to_owned())?;
         let held = &mut self.session(record.session)?.instances;
-        let index = held
-            .iter()
-            .position(|held| held.instance.licence == record.licence);
+        let index = held.iter().position(|held| held.instance.licence == record.licence);
         let index = index.ok_or_else(|| "what is released was not held".to_owned())?;
         let pool = held.remove(index).instance.pool;
         ensure(pool == record.pool, || format!("the grant said {pool}"))
@@ -288,13 +225,8 @@ impl Keeper {
         ensure(is_free, || "two wait at one place".to_owned())?;
         let session = self.session(session)?;
         let waits = session.places.iter().any(|place| place.licence == licence);
-        let holds = session
-            .instances
-            .iter()
-            .any(|held| held.instance.licence == licence);
-        ensure(!waits && !holds, || {
-            "queued for what it waits for or holds".to_owned()
-        })?;
+        let holds = session.instances.iter().any(|held| held.instance.licence == licence);
+        ensure(!waits && !holds, || "queued for what it waits for or holds".to_owned())?;
         session.places.push(Place { licence, place });
         Ok(())
     }
@@ -303,17 +235,12 @@ impl Keeper {
         let places = &mut self.session(session)?.places;
         let before = places.len();
         places.retain(|place| place.licence != licence);
-        ensure(places.len() + 1 == before, || {
-            "leaves a queue that it is not in".to_owned()
-        })
+        ensure(places.len() + 1 == before, || "leaves a queue that it is not in".to_owned())
     }
 
     /// Instances of open sessions: acquired, and not yet released.
     pub(crate) fn open_instances(&self) -> usize {
-        self.sessions
-            .values()
-            .map(|session| session.instances.len())
-            .sum()
+        self.sessions.values().map(|session| session.instances.len()).sum()
     }
 
     /// What a store would hand back after a crash at this instant.
@@ -329,19 +256,14 @@ impl Keeper {
         let of_month = self.maxima.iter().filter(|((of, _), _)| *of == month);
         Snapshot {
             settings: self.settings.clone(),
-            totals: self
-                .totals
-                .iter()
-                .map(|(licence, totals)| (*licence, *totals))
-                .collect(),
+            totals: self.totals.iter().map(|(licence, totals)| (*licence, *totals)).collect(),
             totals_version: self.totals_version,
             users: self.users.values().cloned().collect(),
             sessions: self.sessions.values().cloned().collect(),
-            maxima: of_month
-                .map(|((_, licence), maximum)| (*licence, *maximum))
-                .collect(),
+            maxima: of_month.map(|((_, licence), maximum)| (*licence, *maximum)).collect(),
             denied_today: denied_today.into_iter().collect(),
             last_at: self.last_at,
+            sequence: 0,
         }
     }
 }

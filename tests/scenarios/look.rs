@@ -13,33 +13,21 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
     match next_word(&mut rest) {
         "usage" => {
             let records = std::mem::take(&mut stage.usage);
-            Ok(records
-                .iter()
-                .map(|record| usage_row(stage, record))
-                .collect())
+            Ok(records.iter().map(|record| usage_row(stage, record)).collect())
         }
         "denials" => {
             let records = std::mem::take(&mut stage.denials);
-            Ok(records
-                .iter()
-                .map(|record| denial_row(stage, record))
-                .collect())
+            Ok(records.iter().map(|record| denial_row(stage, record)).collect())
         }
         "maxima" => Ok(std::mem::take(&mut stage.maxima)),
         "holders" => {
             let licence = stage.licence(next_word(&mut rest))?;
             let holders = stage.organisation.holders(Some(licence), None, usize::MAX);
-            Ok(holders
-                .iter()
-                .map(|holder| holder_row(stage, holder))
-                .collect())
+            Ok(holders.iter().map(|holder| holder_row(stage, holder)).collect())
         }
         "sessions" => {
             let sessions = stage.organisation.sessions(None, usize::MAX);
-            Ok(sessions
-                .iter()
-                .map(|session| session_row(stage, session))
-                .collect())
+            Ok(sessions.iter().map(|session| session_row(stage, session)).collect())
         }
         word => Err(format!("`{word}` cannot be looked at")),
     }
@@ -48,13 +36,8 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
 fn usage_row(stage: &Stage, record: &UsageRecord) -> String {
     let source = record
         .reason
-        .map_or(record.device.logon_source(), |reason| {
-            reason.logon_source(record.device)
-        });
-    let reason = record
-        .reason
-        .map(|reason| reason.as_str())
-        .unwrap_or_default();
+        .map_or(record.device.logon_source(), |reason| reason.logon_source(record.device));
+    let reason = record.reason.map(ReleaseReason::as_str).unwrap_or_default();
     let (at, key) = (stage.local(record.at), stage.speaker().key(record.licence));
     squeeze(&format!(
         "{} {at} {key} {} {source} {} {reason}",
@@ -75,41 +58,19 @@ fn denial_row(stage: &Stage, record: &DenialRecord) -> String {
 }
 
 fn holder_row(stage: &Stage, holder: &HolderView) -> String {
-    let devices: Vec<String> = holder
-        .sessions
-        .iter()
-        .map(|(_, device, _)| device.to_string())
-        .collect();
+    let devices: Vec<String> =
+        holder.sessions.iter().map(|(_, device, _)| device.to_string()).collect();
     let since = stage.local(holder.since);
-    format!(
-        "{} {} since {since} by {}",
-        holder.user,
-        holder.pool,
-        devices.join(", ")
-    )
+    format!("{} {} since {since} by {}", holder.user, holder.pool, devices.join(", "))
 }
 
 fn session_row(stage: &Stage, session: &SessionView) -> String {
     let held = session.licences.iter();
-    let held: Vec<String> = held
-        .map(|held| format!("{} {}", stage.speaker().key(held.licence), held.pool))
-        .collect();
-    let waits: Vec<String> = session
-        .waiting
-        .iter()
-        .map(|key| stage.speaker().key(*key))
-        .collect();
-    let state = if session.is_connected {
-        "connected"
-    } else {
-        "lingering"
-    };
-    let mut row = format!(
-        "{} {} {state}: {}",
-        session.user,
-        session.device,
-        held.join(", ")
-    );
+    let held: Vec<String> =
+        held.map(|held| format!("{} {}", stage.speaker().key(held.licence), held.pool)).collect();
+    let waits: Vec<String> = session.waiting.iter().map(|key| stage.speaker().key(*key)).collect();
+    let state = if session.is_connected { "connected" } else { "lingering" };
+    let mut row = format!("{} {} {state}: {}", session.user, session.device, held.join(", "));
     if !waits.is_empty() {
         row += &format!("; waits {}", waits.join(", "));
     }
@@ -140,16 +101,10 @@ fn count(stage: &Stage, licence: LicenceId, word: &str) -> Result<String, String
         "holders" => counts.holders,
         "instances" => counts.instances,
         "concurrent" => {
-            return Ok(format!(
-                "{} of {}",
-                counts.split.concurrent, counts.totals.concurrent
-            ));
+            return Ok(format!("{} of {}", counts.split.concurrent, counts.totals.concurrent));
         }
         "contingency" => {
-            return Ok(format!(
-                "{} of {}",
-                counts.split.contingency, counts.totals.contingency
-            ));
+            return Ok(format!("{} of {}", counts.split.contingency, counts.totals.contingency));
         }
         "over" => counts.split.over_allocated,
         "max" => counts.contingency_max,

@@ -83,12 +83,7 @@ fn every_table_on_disk_is_played() {
     let mut on_disk: Vec<String> = std::fs::read_dir(runner::tables())
         .expect("the folder of the tables")
         .map(|entry| entry.expect("an entry of the folder").path())
-        .map(|path| {
-            path.file_stem()
-                .expect("a file has a name")
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|path| path.file_stem().expect("a file has a name").to_string_lossy().into_owned())
         .collect();
     on_disk.sort_unstable();
     assert_eq!(on_disk, LISTED);
@@ -112,8 +107,5 @@ fn a_table_that_is_wrong_says_what_was_expected_and_what_came() {
     let numbers: Vec<usize> = faults.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [4, 5, 6]);
     let first = &faults[0].1;
-    assert!(
-        first.contains("expected: nothing") && first.contains("actual:   refused"),
-        "{first}"
-    );
+    assert!(first.contains("expected: nothing") && first.contains("actual:   refused"), "{first}");
 }

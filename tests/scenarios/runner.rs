@@ -23,11 +23,8 @@ pub(crate) fn run(name: &str) {
     let faults = play(&text);
     let mut report = String::new();
     for (number, why) in &faults {
-        write!(
-            report,
-            "\ntests/scenarios/tables/{name}.scenario:{number}: {why}"
-        )
-        .expect("a string takes all");
+        write!(report, "\ntests/scenarios/tables/{name}.scenario:{number}: {why}")
+            .expect("a string takes all");
     }
     assert!(faults.is_empty(), "{report}\n");
 }
@@ -62,9 +59,7 @@ fn begin(text: &str) -> Result<(Stage, Script), Fault> {
 
 fn play_step(stage: &mut Stage, step: &Step, faults: &mut Vec<Fault>) {
     stage.told.clear();
-    let answer = stage
-        .turn_clock(step.when)
-        .and_then(|()| steps::perform(stage, &step.what));
+    let answer = stage.turn_clock(step.when).and_then(|()| steps::perform(stage, &step.what));
     match (answer, &step.answer) {
         (Err(why), _) => faults.push((step.number, why)),
         (Ok(answer), Some(expected)) => {
@@ -79,11 +74,7 @@ fn play_step(stage: &mut Stage, step: &Step, faults: &mut Vec<Fault>) {
         .told
         .iter()
         .map(|(link, notice)| {
-            format!(
-                "{} {}",
-                stage.name_of(*link),
-                stage.speaker().notice(notice)
-            )
+            format!("{} {}", stage.name_of(*link), stage.speaker().notice(notice))
         })
         .collect();
     let mut expected = Vec::new();
@@ -95,13 +86,7 @@ fn play_step(stage: &mut Stage, step: &Step, faults: &mut Vec<Fault>) {
     }
     actual.sort_unstable();
     expected.sort_unstable();
-    note_difference(
-        step.number,
-        "tells",
-        &rows(&expected),
-        &rows(&actual),
-        faults,
-    );
+    note_difference(step.number, "tells", &rows(&expected), &rows(&actual), faults);
 }
 
 /// `agent-1..3 deskphone ended forced` as three lines.
@@ -110,10 +95,7 @@ fn spread(line: &Line) -> Result<Vec<String>, String> {
     if rest.is_empty() {
         return Err("`tells` a user's device something".to_owned());
     }
-    Ok(names(subject)?
-        .iter()
-        .map(|name| format!("{name} {rest}"))
-        .collect())
+    Ok(names(subject)?.iter().map(|name| format!("{name} {rest}")).collect())
 }
 
 fn compare(stage: &mut Stage, look: &Look, faults: &mut Vec<Fault>) {
@@ -128,13 +110,7 @@ fn compare(stage: &mut Stage, look: &Look, faults: &mut Vec<Fault>) {
     let expected: Vec<String> = look.rows.iter().map(|row| row.text.clone()).collect();
     match look::look(stage, look) {
         Ok(actual) => {
-            note_difference(
-                number,
-                &look.line.text,
-                &rows(&expected),
-                &rows(&actual),
-                faults,
-            );
+            note_difference(number, &look.line.text, &rows(&expected), &rows(&actual), faults);
         }
         Err(why) => faults.push((number, why)),
     }
@@ -152,9 +128,6 @@ fn note_difference(
     faults: &mut Vec<Fault>,
 ) {
     if expected != actual {
-        faults.push((
-            number,
-            format!("{what}\n    expected: {expected}\n    actual:   {actual}"),
-        ));
+        faults.push((number, format!("{what}\n    expected: {expected}\n    actual:   {actual}")));
     }
 }

@@ -59,30 +59,18 @@ pub(crate) fn squeeze(text: &str) -> String {
 
 impl Script {
     pub(crate) fn read(text: &str) -> Result<Self, Fault> {
-        let mut script = Self {
-            title: String::new(),
-            setup: Vec::new(),
-            items: Vec::new(),
-        };
+        let mut script = Self { title: String::new(), setup: Vec::new(), items: Vec::new() };
         let mut date = None;
         for (index, raw) in text.lines().enumerate() {
-            let line = Line {
-                number: index + 1,
-                text: squeeze(raw),
-            };
+            let line = Line { number: index + 1, text: squeeze(raw) };
             if line.text.is_empty() || line.text.starts_with('#') {
                 continue;
             }
             let number = line.number;
-            script
-                .read_line(line, &mut date)
-                .map_err(|why| (number, why))?;
+            script.read_line(line, &mut date).map_err(|why| (number, why))?;
         }
         if script.title.is_empty() {
-            return Err((
-                1,
-                "a table begins with `title:` and the rule that it shows".to_owned(),
-            ));
+            return Err((1, "a table begins with `title:` and the rule that it shows".to_owned()));
         }
         Ok(script)
     }
@@ -92,20 +80,11 @@ impl Script {
         match first {
             "title:" => rest.clone_into(&mut self.title),
             "then" => {
-                let line = Line {
-                    number: line.number,
-                    text: rest.to_owned(),
-                };
-                self.items.push(Item::Look(Look {
-                    line,
-                    rows: Vec::new(),
-                }));
+                let line = Line { number: line.number, text: rest.to_owned() };
+                self.items.push(Item::Look(Look { line, rows: Vec::new() }));
             }
             "|" => {
-                let row = Line {
-                    number: line.number,
-                    text: rest.to_owned(),
-                };
+                let row = Line { number: line.number, text: rest.to_owned() };
                 match self.items.last_mut() {
                     Some(Item::Look(look)) => look.rows.push(row),
                     Some(Item::Step(_)) | None => {
@@ -114,10 +93,7 @@ impl Script {
                 }
             }
             "tells" => {
-                let told = Line {
-                    number: line.number,
-                    text: rest.to_owned(),
-                };
+                let told = Line { number: line.number, text: rest.to_owned() };
                 match self.items.last_mut() {
                     Some(Item::Step(step)) => step.tells.push(told),
                     Some(Item::Look(_)) | None => {
@@ -130,9 +106,7 @@ impl Script {
             }
             _ if self.items.is_empty() => self.setup.push(line),
             _ => {
-                return Err(format!(
-                    "`{first}` is neither a time nor `then`, `tells` or `|`"
-                ));
+                return Err(format!("`{first}` is neither a time nor `then`, `tells` or `|`"));
             }
         }
         Ok(())
@@ -147,9 +121,7 @@ fn read_step(line: &Line, date: &mut Option<NaiveDate>) -> Result<Step, String> 
         word = next_word(&mut rest);
     }
     let date = date.ok_or("the first step needs a date")?;
-    let (clock, is_utc) = word
-        .strip_suffix('Z')
-        .map_or((word, false), |clock| (clock, true));
+    let (clock, is_utc) = word.strip_suffix('Z').map_or((word, false), |clock| (clock, true));
     let time = NaiveTime::parse_from_str(clock, "%H:%M:%S%.f")
         .or_else(|_| NaiveTime::parse_from_str(clock, "%H:%M"))
         .map_err(|_| format!("`{word}` is no time"))?;
@@ -175,10 +147,7 @@ pub(crate) fn next_word<'a>(rest: &mut &'a str) -> &'a str {
 
 /// `a, b` as a list; nothing as an empty one.
 pub(crate) fn comma_list(text: &str) -> Vec<&str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .collect()
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
 /// `agent-1..200` as `agent-1`, `agent-2` … `agent-200`; any other name as itself.
@@ -187,11 +156,7 @@ pub(crate) fn names(text: &str) -> Result<Vec<String>, String> {
         return Ok(vec![text.to_owned()]);
     };
     let stem = head.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = |digits: &str| {
-        digits
-            .parse::<u32>()
-            .map_err(|_| format!("`{text}` is no range"))
-    };
+    let number = |digits: &str| digits.parse::<u32>().map_err(|_| format!("`{text}` is no range"));
     let (first, last) = (number(&head[stem.len()..])?, number(last)?);
     Ok((first..=last).map(|n| format!("{stem}{n}")).collect())
 }

@@ -22,9 +22,7 @@ pub(crate) fn build(charter: &Charter, setup: &[Line], at: DateTime<Utc>) -> Res
 
 /// The line that begins with `organisation`.
 pub(crate) fn charter(setup: &[Line]) -> Result<Charter, Fault> {
-    let line = setup
-        .iter()
-        .find(|line| line.text.starts_with("organisation "));
+    let line = setup.iter().find(|line| line.text.starts_with("organisation "));
     let line = line.ok_or((1, "no line begins with `organisation`".to_owned()))?;
     read_charter(&line.text).map_err(|why| (line.number, why))
 }
@@ -32,10 +30,7 @@ pub(crate) fn charter(setup: &[Line]) -> Result<Charter, Fault> {
 fn read_charter(text: &str) -> Result<Charter, String> {
     let mut rest = text;
     next_word(&mut rest);
-    let id = next_word(&mut rest)
-        .parse()
-        .ok()
-        .and_then(OrganisationId::new);
+    let id = next_word(&mut rest).parse().ok().and_then(OrganisationId::new);
     let mut charter = Charter {
         id: id.ok_or("an organisation has a number")?,
         zone: zone(next_word(&mut rest))?,
@@ -61,19 +56,11 @@ fn build_line(stage: &mut Stage, text: &str) -> Result<(), String> {
         "organisation" => Ok(()),
         "bought" => {
             let answer = bought(stage, rest)?;
-            if answer == "done" {
-                Ok(())
-            } else {
-                Err(answer)
-            }
+            if answer == "done" { Ok(()) } else { Err(answer) }
         }
         "user" | "users" => {
             let answer = add_users(stage, rest)?;
-            if answer == "done" {
-                Ok(())
-            } else {
-                Err(answer)
-            }
+            if answer == "done" { Ok(()) } else { Err(answer) }
         }
         word => Err(format!("`{word}` does not begin a line of the setup")),
     }
@@ -84,8 +71,7 @@ pub(crate) fn number(word: &str) -> Result<u32, String> {
 }
 
 pub(crate) fn zone(word: &str) -> Result<Tz, String> {
-    word.parse()
-        .map_err(|_| format!("`{word}` is no time zone"))
+    word.parse().map_err(|_| format!("`{word}` is no time zone"))
 }
 
 pub(crate) fn time_of_day(word: &str) -> Result<NaiveTime, String> {
@@ -110,11 +96,7 @@ pub(crate) fn bought(stage: &mut Stage, mut rest: &str) -> Result<String, String
     if let Some((field, why)) = totals.not_for_sale(stage.catalogue.get(licence)) {
         return Err(format!("{field}: {why}"));
     }
-    let answer = stage.apply(SetTotals {
-        licence,
-        totals,
-        expected_version: None,
-    })?;
+    let answer = stage.apply(SetTotals { licence, totals, expected_version: None })?;
     Ok(match answer {
         Ok(_) => "done".to_owned(),
         Err(TotalsRefusal::Changed) => "changed".to_owned(),
@@ -140,26 +122,17 @@ pub(crate) fn add_users(stage: &mut Stage, mut rest: &str) -> Result<String, Str
         user_type,
         features,
     };
-    let changes = users
-        .iter()
-        .map(|user| UserChange::Create(draft(user)))
-        .collect();
+    let changes = users.iter().map(|user| UserChange::Create(draft(user))).collect();
     provision(stage, changes)
 }
 
 pub(crate) fn feature_set(stage: &Stage, text: &str) -> Result<LicenceSet, String> {
-    comma_list(text)
-        .into_iter()
-        .map(|key| stage.licence(key))
-        .collect()
+    comma_list(text).into_iter().map(|key| stage.licence(key)).collect()
 }
 
 /// Makes the changes, all or none; `done` or the first refusal.
 pub(crate) fn provision(stage: &mut Stage, changes: Vec<UserChange>) -> Result<String, String> {
-    let answers = stage.apply(ProvisionUsers {
-        changes,
-        atomic: true,
-    })?;
+    let answers = stage.apply(ProvisionUsers { changes, atomic: true })?;
     Ok(match answers.into_iter().find_map(Result::err) {
         None => "done".to_owned(),
         Some(UserRefusal::Exists) => "exists".to_owned(),

@@ -65,19 +65,13 @@ impl Stage {
             version: 0,
         };
         let keeper = Keeper::new(settings, catalogue.clone());
-        let bounds = Bounds {
-            waiting_per_licence_max: charter.queue_max,
-            users_max: 10_000,
-        };
+        let bounds = Bounds { waiting_per_licence_max: charter.queue_max, users_max: 10_000 };
         Self {
             organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds),
             catalogue,
             keeper,
             bounds,
-            now: Moment {
-                at,
-                elapsed: Duration::from_secs(1000),
-            },
+            now: Moment { at, elapsed: Duration::from_secs(1000) },
             connections: Vec::new(),
             ids: 0,
             told: Vec::new(),
@@ -104,9 +98,7 @@ impl Stage {
     }
 
     pub(crate) fn local(&self, at: DateTime<Utc>) -> String {
-        at.with_timezone(&self.zone())
-            .format("%Y-%m-%d %H:%M:%S")
-            .to_string()
+        at.with_timezone(&self.zone()).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// Has a command decided, keeps what it changed and remembers what it said.
@@ -127,16 +119,10 @@ impl Stage {
             self.remember(event);
         }
         self.told.extend(effects.notices);
-        let held: u32 = self
-            .organisation
-            .counts(self.everything())
-            .iter()
-            .map(|count| count.instances)
-            .sum();
+        let held: u32 =
+            self.organisation.counts(self.everything()).iter().map(|count| count.instances).sum();
         if usize::try_from(held) != Ok(self.keeper.open_instances()) {
-            return Err(format!(
-                "{held} instances are held, the records say otherwise"
-            ));
+            return Err(format!("{held} instances are held, the records say otherwise"));
         }
         Ok(decision.answer)
     }
@@ -151,15 +137,9 @@ impl Stage {
                 self.usage.push(record.clone());
             }
             Event::Denied(record) => self.denials.push(record.clone()),
-            Event::MaximumRaised {
-                month,
-                licence,
-                maximum,
-                at,
-            } => {
+            Event::MaximumRaised { month, licence, maximum, at } => {
                 let (key, at) = (self.speaker().key(*licence), self.local(*at));
-                self.maxima
-                    .push(format!("{} {key} {maximum} at {at}", month.format("%Y-%m")));
+                self.maxima.push(format!("{} {key} {maximum} at {at}", month.format("%Y-%m")));
             }
             Event::SessionOpened(_)
             | Event::SessionClosed { .. }
@@ -185,11 +165,8 @@ impl Stage {
         device: Device,
         earlier: bool,
     ) -> Result<&Connection, String> {
-        let mut theirs = self
-            .connections
-            .iter()
-            .rev()
-            .filter(|c| &*c.user == user && c.device == device);
+        let mut theirs =
+            self.connections.iter().rev().filter(|c| &*c.user == user && c.device == device);
         let found = theirs.nth(usize::from(earlier));
         found.ok_or_else(|| format!("{user} has not been on that connection of {device}"))
     }
@@ -200,16 +177,12 @@ impl Stage {
             return format!("nobody ({link:?})");
         };
         let (user, device) = (&connection.user, connection.device);
-        let is_last = self
-            .connection(user, device, false)
-            .is_ok_and(|last| last.link == link);
+        let is_last = self.connection(user, device, false).is_ok_and(|last| last.link == link);
         format!("{}{user} {device}", if is_last { "" } else { "earlier " })
     }
 
     pub(crate) fn licence(&self, key: &str) -> Result<LicenceId, String> {
-        self.catalogue
-            .find(key)
-            .ok_or_else(|| format!("`{key}` is not in the catalogue"))
+        self.catalogue.find(key).ok_or_else(|| format!("`{key}` is not in the catalogue"))
     }
 }
 
@@ -227,7 +200,5 @@ pub(crate) fn instant(when: When, zone: Tz) -> Result<DateTime<Utc>, String> {
         return Ok(local.and_utc());
     }
     let found = zone.from_local_datetime(&local).earliest();
-    found
-        .map(|at| at.with_timezone(&Utc))
-        .ok_or_else(|| format!("clocks in {zone} skip {local}"))
+    found.map(|at| at.with_timezone(&Utc)).ok_or_else(|| format!("clocks in {zone} skip {local}"))
 }

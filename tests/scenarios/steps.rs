@@ -56,10 +56,8 @@ fn on_device(
             }
         }
     }
-    let parts: Vec<String> = tally
-        .iter()
-        .map(|(thing, count)| format!("{count} {thing}"))
-        .collect();
+    let parts: Vec<String> =
+        tally.iter().map(|(thing, count)| format!("{count} {thing}")).collect();
     Ok(parts.join(", "))
 }
 
@@ -80,9 +78,7 @@ fn act(
         "release" => return release(stage, &connection, rest),
         "resume" => return resume(stage, &connection, rest),
         "force" => {
-            let known = stage.apply(ForceLogout {
-                session: connection.session,
-            })?;
+            let known = stage.apply(ForceLogout { session: connection.session })?;
             return Ok(Words::one(if known { "done" } else { "gone" }));
         }
         "logout" => Departure::Logout,
@@ -96,11 +92,7 @@ fn act(
         _ => return Err(format!("a device does not `{verb}`")),
     };
     let (session, link) = (connection.session, connection.link);
-    let answer = stage.apply(Leave {
-        session,
-        link,
-        departure,
-    })?;
+    let answer = stage.apply(Leave { session, link, departure })?;
     Ok(stage.speaker().leave(&answer))
 }
 
@@ -129,12 +121,7 @@ fn login(stage: &mut Stage, user: &str, device: Device, mut rest: &str) -> Resul
     })?;
     if matches!(answer, LoginAnswer::LoggedIn(_)) {
         let user = user.into();
-        stage.connections.push(Connection {
-            user,
-            device,
-            session,
-            link,
-        });
+        stage.connections.push(Connection { user, device, session, link });
     }
     Ok(stage.speaker().login(&answer))
 }
@@ -161,23 +148,14 @@ fn acquire(stage: &mut Stage, connection: &Connection, mut rest: &str) -> Result
         return Err(format!("`{rest}` is not said at an acquire"));
     }
     let (session, link) = (connection.session, connection.link);
-    let answer = stage.apply(Acquire {
-        session,
-        link,
-        channels,
-        wait,
-    })?;
+    let answer = stage.apply(Acquire { session, link, channels, wait })?;
     Ok(stage.speaker().acquire(&answer))
 }
 
 fn release(stage: &mut Stage, connection: &Connection, mut rest: &str) -> Result<Words, String> {
     let channels = channels(&mut rest);
     let (session, link) = (connection.session, connection.link);
-    let answer = stage.apply(Release {
-        session,
-        link,
-        channels,
-    })?;
+    let answer = stage.apply(Release { session, link, channels })?;
     Ok(stage.speaker().release(&answer))
 }
 
@@ -192,17 +170,9 @@ fn resume(stage: &mut Stage, connection: &Connection, rest: &str) -> Result<Word
         None => return Err(format!("`{rest}` is not said at a resume")),
     }
     let link = LinkId(stage.next_id());
-    let answer = stage.apply(Resume {
-        session,
-        link,
-        user,
-        resume,
-    })?;
+    let answer = stage.apply(Resume { session, link, user, resume })?;
     if matches!(answer, ResumeAnswer::Resumed(_)) {
-        stage.connections.push(Connection {
-            link,
-            ..connection.clone()
-        });
+        stage.connections.push(Connection { link, ..connection.clone() });
     }
     Ok(stage.speaker().resume(&answer))
 }
@@ -217,27 +187,14 @@ fn change_user(stage: &mut Stage, mut rest: &str) -> Result<String, String> {
         "features" => patch.features = Some(features_after(stage, &user, rest)?),
         "renamed" => patch.name = Some(rest.into()),
         "removed" => {
-            return provision(
-                stage,
-                vec![UserChange::Delete {
-                    user,
-                    expected_version: None,
-                }],
-            );
+            return provision(stage, vec![UserChange::Delete { user, expected_version: None }]);
         }
         word => match UserStatus::from_word(word) {
             Some(status) => patch.status = Some(status),
             None => return Err(format!("a user is not `{word}`")),
         },
     }
-    provision(
-        stage,
-        vec![UserChange::Patch {
-            user,
-            patch,
-            expected_version: None,
-        }],
-    )
+    provision(stage, vec![UserChange::Patch { user, patch, expected_version: None }])
 }
 
 fn features_after(stage: &Stage, user: &str, rest: &str) -> Result<LicenceSet, String> {
@@ -294,10 +251,7 @@ fn restart(stage: &mut Stage, rest: &str, is_new_process: bool) -> Result<String
     stage.organisation = Organisation::restore(snapshot, stage.catalogue.clone(), stage.bounds);
     let elapsed = stage.now.elapsed;
     stage.apply_at(ReleaseAbsent { known }, Moment { at: life, elapsed })?;
-    let orphans = stage.apply(Reattach {
-        connected,
-        departed: Vec::new(),
-    })?;
+    let orphans = stage.apply(Reattach { connected, departed: Vec::new() })?;
     if orphans.is_empty() {
         return Ok("done".to_owned());
     }
@@ -309,7 +263,5 @@ fn local_instant(stage: &Stage, text: &str) -> Result<DateTime<Utc>, String> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S")
         .map_err(|_| format!("`{text}` is no date and time"))?;
     let found = stage.zone().from_local_datetime(&local).earliest();
-    found
-        .map(|at| at.with_timezone(&Utc))
-        .ok_or_else(|| format!("clocks skip {text}"))
+    found.map(|at| at.with_timezone(&Utc)).ok_or_else(|| format!("clocks skip {text}"))
 }

@@ -18,17 +18,13 @@ impl Words {
     }
 
     fn add(mut self, prefix: &'static str, things: impl IntoIterator<Item = String>) -> Self {
-        self.0
-            .extend(things.into_iter().map(|thing| (prefix, thing)));
+        self.0.extend(things.into_iter().map(|thing| (prefix, thing)));
         self
     }
 
     /// Each thing by itself, as bulk steps count them.
     pub(crate) fn things(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|(prefix, thing)| format!("{prefix} {thing}").trim().to_owned())
-            .collect()
+        self.0.iter().map(|(prefix, thing)| format!("{prefix} {thing}").trim().to_owned()).collect()
     }
 
     /// `inbound_agent concurrent, agent_email concurrent; denied agent_sms exhausted`
@@ -41,20 +37,12 @@ impl Words {
             } else {
                 text += if text.is_empty() { "" } else { "; " };
                 text += prefix;
-                text += if prefix.is_empty() || thing.is_empty() {
-                    ""
-                } else {
-                    " "
-                };
+                text += if prefix.is_empty() || thing.is_empty() { "" } else { " " };
             }
             text += thing;
             last = Some(prefix);
         }
-        if text.is_empty() {
-            "nothing".to_owned()
-        } else {
-            text
-        }
+        if text.is_empty() { "nothing".to_owned() } else { text }
     }
 }
 
@@ -79,10 +67,7 @@ impl Speaker<'_> {
     }
 
     fn grants(self, granted: &[(LicenceId, GrantPool)]) -> Vec<String> {
-        granted
-            .iter()
-            .map(|(licence, pool)| format!("{} {pool}", self.key(*licence)))
-            .collect()
+        granted.iter().map(|(licence, pool)| format!("{} {pool}", self.key(*licence))).collect()
     }
 
     fn denials(self, denied: &[Denied]) -> Vec<String> {
@@ -110,11 +95,7 @@ impl Speaker<'_> {
 
     pub(crate) fn acquire(self, answer: &AcquireAnswer) -> Words {
         match answer {
-            AcquireAnswer::Acquired {
-                granted,
-                denied,
-                waiting,
-            } => Words::default()
+            AcquireAnswer::Acquired { granted, denied, waiting } => Words::default()
                 .add("", self.grants(granted))
                 .add("denied", self.denials(denied))
                 .add("waits", self.keys(waiting)),
@@ -173,5 +154,6 @@ fn end_word(reason: EndReason) -> &'static str {
         EndReason::HeartbeatTimeout => "heartbeat_timeout",
         EndReason::SlowConsumer => "slow_consumer",
         EndReason::StorageUnavailable => "storage_unavailable",
+        EndReason::GoingAway => "going_away",
     }
 }

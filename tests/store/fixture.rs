@@ -25,10 +25,7 @@ pub(crate) trait Backend: Send + Sync {
 }
 
 /// The page that holds everything a test writes.
-pub(crate) const ALL: Page = Page {
-    after: 0,
-    limit: 100_000,
-};
+pub(crate) const ALL: Page = Page { after: 0, limit: 100_000 };
 
 pub(crate) async fn open(backend: &dyn Backend) -> Arc<dyn Store> {
     backend.open().await.expect("the store opens")
@@ -37,28 +34,16 @@ pub(crate) async fn open(backend: &dyn Backend) -> Arc<dyn Store> {
 /// A store with organisation 129.
 pub(crate) async fn open_with_129(backend: &dyn Backend) -> Arc<dyn Store> {
     let store = open(backend).await;
-    assert!(
-        store
-            .create_organisation(&settings(129))
-            .await
-            .expect("created")
-    );
+    assert!(store.create_organisation(&settings(129)).await.expect("created"));
     store
 }
 
 pub(crate) async fn load(store: &dyn Store, organisation: u64) -> Loaded {
-    store
-        .load(id(organisation))
-        .await
-        .expect("loads")
-        .expect("exists")
+    store.load(id(organisation)).await.expect("loads").expect("exists")
 }
 
 pub(crate) async fn usage(store: &dyn Store, filter: &UsageFilter) -> Vec<UsageRow> {
-    let page = store
-        .usage_page(id(129), filter, ALL)
-        .await
-        .expect("a page");
+    let page = store.usage_page(id(129), filter, ALL).await.expect("a page");
     page.into_iter().map(|stored| stored.row).collect()
 }
 
@@ -72,9 +57,7 @@ pub(crate) fn catalogue() -> Arc<Catalogue> {
 }
 
 pub(crate) fn licence(key: &str) -> LicenceId {
-    catalogue()
-        .find(key)
-        .expect("a licence type of the built-in catalogue")
+    catalogue().find(key).expect("a licence type of the built-in catalogue")
 }
 
 pub(crate) fn licences(keys: &[&str]) -> LicenceSet {
@@ -112,20 +95,12 @@ pub(crate) fn batch(
     at: DateTime<Utc>,
     events: Vec<Event>,
 ) -> Batch {
-    Batch {
-        organisation: id(organisation),
-        number,
-        events: events.into(),
-        at,
-    }
+    Batch { organisation: id(organisation), number, events: events.into(), at, sequence: 0 }
 }
 
 /// Commits one batch of organisation 129, at that many seconds.
 pub(crate) async fn commit(store: &dyn Store, number: u64, seconds: i64, events: Vec<Event>) {
-    store
-        .commit(&[batch(129, number, at(seconds), events)])
-        .await
-        .expect("committed");
+    store.commit(&[batch(129, number, at(seconds), events)]).await.expect("committed");
 }
 
 pub(crate) fn user(name: &str) -> UserRecord {
@@ -161,9 +136,7 @@ pub(crate) fn session_opened(session: u128, name: &str) -> Event {
 }
 
 pub(crate) fn session_closed(session: u128) -> Event {
-    Event::SessionClosed {
-        session: SessionId(session),
-    }
+    Event::SessionClosed { session: SessionId(session) }
 }
 
 pub(crate) fn usage_record(session: u128, name: &str, key: &str, seconds: i64) -> UsageRecord {
@@ -196,18 +169,11 @@ pub(crate) fn released(session: u128, name: &str, key: &str, seconds: i64) -> Ev
 }
 
 pub(crate) fn queued(session: u128, key: &str, place: u64) -> Event {
-    Event::Queued {
-        session: SessionId(session),
-        licence: licence(key),
-        place,
-    }
+    Event::Queued { session: SessionId(session), licence: licence(key), place }
 }
 
 pub(crate) fn unqueued(session: u128, key: &str) -> Event {
-    Event::Unqueued {
-        session: SessionId(session),
-        licence: licence(key),
-    }
+    Event::Unqueued { session: SessionId(session), licence: licence(key) }
 }
 
 pub(crate) fn denial(name: &str, key: &str, at: DateTime<Utc>) -> DenialRecord {
@@ -224,17 +190,8 @@ pub(crate) fn denial(name: &str, key: &str, at: DateTime<Utc>) -> DenialRecord {
 }
 
 pub(crate) fn totals_set(key: &str, concurrent: u32, version: u64) -> Event {
-    let totals = Totals {
-        base: 9,
-        concurrent,
-        contingency: 2,
-        fixed: 0,
-    };
-    Event::TotalsSet {
-        licence: licence(key),
-        totals,
-        version,
-    }
+    let totals = Totals { base: 9, concurrent, contingency: 2, fixed: 0 };
+    Event::TotalsSet { licence: licence(key), totals, version }
 }
 
 /// A user with an open session that holds the seat and e-mail, and waits for web chat.

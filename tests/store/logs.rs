@@ -22,12 +22,7 @@ fn release(session: u128, name: &str, device: Device, reason: ReleaseReason) -> 
 
 pub(crate) async fn usage_is_read_page_by_page_in_the_order_of_decisions(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
-    assert!(
-        store
-            .create_organisation(&settings(130))
-            .await
-            .expect("created")
-    );
+    assert!(store.create_organisation(&settings(130)).await.expect("created"));
     let mut number = 0;
     // Two organisations take turns, and several records share an instant.
     for round in 0..5 {
@@ -50,34 +45,23 @@ pub(crate) async fn usage_is_read_page_by_page_in_the_order_of_decisions(backend
         ];
         store.commit(&batches).await.expect("committed");
     }
-    let of_edred = UsageFilter {
-        user: Some("edred".to_owned()),
-        ..UsageFilter::default()
-    };
+    let of_edred = UsageFilter { user: Some("edred".to_owned()), ..UsageFilter::default() };
     for (filter, step) in [(UsageFilter::default(), 1), (of_edred, 2)] {
         let (mut read, mut after) = (Vec::new(), 0);
         loop {
             let page = Page { after, limit: 4 };
-            let page = store
-                .usage_page(id(129), &filter, page)
-                .await
-                .expect("a page");
+            let page = store.usage_page(id(129), &filter, page).await.expect("a page");
             let Some(last) = page.last() else { break };
             assert!(page.len() <= 4);
             after = last.cursor;
             read.extend(page.into_iter().map(|stored| stored.row.session.0));
         }
-        let expected: Vec<u128> = (step..=35)
-            .step_by(usize::try_from(step).expect("small"))
-            .collect();
+        let expected: Vec<u128> =
+            (step..=35).step_by(usize::try_from(step).expect("small")).collect();
         assert_eq!(read, expected);
     }
     assert!(
-        store
-            .usage_page(id(5), &UsageFilter::default(), ALL)
-            .await
-            .expect("a page")
-            .is_empty()
+        store.usage_page(id(5), &UsageFilter::default(), ALL).await.expect("a page").is_empty()
     );
 }
 
@@ -94,10 +78,7 @@ pub(crate) async fn usage_can_be_filtered_by_every_field(backend: &dyn Backend) 
         release(3, "edred", Device::Deskphone, ReleaseReason::Logout),
     ];
     commit(&*store, 1, 9, events).await;
-    let all = store
-        .usage_page(id(129), &UsageFilter::default(), ALL)
-        .await
-        .expect("a page");
+    let all = store.usage_page(id(129), &UsageFilter::default(), ALL).await.expect("a page");
     let expected = UsageRow {
         usage_type: UsageType::Released,
         at: at(9),
@@ -112,95 +93,26 @@ pub(crate) async fn usage_can_be_filtered_by_every_field(backend: &dyn Backend) 
     assert_eq!(all[5].row, expected);
     let none = UsageFilter::default;
     let text = |text: &str| Some(text.to_owned());
-    let from = Range {
-        from: Some(at(3)),
-        to: None,
-    };
+    let from = Range { from: Some(at(3)), to: None };
     let cases = [
         (none(), vec![0, 1, 2, 3, 4, 5]),
+        (UsageFilter { user: text("wynn"), ..none() }, vec![2]),
+        (UsageFilter { user: text("edred"), range: from, ..none() }, vec![3, 4, 5]),
+        (UsageFilter { licence: text("agent_email"), ..none() }, vec![1, 2, 3]),
+        (UsageFilter { usage_type: Some(UsageType::Released), ..none() }, vec![3, 4, 5]),
+        (UsageFilter { logon_source: Some(LogonSource::PairedDevice), ..none() }, vec![5]),
+        (UsageFilter { reason: Some(ReleaseReason::Logout), ..none() }, vec![3, 5]),
+        (UsageFilter { session: Some(SessionId(1)), ..none() }, vec![0, 1, 3, 4]),
+        (UsageFilter { session: Some(SessionId(1)), user: text("wynn"), ..none() }, vec![]),
         (
-            UsageFilter {
-                user: text("wynn"),
-                ..none()
-            },
-            vec![2],
-        ),
-        (
-            UsageFilter {
-                user: text("edred"),
-                range: from,
-                ..none()
-            },
-            vec![3, 4, 5],
-        ),
-        (
-            UsageFilter {
-                licence: text("agent_email"),
-                ..none()
-            },
-            vec![1, 2, 3],
-        ),
-        (
-            UsageFilter {
-                usage_type: Some(UsageType::Released),
-                ..none()
-            },
-            vec![3, 4, 5],
-        ),
-        (
-            UsageFilter {
-                logon_source: Some(LogonSource::PairedDevice),
-                ..none()
-            },
-            vec![5],
-        ),
-        (
-            UsageFilter {
-                reason: Some(ReleaseReason::Logout),
-                ..none()
-            },
-            vec![3, 5],
-        ),
-        (
-            UsageFilter {
-                session: Some(SessionId(1)),
-                ..none()
-            },
-            vec![0, 1, 3, 4],
-        ),
-        (
-            UsageFilter {
-                session: Some(SessionId(1)),
-                user: text("wynn"),
-                ..none()
-            },
-            vec![],
-        ),
-        (
-            UsageFilter {
-                session: Some(SessionId(1)),
-                licence: text("agent_email"),
-                ..none()
-            },
+            UsageFilter { session: Some(SessionId(1)), licence: text("agent_email"), ..none() },
             vec![1, 3],
         ),
-        (
-            UsageFilter {
-                user: text("' OR 1=1 --"),
-                ..none()
-            },
-            vec![],
-        ),
+        (UsageFilter { user: text("' OR 1=1 --"), ..none() }, vec![]),
     ];
     for (filter, expected) in cases {
-        let page = store
-            .usage_page(id(129), &filter, ALL)
-            .await
-            .expect("a page");
-        let expected: Vec<i64> = expected
-            .into_iter()
-            .map(|row: usize| all[row].cursor)
-            .collect();
+        let page = store.usage_page(id(129), &filter, ALL).await.expect("a page");
+        let expected: Vec<i64> = expected.into_iter().map(|row: usize| all[row].cursor).collect();
         assert_eq!(cursors(&page), expected, "{filter:?}");
     }
 }
@@ -216,111 +128,38 @@ pub(crate) async fn denials_are_read_and_filtered(backend: &dyn Backend) {
         outcome: DenialOutcome::Waiting,
         ..denial("wynn", "agent_email", at(2))
     };
-    let records = [
-        denial("edred", "agent_email", at(1)),
-        unknown,
-        denial("edred", "agent_sms", at(3)),
-    ];
-    commit(
-        &*store,
-        1,
-        3,
-        records.into_iter().map(Event::Denied).collect(),
-    )
-    .await;
-    let all = store
-        .denials_page(id(129), &DenialFilter::default(), ALL)
-        .await
-        .expect("a page");
+    let records =
+        [denial("edred", "agent_email", at(1)), unknown, denial("edred", "agent_sms", at(3))];
+    commit(&*store, 1, 3, records.into_iter().map(Event::Denied).collect()).await;
+    let all = store.denials_page(id(129), &DenialFilter::default(), ALL).await.expect("a page");
     let row = &all[1].row;
-    assert_eq!(
-        (&*row.licence, &*row.user, row.at),
-        ("télex ☎", "wynn", at(2))
-    );
-    assert_eq!(
-        (row.device, row.outcome),
-        (Device::Switchboard, DenialOutcome::Waiting)
-    );
+    assert_eq!((&*row.licence, &*row.user, row.at), ("télex ☎", "wynn", at(2)));
+    assert_eq!((row.device, row.outcome), (Device::Switchboard, DenialOutcome::Waiting));
     let none = DenialFilter::default;
     let text = |text: &str| Some(text.to_owned());
     let cases = [
         (none(), vec![0, 1, 2]),
-        (
-            DenialFilter {
-                user: text("edred"),
-                ..none()
-            },
-            vec![0, 2],
-        ),
-        (
-            DenialFilter {
-                licence: text("agent_sms"),
-                ..none()
-            },
-            vec![2],
-        ),
-        (
-            DenialFilter {
-                licence: text("télex ☎"),
-                ..none()
-            },
-            vec![1],
-        ),
-        (
-            DenialFilter {
-                reason: Some(DenialReason::Exhausted),
-                ..none()
-            },
-            vec![0, 2],
-        ),
-        (
-            DenialFilter {
-                range: Range {
-                    from: Some(at(2)),
-                    to: Some(at(3)),
-                },
-                ..none()
-            },
-            vec![1],
-        ),
+        (DenialFilter { user: text("edred"), ..none() }, vec![0, 2]),
+        (DenialFilter { licence: text("agent_sms"), ..none() }, vec![2]),
+        (DenialFilter { licence: text("télex ☎"), ..none() }, vec![1]),
+        (DenialFilter { reason: Some(DenialReason::Exhausted), ..none() }, vec![0, 2]),
+        (DenialFilter { range: Range { from: Some(at(2)), to: Some(at(3)) }, ..none() }, vec![1]),
     ];
     for (filter, expected) in cases {
-        let page = store
-            .denials_page(id(129), &filter, ALL)
-            .await
-            .expect("a page");
-        let expected: Vec<i64> = expected
-            .into_iter()
-            .map(|row: usize| all[row].cursor)
-            .collect();
+        let page = store.denials_page(id(129), &filter, ALL).await.expect("a page");
+        let expected: Vec<i64> = expected.into_iter().map(|row: usize| all[row].cursor).collect();
         assert_eq!(cursors(&page), expected, "{filter:?}");
     }
-    let second = Page {
-        after: all[0].cursor,
-        limit: 1,
-    };
-    assert_eq!(
-        store
-            .denials_page(id(129), &none(), second)
-            .await
-            .expect("a page"),
-        all[1..2]
-    );
+    let second = Page { after: all[0].cursor, limit: 1 };
+    assert_eq!(store.denials_page(id(129), &none(), second).await.expect("a page"), all[1..2]);
 }
 
 pub(crate) async fn a_range_includes_its_beginning_and_excludes_its_end(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let record = |instant: &str, session| {
         let at = utc(instant);
-        let record = UsageRecord {
-            at,
-            ..usage_record(session, "edred", "inbound_agent", 0)
-        };
-        let acquired = Event::Acquired {
-            record,
-            holder_order: 1,
-            holder_since: at,
-        };
+        let record = UsageRecord { at, ..usage_record(session, "edred", "inbound_agent", 0) };
+        let acquired = Event::Acquired { record, holder_order: 1, holder_since: at };
         [session_opened(session, "edred"), acquired]
     };
     let events = [
@@ -331,25 +170,12 @@ pub(crate) async fn a_range_includes_its_beginning_and_excludes_its_end(backend:
     ];
     let events = events.into_iter().flatten().collect();
     let end = utc("2026-03-06T14:00:00Z");
-    store
-        .commit(&[batch(129, 1, end, events)])
-        .await
-        .expect("committed");
-    let range = Range {
-        from: Some(utc("2026-03-06T13:00:00Z")),
-        to: Some(end),
-    };
+    store.commit(&[batch(129, 1, end, events)]).await.expect("committed");
+    let range = Range { from: Some(utc("2026-03-06T13:00:00Z")), to: Some(end) };
     for user in [None, Some("edred".to_owned())] {
-        let filter = UsageFilter {
-            range,
-            user,
-            ..UsageFilter::default()
-        };
-        let sessions: Vec<u128> = usage(&*store, &filter)
-            .await
-            .iter()
-            .map(|row| row.session.0)
-            .collect();
+        let filter = UsageFilter { range, user, ..UsageFilter::default() };
+        let sessions: Vec<u128> =
+            usage(&*store, &filter).await.iter().map(|row| row.session.0).collect();
         assert_eq!(sessions, [2, 3]);
     }
 }
@@ -357,19 +183,9 @@ pub(crate) async fn a_range_includes_its_beginning_and_excludes_its_end(backend:
 pub(crate) async fn the_source_of_a_release_is_named_by_its_reason(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let events = vec![
-        release(
-            1,
-            "edred",
-            Device::AgentDesktop,
-            ReleaseReason::ConnectionLost,
-        ),
+        release(1, "edred", Device::AgentDesktop, ReleaseReason::ConnectionLost),
         release(2, "edred", Device::Deskphone, ReleaseReason::Scheduled),
-        release(
-            3,
-            "edred",
-            Device::Switchboard,
-            ReleaseReason::HeartbeatTimeout,
-        ),
+        release(3, "edred", Device::Switchboard, ReleaseReason::HeartbeatTimeout),
     ];
     commit(&*store, 1, 9, events).await;
     let rows = usage(&*store, &UsageFilter::default()).await;

@@ -57,6 +57,7 @@ conformance! {
         a_range_includes_its_beginning_and_excludes_its_end,
         the_source_of_a_release_is_named_by_its_reason;
     restart:
+        the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone,
         the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,
         denials_are_counted_from_local_midnight,
         the_last_sign_of_life_never_moves_backwards,

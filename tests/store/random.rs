@@ -22,29 +22,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BOUNDS: Bounds = Bounds {
-    waiting_per_licence_max: 4,
-    users_max: 10,
-};
-const FEATURES: [&str; 5] = [
-    "agent_email",
-    "agent_calls",
-    "agent_sms",
-    "recording",
-    "cti_integration",
-];
-const SEATS: [&str; 4] = [
-    "inbound_agent",
-    "supervisor",
-    "supervisor_switchboard_operator",
-    "uc_user",
-];
-const DEPARTURES: [Departure; 4] = [
-    Departure::Logout,
-    Departure::ConnectionLost,
-    Departure::Drain,
-    Departure::TokenExpired,
-];
+const BOUNDS: Bounds = Bounds { waiting_per_licence_max: 4, users_max: 10 };
+const FEATURES: [&str; 5] =
+    ["agent_email", "agent_calls", "agent_sms", "recording", "cti_integration"];
+const SEATS: [&str; 4] =
+    ["inbound_agent", "supervisor", "supervisor_switchboard_operator", "uc_user"];
+const DEPARTURES: [Departure; 4] =
+    [Departure::Logout, Departure::ConnectionLost, Departure::Drain, Departure::TokenExpired];
 const SEEDS: u64 = 24;
 const COMMANDS: usize = 400;
 
@@ -84,10 +68,7 @@ pub(crate) async fn an_organisation_is_restored_as_it_was_whatever_was_decided(
         waits_served += drain_alike(&mut world.organisation, &mut restored, world.now);
     }
     let is_rich = seen.sessions > 60 && seen.waiting > 20 && seen.maxima > 20 && seen.denied > 60;
-    assert!(
-        is_rich && waits_served > 20,
-        "{seen:?} and {waits_served} served prove too little"
-    );
+    assert!(is_rich && waits_served > 20, "{seen:?} and {waits_served} served prove too little");
 }
 
 /// What stood in the organisations that were compared, all seeds together.
@@ -115,25 +96,11 @@ impl Seen {
 fn drain_alike(one: &mut Organisation, other: &mut Organisation, now: Moment) -> usize {
     let mut served = 0;
     for key in FEATURES.iter().filter(|key| **key != "cti_integration") {
-        let totals = Totals {
-            concurrent: 100,
-            ..Totals::default()
-        };
-        let raise = SetTotals {
-            licence: licence(key),
-            totals,
-            expected_version: None,
-        };
+        let totals = Totals { concurrent: 100, ..Totals::default() };
+        let raise = SetTotals { licence: licence(key), totals, expected_version: None };
         let notices = one.apply(raise, now).effects.notices;
-        assert_eq!(
-            notices,
-            other.apply(raise, now).effects.notices,
-            "the queue of {key}"
-        );
-        served += notices
-            .iter()
-            .filter(|(_, n)| matches!(n, Notice::Granted(_)))
-            .count();
+        assert_eq!(notices, other.apply(raise, now).effects.notices, "the queue of {key}");
+        served += notices.iter().filter(|(_, n)| matches!(n, Notice::Granted(_))).count();
     }
     served
 }
@@ -155,54 +122,38 @@ fn all_of(organisation: &Organisation) -> String {
 impl<'a> World<'a> {
     async fn new(store: &'a dyn Store, seed: u64) -> Self {
         let number = seed + 1;
-        let settings = Settings {
-            time_zone: chrono_tz::Asia::Tokyo,
-            ..settings(number)
-        };
+        let settings = Settings { time_zone: chrono_tz::Asia::Tokyo, ..settings(number) };
         assert!(store.create_organisation(&settings).await.expect("created"));
         let snapshot = load(store, number).await.snapshot;
         let mut world = Self {
             rng: StdRng::seed_from_u64(seed),
             store,
             organisation: Organisation::restore(snapshot, catalogue(), BOUNDS),
-            now: Moment {
-                at: at(0),
-                elapsed: Duration::ZERO,
-            },
+            now: Moment { at: at(0), elapsed: Duration::ZERO },
             links: HashMap::new(),
             next_id: 0,
             events: Vec::new(),
             batch: 0,
         };
+        world.stock();
+        world
+    }
+
+    /// Buys something of everything, and provisions users.
+    fn stock(&mut self) {
         for key in ["uc_user", "cti_integration"] {
-            let totals = Totals {
-                fixed: 100,
-                ..Totals::default()
-            };
-            let set = SetTotals {
-                licence: licence(key),
-                totals,
-                expected_version: None,
-            };
-            world.decide(set).expect("nothing fixed is lowered");
+            let totals = Totals { fixed: 100, ..Totals::default() };
+            let set = SetTotals { licence: licence(key), totals, expected_version: None };
+            self.decide(set).expect("nothing fixed is lowered");
         }
         for key in &SEATS[..3] {
-            let totals = Totals {
-                concurrent: 3,
-                contingency: 3,
-                ..Totals::default()
-            };
-            let set = SetTotals {
-                licence: licence(key),
-                totals,
-                expected_version: None,
-            };
-            world.decide(set).expect("nothing fixed is lowered");
+            let totals = Totals { concurrent: 3, contingency: 3, ..Totals::default() };
+            let set = SetTotals { licence: licence(key), totals, expected_version: None };
+            self.decide(set).expect("nothing fixed is lowered");
         }
         for _ in 0..60 {
-            world.provision();
+            self.provision();
         }
-        world
     }
 
     fn decide<C: Command>(&mut self, command: C) -> C::Answer {
@@ -213,9 +164,7 @@ impl<'a> World<'a> {
     }
 
     fn act(&mut self) {
-        let pause_s = *[0, 0, 0, 1, 1, 1, 5, 5, 30, 4_000]
-            .choose(&mut self.rng)
-            .expect("some");
+        let pause_s = *[0, 0, 0, 1, 1, 1, 5, 5, 30, 4_000].choose(&mut self.rng).expect("some");
         self.now.at += TimeDelta::seconds(pause_s);
         self.now.elapsed += Duration::from_secs(pause_s.unsigned_abs());
         match self.rng.random_range(0..46) {
@@ -251,6 +200,7 @@ impl<'a> World<'a> {
             number: self.batch,
             events: std::mem::take(&mut self.events).into(),
             at: self.now.at,
+            sequence: self.organisation.sequence(),
         };
         self.store.commit(&[batch]).await.expect("committed");
     }
@@ -270,19 +220,10 @@ impl<'a> World<'a> {
             .filter(|session| session.is_connected)
             .map(|session| (session.session, self.links[&session.session]))
             .collect();
-        let reattach = Reattach {
-            connected,
-            departed: Vec::new(),
-        };
+        let reattach = Reattach { connected, departed: Vec::new() };
         let decision = restored.apply(reattach, self.now);
-        assert!(
-            decision.answer.is_empty(),
-            "every connection finds its session"
-        );
-        assert!(
-            decision.effects.notices.is_empty(),
-            "nobody gets what they did not have"
-        );
+        assert!(decision.answer.is_empty(), "every connection finds its session");
+        assert!(decision.effects.notices.is_empty(), "nobody gets what they did not have");
         restored.assert_consistent();
         assert_eq!(all_of(&restored), all_of(&self.organisation));
         restored
@@ -300,10 +241,7 @@ impl<'a> World<'a> {
     fn some_names(&mut self) -> Vec<Arc<str>> {
         let names: Vec<&str> = FEATURES.iter().copied().chain(["telex"]).collect();
         let count = self.rng.random_range(1..4);
-        names
-            .choose_multiple(&mut self.rng, count)
-            .map(|name| Arc::from(*name))
-            .collect()
+        names.choose_multiple(&mut self.rng, count).map(|name| Arc::from(*name)).collect()
     }
 
     /// A session, and the connection it was last on.
@@ -317,11 +255,7 @@ impl<'a> World<'a> {
         let number = self.fresh();
         let (session, link) = (SessionId(u128::from(number)), LinkId(number));
         let named = self.rng.random_bool(0.3);
-        let wanted = if named {
-            Wanted::Named(self.some_names())
-        } else {
-            Wanted::Assigned
-        };
+        let wanted = if named { Wanted::Named(self.some_names()) } else { Wanted::Assigned };
         let login = Login {
             session,
             link,
@@ -343,12 +277,7 @@ impl<'a> World<'a> {
             return;
         };
         let (channels, wait) = (self.some_names(), self.rng.random_bool(0.7));
-        self.decide(Acquire {
-            session,
-            link,
-            channels,
-            wait,
-        });
+        self.decide(Acquire { session, link, channels, wait });
     }
 
     fn release(&mut self) {
@@ -356,11 +285,7 @@ impl<'a> World<'a> {
             return;
         };
         let channels = vec![self.some_names().remove(0)];
-        self.decide(Release {
-            session,
-            link,
-            channels,
-        });
+        self.decide(Release { session, link, channels });
     }
 
     fn leave(&mut self) {
@@ -368,11 +293,7 @@ impl<'a> World<'a> {
             return;
         };
         let departure = *DEPARTURES.choose(&mut self.rng).expect("some");
-        self.decide(Leave {
-            session,
-            link,
-            departure,
-        });
+        self.decide(Leave { session, link, departure });
     }
 
     fn resume(&mut self) {
@@ -380,18 +301,10 @@ impl<'a> World<'a> {
             return;
         };
         let sessions = self.organisation.sessions(None, usize::MAX);
-        let view = sessions
-            .into_iter()
-            .find(|view| view.session == session)
-            .expect("it is there");
+        let view = sessions.into_iter().find(|view| view.session == session).expect("it is there");
         let link = LinkId(self.fresh());
         let byte = u8::try_from(session.0 % 251).expect("small");
-        let resume = Resume {
-            session,
-            link,
-            user: view.user,
-            resume: ResumeDigest([byte; 32]),
-        };
+        let resume = Resume { session, link, user: view.user, resume: ResumeDigest([byte; 32]) };
         self.decide(resume);
         self.links.insert(session, link);
     }
@@ -406,9 +319,7 @@ impl<'a> World<'a> {
     fn provision(&mut self) {
         let user = self.some_user();
         let count = self.rng.random_range(1..=FEATURES.len());
-        let features = FEATURES
-            .choose_multiple(&mut self.rng, count)
-            .map(|key| licence(key));
+        let features = FEATURES.choose_multiple(&mut self.rng, count).map(|key| licence(key));
         let draft = UserDraft {
             name: format!("{user} {}", self.next_id).into(),
             status: if self.rng.random_bool(0.9) {
@@ -421,33 +332,19 @@ impl<'a> World<'a> {
             user: user.clone(),
         };
         let change = if self.rng.random_bool(0.2) {
-            UserChange::Delete {
-                user,
-                expected_version: None,
-            }
+            UserChange::Delete { user, expected_version: None }
         } else {
             UserChange::Upsert(draft)
         };
-        self.decide(ProvisionUsers {
-            changes: vec![change],
-            atomic: true,
-        });
+        self.decide(ProvisionUsers { changes: vec![change], atomic: true });
     }
 
     fn set_totals(&mut self) {
         let keys = [&FEATURES[..4], &SEATS[..3]].concat();
         let licence = licence(keys.choose(&mut self.rng).expect("some"));
         let (concurrent, contingency) = (self.rng.random_range(0..4), self.rng.random_range(0..3));
-        let totals = Totals {
-            concurrent,
-            contingency,
-            ..Totals::default()
-        };
-        let set = SetTotals {
-            licence,
-            totals,
-            expected_version: None,
-        };
+        let totals = Totals { concurrent, contingency, ..Totals::default() };
+        let set = SetTotals { licence, totals, expected_version: None };
         self.decide(set).expect("nothing fixed is lowered");
     }
 

@@ -31,10 +31,7 @@ pub(crate) async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn
     let store = open(backend).await;
     let settings = other_settings();
     assert!(store.create_organisation(&settings).await.expect("created"));
-    assert_eq!(
-        store.settings(settings.id).await.expect("read"),
-        Some(settings.clone())
-    );
+    assert_eq!(store.settings(settings.id).await.expect("read"), Some(settings.clone()));
     let loaded = load(&*store, OrganisationId::MAX).await;
     assert_eq!(loaded.snapshot.settings, settings);
     assert_eq!(loaded.snapshot.last_at, settings.created_at);
@@ -46,10 +43,7 @@ pub(crate) async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn
 
 pub(crate) async fn a_number_is_taken_while_its_organisation_exists(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
-    let other = Settings {
-        name: "Other".into(),
-        ..settings(129)
-    };
+    let other = Settings { name: "Other".into(), ..settings(129) };
     assert!(!store.create_organisation(&other).await.expect("answered"));
     assert_eq!(load(&*store, 129).await.snapshot.settings, settings(129));
 }
@@ -66,11 +60,7 @@ pub(crate) async fn users_totals_and_settings_are_loaded_as_they_were_written(
         version: 77,
         ..user("o'dred \"x\"\\")
     };
-    let changed = Settings {
-        id: id(129),
-        created_at: at(0),
-        ..other_settings()
-    };
+    let changed = Settings { id: id(129), created_at: at(0), ..other_settings() };
     let events = vec![
         user_saved("edred"),
         Event::UserSaved(odd.clone()),
@@ -86,52 +76,27 @@ pub(crate) async fn users_totals_and_settings_are_loaded_as_they_were_written(
     assert_eq!(snapshot.settings, changed);
     assert_eq!(snapshot.users, [user("edred"), odd.clone()]);
     assert_eq!((snapshot.totals_version, snapshot.last_at), (5, at(9)));
-    let bought = |concurrent| Totals {
-        base: 9,
-        concurrent,
-        contingency: 2,
-        fixed: 0,
-    };
+    let bought = |concurrent| Totals { base: 9, concurrent, contingency: 2, fixed: 0 };
     let mut totals = snapshot.totals;
     totals.sort_by_key(|(licence, _)| *licence);
-    let expected = [
-        (licence("inbound_agent"), bought(200)),
-        (licence("agent_email"), bought(u32::MAX)),
-    ];
+    let expected =
+        [(licence("inbound_agent"), bought(200)), (licence("agent_email"), bought(u32::MAX))];
     assert_eq!(totals, expected);
-    assert_eq!(
-        store.user(id(129), &odd.user).await.expect("read"),
-        Some(odd)
-    );
+    assert_eq!(store.user(id(129), &odd.user).await.expect("read"), Some(odd));
     assert_eq!(store.user(id(129), "nobody").await.expect("read"), None);
 }
 
 pub(crate) async fn users_are_listed_in_the_order_of_their_creation(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let all = ["zoe", "adam", "mia", "ben", "leo"];
-    commit(
-        &*store,
-        1,
-        1,
-        all.iter().map(|name| user_saved(name)).collect(),
-    )
-    .await;
-    let renamed = Event::UserSaved(UserRecord {
-        name: "Renamed".into(),
-        ..user("zoe")
-    });
-    let deleted = Event::UserDeleted {
-        user: "mia".into(),
-        at: at(2),
-    };
+    commit(&*store, 1, 1, all.iter().map(|name| user_saved(name)).collect()).await;
+    let renamed = Event::UserSaved(UserRecord { name: "Renamed".into(), ..user("zoe") });
+    let deleted = Event::UserDeleted { user: "mia".into(), at: at(2) };
     commit(&*store, 2, 2, vec![renamed, deleted]).await;
     let mut listed = Vec::new();
     let mut after = 0;
     loop {
-        let page = store
-            .users_page(id(129), Page { after, limit: 2 })
-            .await
-            .expect("a page");
+        let page = store.users_page(id(129), Page { after, limit: 2 }).await.expect("a page");
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 2 && page[0].cursor > after);
         after = last.cursor;
@@ -143,32 +108,18 @@ pub(crate) async fn users_are_listed_in_the_order_of_their_creation(backend: &dy
 pub(crate) async fn organisations_are_listed_page_by_page(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     for number in [7, 200] {
-        assert!(
-            store
-                .create_organisation(&settings(number))
-                .await
-                .expect("created")
-        );
+        assert!(store.create_organisation(&settings(number)).await.expect("created"));
     }
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     let all = store.settings_page(ALL).await.expect("a page");
     let numbers: Vec<u64> = all.iter().map(|stored| stored.row.id.get()).collect();
     assert_eq!(numbers, [129, 7, 200]);
-    let rest = Page {
-        after: cursors(&all)[0],
-        limit: 1,
-    };
+    let rest = Page { after: cursors(&all)[0], limit: 1 };
     assert_eq!(store.settings_page(rest).await.expect("a page"), all[1..2]);
-    let entry = |number, has_open_sessions| OrganisationEntry {
-        id: id(number),
-        has_open_sessions,
-    };
+    let entry = |number, has_open_sessions| OrganisationEntry { id: id(number), has_open_sessions };
     let mut entries = store.organisations().await.expect("read");
     entries.sort_by_key(|entry| entry.id);
-    assert_eq!(
-        entries,
-        [entry(7, false), entry(129, true), entry(200, false)]
-    );
+    assert_eq!(entries, [entry(7, false), entry(129, true), entry(200, false)]);
 }
 
 pub(crate) async fn open_sessions_are_loaded_with_what_they_hold_and_wait_for(
@@ -188,28 +139,13 @@ pub(crate) async fn open_sessions_are_loaded_with_what_they_hold_and_wait_for(
         unreachable!("it was made as one")
     };
     record.pool = GrantPool::Shared;
-    events.push(Event::Acquired {
-        record,
-        holder_order: 11,
-        holder_since: at(1),
-    });
+    events.push(Event::Acquired { record, holder_order: 11, holder_since: at(1) });
     commit(&*store, 1, 4, events).await;
 
     let sessions = load(&*store, 129).await.snapshot.sessions;
-    let [desktop, phone] = &sessions[..] else {
-        panic!("two sessions, not {}", sessions.len())
-    };
-    assert_eq!(
-        format!("{:?}", desktop.opened),
-        format!("{:?}", opened(1, "edred"))
-    );
-    assert_eq!(
-        desktop.places,
-        [Place {
-            licence: licence("agent_web_chat"),
-            place: 13
-        }]
-    );
+    let [desktop, phone] = &sessions[..] else { panic!("two sessions, not {}", sessions.len()) };
+    assert_eq!(format!("{:?}", desktop.opened), format!("{:?}", opened(1, "edred")));
+    assert_eq!(desktop.places, [Place { licence: licence("agent_web_chat"), place: 13 }]);
     let mut held: Vec<_> = desktop
         .instances
         .iter()
@@ -217,20 +153,11 @@ pub(crate) async fn open_sessions_are_loaded_with_what_they_hold_and_wait_for(
         .collect();
     held.sort_unstable();
     let expected = [("inbound_agent", 11), ("agent_email", 12)];
-    assert_eq!(
-        held,
-        expected.map(|(key, order)| (licence(key), GrantPool::Concurrent, order))
-    );
-    assert_eq!(
-        (phone.opened.device, phone.opened.grace_s),
-        (Device::Deskphone, 0)
-    );
+    assert_eq!(held, expected.map(|(key, order)| (licence(key), GrantPool::Concurrent, order)));
+    assert_eq!((phone.opened.device, phone.opened.grace_s), (Device::Deskphone, 0));
     assert_eq!(&*phone.opened.address, "2001:db8::1");
     let shared = phone.instances[0];
-    assert_eq!(
-        (shared.instance.pool, shared.instance.since),
-        (GrantPool::Shared, at(4))
-    );
+    assert_eq!((shared.instance.pool, shared.instance.since), (GrantPool::Shared, at(4)));
     assert_eq!((shared.holder_order, shared.holder_since), (11, at(1)));
 }
 
@@ -238,34 +165,16 @@ pub(crate) async fn what_a_session_gave_back_is_not_loaded(backend: &dyn Backend
     let store = open_with_129(backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     commit(&*store, 2, 1, logged_in(2, "wynn")).await;
-    let given_back = vec![
-        released(1, "edred", "agent_email", 2),
-        unqueued(1, "agent_web_chat"),
-    ];
+    let given_back = vec![released(1, "edred", "agent_email", 2), unqueued(1, "agent_web_chat")];
     commit(&*store, 3, 2, given_back).await;
     let sessions = load(&*store, 129).await.snapshot.sessions;
-    assert_eq!(
-        (sessions[0].instances.len(), sessions[0].places.len()),
-        (1, 0)
-    );
-    assert_eq!(
-        (sessions[1].instances.len(), sessions[1].places.len()),
-        (2, 1)
-    );
-    commit(
-        &*store,
-        4,
-        3,
-        vec![released(1, "edred", "inbound_agent", 3), session_closed(1)],
-    )
-    .await;
+    assert_eq!((sessions[0].instances.len(), sessions[0].places.len()), (1, 0));
+    assert_eq!((sessions[1].instances.len(), sessions[1].places.len()), (2, 1));
+    commit(&*store, 4, 3, vec![released(1, "edred", "inbound_agent", 3), session_closed(1)]).await;
     let sessions = load(&*store, 129).await.snapshot.sessions;
     assert_eq!(sessions.len(), 1);
     assert_eq!(&*sessions[0].opened.user, "wynn");
-    let back = vec![
-        session_opened(3, "edred"),
-        acquired(3, "edred", "inbound_agent", 4, 50),
-    ];
+    let back = vec![session_opened(3, "edred"), acquired(3, "edred", "inbound_agent", 4, 50)];
     commit(&*store, 5, 4, back).await;
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 2);
 }

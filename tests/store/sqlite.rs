@@ -19,9 +19,7 @@ pub(crate) struct SqliteBackend {
 
 impl SqliteBackend {
     pub(crate) fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().expect("a directory"),
-        }
+        Self { directory: tempfile::tempdir().expect("a directory") }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -58,10 +56,7 @@ async fn a_second_broker_on_the_same_database_is_refused() {
     let backend = SqliteBackend::new();
     let first = fixture::open_with_129(&backend).await;
     let why = message(SqliteStore::open(&backend.url(), catalogue()).await);
-    assert!(
-        why.contains("another broker") && why.contains("broker.db.lock"),
-        "{why}"
-    );
+    assert!(why.contains("another broker") && why.contains("broker.db.lock"), "{why}");
     assert_eq!(load(&*first, 129).await.batch, 0);
 }
 
@@ -79,13 +74,9 @@ async fn a_second_broker_is_refused_under_another_name_of_the_same_file_too() {
 #[tokio::test]
 async fn a_place_where_nothing_can_be_created_is_named() {
     let backend = SqliteBackend::new();
-    for wrong in [
-        "missing/broker.db",
-        "sqlite::memory:",
-        "postgres://host/db",
-        "sqlite://a?b=c",
-        "",
-    ] {
+    for wrong in
+        ["missing/broker.db", "sqlite::memory:", "postgres://host/db", "sqlite://a?b=c", ""]
+    {
         let why = message(SqliteStore::open(wrong, catalogue()).await);
         assert!(why.contains(&format!("`{wrong}`")), "{why}");
     }
@@ -99,13 +90,8 @@ async fn a_place_where_nothing_can_be_created_is_named() {
 async fn a_file_that_is_no_database_is_corrupt() {
     let backend = SqliteBackend::new();
     std::fs::write(backend.path(), "nothing that SQLite wrote. ".repeat(1_000)).expect("written");
-    let error = SqliteStore::open(&backend.url(), catalogue())
-        .await
-        .expect_err("refused");
-    assert!(
-        matches!(&error, StoreError::Corrupt(why) if why.contains("broker.db")),
-        "{error}"
-    );
+    let error = SqliteStore::open(&backend.url(), catalogue()).await.expect_err("refused");
+    assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("broker.db")), "{error}");
 }
 
 #[tokio::test]
@@ -119,10 +105,7 @@ async fn a_database_of_a_newer_version_is_refused() {
         .expect("done");
     raw.close().await.expect("closed");
     let error = backend.open().await.err().expect("refused");
-    assert!(
-        matches!(&error, StoreError::Corrupt(why) if why.contains("999999")),
-        "{error}"
-    );
+    assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("999999")), "{error}");
 }
 
 #[tokio::test]
@@ -131,15 +114,9 @@ async fn a_session_whose_user_is_gone_is_corrupt_and_no_panic() {
     let store = fixture::open_with_129(&backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     let mut raw = backend.raw().await;
-    sqlx::query("DELETE FROM users")
-        .execute(&mut raw)
-        .await
-        .expect("deleted");
+    sqlx::query("DELETE FROM users").execute(&mut raw).await.expect("deleted");
     let error = store.load(id(129)).await.expect_err("contradicts itself");
-    assert!(
-        matches!(&error, StoreError::Corrupt(why) if why.contains("edred")),
-        "{error}"
-    );
+    assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("edred")), "{error}");
 }
 
 #[tokio::test]
@@ -150,14 +127,8 @@ async fn a_licence_type_in_use_that_the_catalogue_lost_is_named() {
     let mut raw = backend.raw().await;
     let lose = "UPDATE users SET user_type = 'telex'";
     sqlx::query(lose).execute(&mut raw).await.expect("changed");
-    let error = store
-        .load(id(129))
-        .await
-        .expect_err("contradicts the catalogue");
-    assert!(
-        matches!(&error, StoreError::Corrupt(why) if why.contains("telex")),
-        "{error}"
-    );
+    let error = store.load(id(129)).await.expect_err("contradicts the catalogue");
+    assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("telex")), "{error}");
 }
 
 #[tokio::test]
@@ -165,24 +136,12 @@ async fn a_locked_database_refuses_a_commit_and_takes_it_later() {
     let backend = SqliteBackend::new();
     let store = fixture::open_with_129(&backend).await;
     let mut raw = backend.raw().await;
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut raw)
-        .await
-        .expect("locked");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut raw).await.expect("locked");
     let login = batch(129, 1, at(1), logged_in(1, "edred"));
-    let refused = store
-        .commit(std::slice::from_ref(&login))
-        .await
-        .expect_err("locked");
-    assert!(
-        matches!(&refused, StoreError::Aborted(why) if why.contains("locked")),
-        "{refused}"
-    );
+    let refused = store.commit(std::slice::from_ref(&login)).await.expect_err("locked");
+    assert!(matches!(&refused, StoreError::Aborted(why) if why.contains("locked")), "{refused}");
     assert_eq!(load(&*store, 129).await.batch, 0, "reads go on meanwhile");
-    sqlx::query("ROLLBACK")
-        .execute(&mut raw)
-        .await
-        .expect("unlocked");
+    sqlx::query("ROLLBACK").execute(&mut raw).await.expect("unlocked");
     store.commit(&[login]).await.expect("committed");
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);
 }
@@ -194,31 +153,14 @@ async fn a_commit_that_fails_halfway_leaves_nothing_and_the_next_one_works() {
     let store = fixture::open_with_129(&backend).await;
     let mut raw = backend.raw().await;
     let refuse = "CREATE TRIGGER full BEFORE INSERT ON usage BEGIN SELECT raise(FAIL, 'full'); END";
-    sqlx::raw_sql(refuse)
-        .execute(&mut raw)
-        .await
-        .expect("a trigger");
+    sqlx::raw_sql(refuse).execute(&mut raw).await.expect("a trigger");
     let login = batch(129, 1, at(1), logged_in(1, "edred"));
-    let refused = store
-        .commit(std::slice::from_ref(&login))
-        .await
-        .expect_err("full");
-    assert!(
-        matches!(&refused, StoreError::Aborted(why) if why.contains("full")),
-        "{refused}"
-    );
+    let refused = store.commit(std::slice::from_ref(&login)).await.expect_err("full");
+    assert!(matches!(&refused, StoreError::Aborted(why) if why.contains("full")), "{refused}");
     let loaded = load(&*store, 129).await;
     assert_eq!((loaded.batch, loaded.snapshot.users.len()), (0, 0));
-    assert!(
-        store
-            .create_organisation(&settings(130))
-            .await
-            .expect("other writes work")
-    );
-    sqlx::raw_sql("DROP TRIGGER full")
-        .execute(&mut raw)
-        .await
-        .expect("no trigger");
+    assert!(store.create_organisation(&settings(130)).await.expect("other writes work"));
+    sqlx::raw_sql("DROP TRIGGER full").execute(&mut raw).await.expect("no trigger");
     store.commit(&[login]).await.expect("committed");
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);
 }
@@ -242,11 +184,7 @@ async fn a_full_disk_is_an_error_and_no_panic_and_what_was_answered_is_there_aft
         .output()
         .expect("ran");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{text}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
     let answered: u64 = text
         .lines()
         .find_map(|line| line.strip_prefix("answered "))
@@ -258,10 +196,7 @@ async fn a_full_disk_is_an_error_and_no_panic_and_what_was_answered_is_there_aft
     assert_eq!(loaded.snapshot.sessions.len() as u64, loaded.batch);
     let next = loaded.batch + 1;
     let late = logged_in(u128::from(next), "late");
-    store
-        .commit(&[batch(129, next, at(9), late)])
-        .await
-        .expect("the disk has room again");
+    store.commit(&[batch(129, next, at(9), late)]).await.expect("the disk has room again");
 }
 
 /// Commits until the limit on the size of files refuses, then raises it and commits on.
@@ -286,10 +221,7 @@ async fn fill_the_disk(path: &str) {
     }
     rlimit::Resource::FSIZE.set(soft, hard).expect("set back");
     let events = logged_in(u128::from(number + 1), "after");
-    store
-        .commit(&[batch(129, number + 1, at(1), events)])
-        .await
-        .expect("works again");
+    store.commit(&[batch(129, number + 1, at(1), events)]).await.expect("works again");
     println!("\nanswered {}", number + 1);
 }
 
@@ -307,20 +239,11 @@ async fn a_long_report_does_not_hold_up_commits() {
     let store = fixture::open_with_129(&backend).await;
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     let mut report = backend.raw().await;
-    sqlx::query("BEGIN")
-        .execute(&mut report)
-        .await
-        .expect("begun");
+    sqlx::query("BEGIN").execute(&mut report).await.expect("begun");
     let count = "SELECT count(*) FROM sessions";
-    let before: i64 = sqlx::query_scalar(count)
-        .fetch_one(&mut report)
-        .await
-        .expect("counted");
+    let before: i64 = sqlx::query_scalar(count).fetch_one(&mut report).await.expect("counted");
     commit(&*store, 2, 2, vec![session_closed(1)]).await;
-    let during: i64 = sqlx::query_scalar(count)
-        .fetch_one(&mut report)
-        .await
-        .expect("counted");
+    let during: i64 = sqlx::query_scalar(count).fetch_one(&mut report).await.expect("counted");
     assert_eq!((before, during), (1, 1), "the report sees one instant");
     assert!(load(&*store, 129).await.snapshot.sessions.is_empty());
 }

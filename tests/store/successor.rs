@@ -15,13 +15,7 @@ async fn removed_129(backend: &dyn Backend) -> Arc<dyn Store> {
     events.push(totals_set("inbound_agent", 5, 3));
     events.push(Event::Denied(denial("edred", "agent_sms", at(1))));
     commit(&*store, 1, 1, events).await;
-    commit(
-        &*store,
-        2,
-        2,
-        vec![Event::OrganisationRemoved { at: at(2) }],
-    )
-    .await;
+    commit(&*store, 2, 2, vec![Event::OrganisationRemoved { at: at(2) }]).await;
     store
 }
 
@@ -32,13 +26,7 @@ pub(crate) async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
     assert!(store.settings(id(129)).await.expect("read").is_none());
     assert!(store.settings_page(ALL).await.expect("read").is_empty());
     assert!(store.user(id(129), "edred").await.expect("read").is_none());
-    assert!(
-        store
-            .users_page(id(129), ALL)
-            .await
-            .expect("read")
-            .is_empty()
-    );
+    assert!(store.users_page(id(129), ALL).await.expect("read").is_empty());
     assert!(usage(&*store, &UsageFilter::default()).await.is_empty());
     let late = batch(129, 3, at(3), vec![user_saved("wynn")]);
     let error = store.commit(&[late]).await.expect_err("fenced");
@@ -50,51 +38,22 @@ pub(crate) async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
 
 pub(crate) async fn a_successor_with_the_same_number_sees_nothing_of_it(backend: &dyn Backend) {
     let store = removed_129(backend).await;
-    assert!(
-        store
-            .create_organisation(&settings(129))
-            .await
-            .expect("the number is free")
-    );
+    assert!(store.create_organisation(&settings(129)).await.expect("the number is free"));
     let loaded = load(&*store, 129).await;
     assert_eq!((loaded.batch, loaded.snapshot.totals_version), (0, 0));
     let snapshot = loaded.snapshot;
     assert!(snapshot.users.is_empty() && snapshot.sessions.is_empty());
     assert!(snapshot.totals.is_empty() && snapshot.denied_today.is_empty());
     assert!(store.user(id(129), "edred").await.expect("read").is_none());
-    assert!(
-        store
-            .users_page(id(129), ALL)
-            .await
-            .expect("read")
-            .is_empty()
-    );
+    assert!(store.users_page(id(129), ALL).await.expect("read").is_empty());
     for user in [None, Some("edred".to_owned())] {
-        let filter = UsageFilter {
-            user: user.clone(),
-            ..UsageFilter::default()
-        };
+        let filter = UsageFilter { user: user.clone(), ..UsageFilter::default() };
         assert!(usage(&*store, &filter).await.is_empty());
-        let filter = DenialFilter {
-            user,
-            ..DenialFilter::default()
-        };
-        assert!(
-            store
-                .denials_page(id(129), &filter, ALL)
-                .await
-                .expect("read")
-                .is_empty()
-        );
+        let filter = DenialFilter { user, ..DenialFilter::default() };
+        assert!(store.denials_page(id(129), &filter, ALL).await.expect("read").is_empty());
     }
-    let filter = UsageFilter {
-        session: Some(SessionId(1)),
-        ..UsageFilter::default()
-    };
-    assert!(
-        usage(&*store, &filter).await.is_empty(),
-        "not even by a session that it had"
-    );
+    let filter = UsageFilter { session: Some(SessionId(1)), ..UsageFilter::default() };
+    assert!(usage(&*store, &filter).await.is_empty(), "not even by a session that it had");
 
     commit(&*store, 1, 9, logged_in(2, "edred")).await;
     assert_eq!(load(&*store, 129).await.snapshot.users.len(), 1);

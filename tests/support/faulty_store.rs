@@ -95,12 +95,7 @@ impl FaultyStore {
 
     /// Waits until so many commits have begun: the last of them may stand at the gate.
     pub(crate) async fn commits_begun(&self, commits: u64) {
-        let reached = self
-            .begun
-            .subscribe()
-            .wait_for(|begun| *begun >= commits)
-            .await
-            .is_ok();
+        let reached = self.begun.subscribe().wait_for(|begun| *begun >= commits).await.is_ok();
         assert!(reached, "the store counts for as long as it lives");
     }
 
@@ -112,18 +107,14 @@ impl FaultyStore {
     }
 
     fn next_fault(&self) -> Option<Fault> {
-        self.faults
-            .lock()
-            .expect("no test panics while planning")
-            .pop_front()
+        self.faults.lock().expect("no test panics while planning").pop_front()
     }
 }
 
 #[async_trait]
 impl Store for FaultyStore {
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
-        self.batches
-            .fetch_add(batches.len() as u64, Ordering::SeqCst);
+        self.batches.fetch_add(batches.len() as u64, Ordering::SeqCst);
         self.begun.send_modify(|begun| *begun += 1);
         let passed = self.held.subscribe().wait_for(|held| !held).await.is_ok();
         assert!(passed, "the gate stands for as long as the store lives");

@@ -84,15 +84,7 @@ impl Auditor {
         let session = SessionId(proven.0);
         let user = self.user(organisation, user);
         let held = Vec::new();
-        self.sessions.insert(
-            session,
-            Session {
-                organisation,
-                user,
-                proven,
-                held,
-            },
-        );
+        self.sessions.insert(session, Session { organisation, user, proven, held });
         session
     }
 
@@ -165,12 +157,7 @@ impl Auditor {
                 holds[*pool].push(session.hold(*since));
             }
         }
-        let mut verdict = Verdict {
-            holds: 0,
-            proven: 0,
-            pools: vec![],
-            violations: vec![],
-        };
+        let mut verdict = Verdict { holds: 0, proven: 0, pools: vec![], violations: vec![] };
         for (pool, holds) in self.pools.iter().zip(&holds) {
             self.judge(pool, holds, &mut verdict);
         }
@@ -193,11 +180,7 @@ impl Auditor {
         let (organisation, licence) = (pool.organisation, pool.licence.clone());
         let peak_holders = count(peak.holders);
         if peak_holders > limit || (bought.is_none() && !holds.is_empty()) {
-            let users = peak
-                .above
-                .iter()
-                .map(|user| self.users[*user].clone())
-                .collect();
+            let users = peak.above.iter().map(|user| self.users[*user].clone()).collect();
             let licence = licence.clone();
             verdict.violations.push(Violation {
                 organisation,
@@ -207,12 +190,7 @@ impl Auditor {
                 users,
             });
         }
-        verdict.pools.push(PoolPeak {
-            organisation,
-            licence,
-            bought: limit,
-            peak_holders,
-        });
+        verdict.pools.push(PoolPeak { organisation, licence, bought: limit, peak_holders });
     }
 
     fn stamp(&mut self) -> Stamp {
@@ -227,12 +205,7 @@ impl Auditor {
         }
         let licence = licence.to_owned();
         of_organisation.insert(licence.clone(), self.pools.len());
-        self.pools.push(Pool {
-            organisation,
-            licence,
-            bought: None,
-            past: vec![],
-        });
+        self.pools.push(Pool { organisation, licence, bought: None, past: vec![] });
         self.pools.len() - 1
     }
 
@@ -249,11 +222,7 @@ impl Auditor {
 
 impl Session {
     fn hold(&self, since: Stamp) -> Hold {
-        Hold {
-            user: self.user,
-            since,
-            proven: self.proven,
-        }
+        Hold { user: self.user, since, proven: self.proven }
     }
 }
 

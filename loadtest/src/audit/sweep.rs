@@ -36,10 +36,7 @@ pub(super) fn peak(holds: &[Hold], limit: u64) -> Peak {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     // Per user the holds open now, and the moment of the first of them.
     let mut open: HashMap<usize, (usize, Stamp)> = HashMap::new();
-    let mut peak = Peak {
-        holders: 0,
-        above: vec![],
-    };
+    let mut peak = Peak { holders: 0, above: vec![] };
     for (at, user, change) in changes(holds) {
         match change {
             Change::Begins => open.entry(user).or_insert((0, at)).0 += 1,
@@ -74,14 +71,7 @@ fn changes(holds: &[Hold]) -> Vec<(Stamp, usize, Change)> {
 }
 
 fn last_comers(open: &HashMap<usize, (usize, Stamp)>, count: usize) -> Vec<usize> {
-    let mut users: Vec<_> = open
-        .iter()
-        .map(|(user, (_, since))| (*since, *user))
-        .collect();
+    let mut users: Vec<_> = open.iter().map(|(user, (_, since))| (*since, *user)).collect();
     users.sort_unstable_by(|a, b| b.cmp(a));
-    users
-        .into_iter()
-        .take(count)
-        .map(|(_, user)| user)
-        .collect()
+    users.into_iter().take(count).map(|(_, user)| user).collect()
 }

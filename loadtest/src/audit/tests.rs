@@ -35,12 +35,7 @@ fn prove_all<const N: usize>(auditor: &mut Auditor, sessions: [SessionId; N]) {
 fn peak_of(auditor: &Auditor, licence: &str) -> u64 {
     let verdict = auditor.verdict();
     let of_licence = |pool: &&PoolPeak| pool.licence == licence;
-    verdict
-        .pools
-        .iter()
-        .find(of_licence)
-        .expect("a pool")
-        .peak_holders
+    verdict.pools.iter().find(of_licence).expect("a pool").peak_holders
 }
 
 #[test]
@@ -165,12 +160,7 @@ fn a_release_of_one_licence_leaves_the_others_held() {
     let second = logs_in(&mut auditor, "ben");
     proves(&mut auditor, second);
     proves(&mut auditor, first);
-    let licences: Vec<_> = auditor
-        .verdict()
-        .violations
-        .into_iter()
-        .map(|v| v.licence)
-        .collect();
+    let licences: Vec<_> = auditor.verdict().violations.into_iter().map(|v| v.licence).collect();
     assert_eq!(licences, [SEAT]);
 }
 
@@ -293,10 +283,7 @@ fn a_type_that_the_list_does_not_have_is_a_violation() {
     let session = auditor.begun(ORG, "ann");
     auditor.granted(session, ["invented"]);
     let violation = &auditor.verdict().violations[0];
-    assert_eq!(
-        (violation.licence.as_str(), violation.bought),
-        ("invented", None)
-    );
+    assert_eq!((violation.licence.as_str(), violation.bought), ("invented", None));
 }
 
 #[test]

@@ -144,16 +144,9 @@ fn plan(
     organisations: &[Ready],
     start: Instant,
 ) -> Vec<Login> {
-    let mut offsets = options
-        .arrival()
-        .offsets(options.sessions(), options.seed)
-        .into_iter();
+    let mut offsets = options.arrival().offsets(options.sessions(), options.seed).into_iter();
     let mut logins = Vec::with_capacity(options.sessions());
-    let most = organisations
-        .iter()
-        .map(|o| o.agents.len())
-        .max()
-        .unwrap_or(0);
+    let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
     for index in 0..most {
         for organisation in organisations {
             let Some((user, authorization)) = organisation.agents.get(index) else {
@@ -234,10 +227,5 @@ async fn conclude(
         Ended::Interrupted => Some("interrupted".to_owned()),
     };
     let decided_after_s = course.decided_after.map(|after| after.as_secs_f64());
-    Ok(Seen {
-        cut_short,
-        decided_after_s,
-        afterwards,
-        problems,
-    })
+    Ok(Seen { cut_short, decided_after_s, afterwards, problems })
 }

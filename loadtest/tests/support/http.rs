@@ -19,9 +19,7 @@ pub(crate) async fn answer(state: &State, mut stream: TcpStream) {
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
         };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.map_or(0, |length| length.parse().expect("a length")) {
             break (head.to_owned(), body.to_owned());
         }
@@ -42,12 +40,7 @@ pub(crate) async fn answer(state: &State, mut stream: TcpStream) {
 fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
     let mut words = head.split_whitespace();
     let method = words.next().expect("a method");
-    let path = words
-        .next()
-        .expect("a path")
-        .split('?')
-        .next()
-        .expect("a path");
+    let path = words.next().expect("a path").split('?').next().expect("a path");
     let parts: Vec<_> = path.split('/').skip(2).collect();
     let parsed = || serde_json::from_str::<Value>(body).expect("a JSON body");
     let mut organisations = state.organisations();
@@ -76,10 +69,9 @@ fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
                 .insert((*licence).to_owned(), bought);
             (200, json!({}))
         }
-        ("POST", ["organisations", _, "users", "import"]) => (
-            200,
-            json!({"accepted": body.lines().count(), "rejected": []}),
-        ),
+        ("POST", ["organisations", _, "users", "import"]) => {
+            (200, json!({"accepted": body.lines().count(), "rejected": []}))
+        }
         ("POST", ["tokens"]) => {
             let wanted = parsed()["tokens"].as_array().expect("a list").clone();
             let issue = |want: &Value| {
@@ -87,10 +79,7 @@ fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
                 let user = want["sub"].as_str().expect("a user");
                 json!({"sub": user, "token": format!("device-{user}")})
             };
-            (
-                200,
-                json!({"items": wanted.iter().map(issue).collect::<Vec<_>>()}),
-            )
+            (200, json!({"items": wanted.iter().map(issue).collect::<Vec<_>>()}))
         }
         ("GET", ["organisations", number, "licences"]) => (200, licences(&organisations[*number])),
         _ => (404, json!({"title": path})),

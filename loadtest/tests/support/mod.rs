@@ -56,10 +56,7 @@ impl FakeBroker {
     pub(crate) async fn start(vice: Vice) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let state = Arc::new(State {
-            vice,
-            organisations: Mutex::default(),
-        });
+        let state = Arc::new(State { vice, organisations: Mutex::default() });
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -76,17 +73,13 @@ impl FakeBroker {
 
     /// Makes an organisation that no run created.
     pub(crate) fn occupy(&self, number: &str) {
-        self.state
-            .organisations()
-            .insert(number.to_owned(), Organisation::default());
+        self.state.organisations().insert(number.to_owned(), Organisation::default());
     }
 }
 
 impl State {
     pub(crate) fn organisations(&self) -> MutexGuard<'_, BTreeMap<String, Organisation>> {
-        self.organisations
-            .lock()
-            .expect("no holder of this lock panics")
+        self.organisations.lock().expect("no holder of this lock panics")
     }
 
     /// Whether the user holds the licence now.
@@ -126,11 +119,7 @@ async fn serve(state: Arc<State>, mut stream: TcpStream) {
         stream.write_all(answer).await.expect("an open socket");
         return;
     }
-    let organisation = head
-        .split('/')
-        .nth(3)
-        .expect("a path with an organisation")
-        .to_owned();
+    let organisation = head.split('/').nth(3).expect("a path with an organisation").to_owned();
     let mut user = String::new();
     let accepted = accept_hdr_async(stream, Upgrade(&mut user));
     let Ok(mut socket) = accepted.await else {
@@ -148,14 +137,9 @@ impl Callback for Upgrade<'_> {
         let header = |name| asked.headers().get(name).expect("a header of the contract");
         let protocol = header("sec-websocket-protocol").clone();
         assert_eq!(protocol, "licence-broker.v1");
-        answer
-            .headers_mut()
-            .insert("sec-websocket-protocol", protocol);
+        answer.headers_mut().insert("sec-websocket-protocol", protocol);
         let token = header("authorization").to_str().expect("text");
-        *self.0 = token
-            .strip_prefix("Bearer device-")
-            .expect("a device's token")
-            .to_owned();
+        *self.0 = token.strip_prefix("Bearer device-").expect("a device's token").to_owned();
         Ok(answer)
     }
 }
@@ -178,11 +162,7 @@ async fn session(
             }
             _ => panic!("not a request: {text}"),
         };
-        if socket
-            .send(Message::text(answer.to_string()))
-            .await
-            .is_err()
-        {
+        if socket.send(Message::text(answer.to_string())).await.is_err() {
             return;
         }
         let code = match answer["type"].as_str() {
@@ -190,12 +170,7 @@ async fn session(
             Some("login_refused") => CloseCode::Library(4010),
             _ => continue,
         };
-        let _ = socket
-            .close(Some(CloseFrame {
-                code,
-                reason: "".into(),
-            }))
-            .await;
+        let _ = socket.close(Some(CloseFrame { code, reason: "".into() })).await;
     }
 }
 
@@ -208,9 +183,8 @@ fn login(state: &State, request: &Value, organisation: &str, user: &str) -> Valu
             "denied": denied});
     }
     let channels = ["agent_email", "agent_web_chat"];
-    let (granted, denied): (Vec<_>, Vec<_>) = channels
-        .into_iter()
-        .partition(|licence| state.grant(organisation, user, licence));
+    let (granted, denied): (Vec<_>, Vec<_>) =
+        channels.into_iter().partition(|licence| state.grant(organisation, user, licence));
     let pool = |licence| json!({"licence": licence, "pool": "concurrent"});
     let granted: Vec<_> = std::iter::once(SEAT).chain(granted).map(pool).collect();
     let denied: Vec<_> = denied.into_iter().map(exhausted).collect();

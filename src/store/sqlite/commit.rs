@@ -18,6 +18,7 @@ pub(super) struct Change<'a> {
     /// The number of the last batch, once this is applied.
     pub(super) batch: u64,
     pub(super) last_at: DateTime<Utc>,
+    pub(super) sequence: u64,
     pub(super) effect: NetEffect<'a>,
 }
 
@@ -32,11 +33,7 @@ pub(super) async fn apply(
     catalogue: &Catalogue,
 ) -> Result<(), StoreError> {
     let changes = judge(connection, batches).await?;
-    let mut writing = Writing {
-        connection,
-        catalogue,
-        changes: &changes,
-    };
+    let mut writing = Writing { connection, catalogue, changes: &changes };
     writing.all().await.map_err(aborted)
 }
 
@@ -64,12 +61,7 @@ async fn judge<'a>(
 
 impl<'a> Change<'a> {
     fn new(key: i64, batch: u64, last_at: DateTime<Utc>) -> Self {
-        Self {
-            key,
-            batch,
-            last_at,
-            effect: NetEffect::default(),
-        }
+        Self { key, batch, last_at, sequence: 0, effect: NetEffect::default() }
     }
 
     /// Adds a batch, or passes over it if it was applied before; whether it follows.
@@ -82,6 +74,7 @@ impl<'a> Change<'a> {
         }
         self.batch = batch.number;
         self.last_at = self.last_at.max(batch.at);
+        self.sequence = self.sequence.max(batch.sequence);
         self.effect.fold(batch);
         true
     }
@@ -92,10 +85,7 @@ async fn kept_batches(
     connection: &mut SqliteConnection,
     batches: &[Batch],
 ) -> Result<HashMap<OrganisationId, (i64, u64)>, sqlx::Error> {
-    let numbers: Vec<i64> = batches
-        .iter()
-        .map(|batch| number(batch.organisation))
-        .collect();
+    let numbers: Vec<i64> = batches.iter().map(|batch| number(batch.organisation)).collect();
     let rows = sqlx::query(
         "SELECT number, key, batch FROM organisations \
          WHERE removed_at IS NULL AND number IN (SELECT value FROM json_each(?))",
@@ -107,10 +97,7 @@ async fn kept_batches(
     for row in rows {
         let number: i64 = row.try_get(0)?;
         if let Some(organisation) = OrganisationId::new(number.cast_unsigned()) {
-            kept.insert(
-                organisation,
-                (row.try_get(1)?, row.try_get::<i64, _>(2)?.cast_unsigned()),
-            );
+            kept.insert(organisation, (row.try_get(1)?, row.try_get::<i64, _>(2)?.cast_unsigned()));
         }
     }
     Ok(kept)

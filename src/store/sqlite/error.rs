@@ -39,11 +39,7 @@ fn is_corruption(error: &sqlx::Error) -> bool {
     ) {
         return true;
     }
-    let extended = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    let primary = extended
-        .and_then(|code| code.parse::<i32>().ok())
-        .map(|code| code & 0xff);
+    let extended = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let primary = extended.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
     matches!(primary, Some(SQLITE_CORRUPT | SQLITE_NOTADB))
 }

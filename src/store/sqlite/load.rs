@@ -25,6 +25,7 @@ pub(super) struct Head {
     totals_version: u64,
     batch: u64,
     last_at: DateTime<Utc>,
+    sequence: u64,
 }
 
 /// The row of the organisation that has this number now. The first read of a transaction: it fixes
@@ -34,7 +35,7 @@ pub(super) async fn head(
     organisation: OrganisationId,
 ) -> Result<Option<Head>, StoreError> {
     let text = format!(
-        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at FROM organisations \
+        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at, sequence FROM organisations \
          WHERE number = ? AND removed_at IS NULL"
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
@@ -47,6 +48,7 @@ pub(super) async fn head(
             totals_version: reader.counter("totals_version")?,
             batch: reader.counter("batch")?,
             last_at: reader.instant("last_at")?,
+            sequence: reader.counter("sequence")?,
         })
     })
     .transpose()
@@ -58,11 +60,7 @@ pub(super) async fn body(
     head: Head,
     catalogue: &Catalogue,
 ) -> Result<Loaded, StoreError> {
-    let mut loading = Loading {
-        connection,
-        catalogue,
-        key: head.key,
-    };
+    let mut loading = Loading { connection, catalogue, key: head.key };
     let users = loading.users().await?;
     let snapshot = Snapshot {
         totals: loading.totals().await?,
@@ -72,12 +70,10 @@ pub(super) async fn body(
         maxima: loading.maxima(&head).await?,
         denied_today: loading.denied_today(&head).await?,
         last_at: head.last_at,
+        sequence: head.sequence,
         settings: head.settings,
     };
-    Ok(Loaded {
-        snapshot,
-        batch: head.batch,
-    })
+    Ok(Loaded { snapshot, batch: head.batch })
 }
 
 struct Loading<'a> {
@@ -90,10 +86,7 @@ impl Loading<'_> {
     /// The rows of a statement whose only parameter is the organisation's key.
     async fn rows(&mut self, text: impl SqlSafeStr) -> Result<Vec<SqliteRow>, StoreError> {
         let query = sqlx::query(text).bind(self.key);
-        query
-            .fetch_all(&mut *self.connection)
-            .await
-            .map_err(aborted)
+        query.fetch_all(&mut *self.connection).await.map_err(aborted)
     }
 
     async fn users(&mut self) -> Result<Vec<UserRecord>, StoreError> {
@@ -102,9 +95,7 @@ impl Loading<'_> {
              ORDER BY id"
         );
         let rows = self.rows(AssertSqlSafe(text)).await?;
-        rows.iter()
-            .map(|row| value::user(row, self.catalogue))
-            .collect()
+        rows.iter().map(|row| value::user(row, self.catalogue)).collect()
     }
 
     /// Totals of types that the catalogue has lost are in force for nobody.
@@ -127,10 +118,8 @@ impl Loading<'_> {
     }
 
     async fn sessions(&mut self, users: &[UserRecord]) -> Result<Vec<StoredSession>, StoreError> {
-        let users: HashMap<&str, &UserName> = users
-            .iter()
-            .map(|record| (&*record.user, &record.user))
-            .collect();
+        let users: HashMap<&str, &UserName> =
+            users.iter().map(|record| (&*record.user, &record.user)).collect();
         let rows = self
             .rows(
                 "SELECT session, user, device, since, grace_s, resume, address FROM sessions \
@@ -163,23 +152,17 @@ impl Loading<'_> {
                 holder_order: row.counter("holder_order")?,
                 holder_since: row.instant("holder_since")?,
             };
-            session_of(sessions, row.session()?)?
-                .instances
-                .push(instance);
+            session_of(sessions, row.session()?)?.instances.push(instance);
         }
         Ok(())
     }
 
     async fn places(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
-        let rows = self
-            .rows("SELECT session, licence, place FROM places WHERE organisation = ?")
-            .await?;
+        let rows =
+            self.rows("SELECT session, licence, place FROM places WHERE organisation = ?").await?;
         for row in rows.iter().map(Reader) {
             let licence = row.licence("licence", self.catalogue)?;
-            let place = Place {
-                licence,
-                place: row.counter("place")?,
-            };
+            let place = Place { licence, place: row.counter("place")? };
             session_of(sessions, row.session()?)?.places.push(place);
         }
         Ok(())
@@ -191,10 +174,7 @@ impl Loading<'_> {
             sqlx::query("SELECT licence, maximum FROM maxima WHERE organisation = ? AND month = ?")
                 .bind(self.key)
                 .bind(value::month_text(month));
-        let rows = query
-            .fetch_all(&mut *self.connection)
-            .await
-            .map_err(aborted)?;
+        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
         self.by_known_licence(&rows, |row| row.count("maximum"))
     }
 
@@ -208,10 +188,7 @@ impl Loading<'_> {
         .bind(self.key)
         .bind(millis(midnight))
         .bind(DenialReason::UnknownLicence.as_str());
-        let rows = query
-            .fetch_all(&mut *self.connection)
-            .await
-            .map_err(aborted)?;
+        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
         self.by_known_licence(&rows, |row| row.count("denied"))
     }
 
@@ -233,13 +210,10 @@ impl Loading<'_> {
 
 fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSession, StoreError> {
     let user = row.text("user")?;
-    let user = users
-        .get(user)
-        .ok_or_else(|| corrupt("a session of the unknown user", user))?;
+    let user = users.get(user).ok_or_else(|| corrupt("a session of the unknown user", user))?;
     let resume = row.blob("resume")?;
-    let digest = resume
-        .try_into()
-        .map_err(|_| corrupt("a resume digest of length", resume.len()))?;
+    let digest =
+        resume.try_into().map_err(|_| corrupt("a resume digest of length", resume.len()))?;
     let opened = SessionOpened {
         session: row.session()?,
         user: UserName::clone(user),
@@ -249,11 +223,7 @@ fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSes
         resume: ResumeDigest(digest),
         address: row.shared_text("address")?,
     };
-    Ok(StoredSession {
-        opened,
-        instances: Vec::new(),
-        places: Vec::new(),
-    })
+    Ok(StoredSession { opened, instances: Vec::new(), places: Vec::new() })
 }
 
 /// The session among those that are ordered by id.
@@ -263,9 +233,6 @@ fn session_of(
 ) -> Result<&mut StoredSession, StoreError> {
     match sessions.binary_search_by_key(&id, |stored| stored.opened.session) {
         Ok(position) => Ok(&mut sessions[position]),
-        Err(_) => Err(corrupt(
-            "something held by the unknown session",
-            value::session_text(id),
-        )),
+        Err(_) => Err(corrupt("something held by the unknown session", value::session_text(id))),
     }
 }

@@ -16,11 +16,7 @@ pub(super) fn resolve(url_or_path: &str) -> Result<PathBuf, StoreError> {
     let is_url = url_or_path.starts_with("sqlite:");
     let rest = url_or_path.strip_prefix("sqlite:").unwrap_or(url_or_path);
     let path = rest.strip_prefix("//").filter(|_| is_url).unwrap_or(rest);
-    let refuse = |why: &str| {
-        Err(StoreError::Aborted(format!(
-            "database `{url_or_path}`: {why}"
-        )))
-    };
+    let refuse = |why: &str| Err(StoreError::Aborted(format!("database `{url_or_path}`: {why}")));
     if path.is_empty() || path == ":memory:" {
         return refuse("a file is needed: a database in memory survives nothing");
     }
@@ -37,16 +33,9 @@ fn canonical(path: &Path) -> std::io::Result<PathBuf> {
     if path.exists() {
         return path.canonicalize();
     }
-    let name = path
-        .file_name()
-        .ok_or(std::io::ErrorKind::InvalidFilename)?;
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    Ok(directory
-        .unwrap_or(Path::new("."))
-        .canonicalize()?
-        .join(name))
+    let name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Ok(directory.unwrap_or(Path::new(".")).canonicalize()?.join(name))
 }
 
 /// Takes `<database>.lock`: two brokers on one database would grant every licence twice.

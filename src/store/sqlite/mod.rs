@@ -107,14 +107,7 @@ impl SqliteStore {
             .max_connections(READERS_MAX)
             .connect_lazy_with(reader_options(&path));
         let writer = Writer::new(options, connection);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                catalogue,
-                writer,
-                readers,
-                _lock: lock,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, _lock: lock }) })
     }
 }
 
@@ -143,10 +136,7 @@ fn reader_options(path: &Path) -> SqliteConnectOptions {
 
 /// Some file systems have no shared memory; there SQLite stays in another mode without a word.
 async fn check_journal(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let row = sqlx::query("PRAGMA journal_mode")
-        .fetch_one(connection)
-        .await
-        .map_err(aborted)?;
+    let row = sqlx::query("PRAGMA journal_mode").fetch_one(connection).await.map_err(aborted)?;
     let mode: String = row.try_get(0).map_err(aborted)?;
     if mode == "wal" {
         Ok(())
@@ -180,9 +170,7 @@ impl Inner {
         let head = load::head(&mut snapshot, organisation).await?;
         drop(pause);
         match head {
-            Some(head) => load::body(&mut snapshot, head, &self.catalogue)
-                .await
-                .map(Some),
+            Some(head) => load::body(&mut snapshot, head, &self.catalogue).await.map(Some),
             None => Ok(None),
         }
     }
@@ -201,13 +189,8 @@ impl Inner {
         .bind(settings.scheduled_log_off.map(seconds_of_day))
         .bind(millis(settings.created_at))
         .bind(settings.version.cast_signed());
-        let outcome = query
-            .execute(transaction.connection())
-            .await
-            .map_err(aborted);
-        transaction
-            .end(outcome.map(|done| done.rows_affected() == 1))
-            .await
+        let outcome = query.execute(transaction.connection()).await.map_err(aborted);
+        transaction.end(outcome.map(|done| done.rows_affected() == 1)).await
     }
 
     async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -216,10 +199,7 @@ impl Inner {
             "INSERT INTO life (id, at) VALUES (1, ?) \
              ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
         );
-        let outcome = query
-            .bind(millis(at))
-            .execute(transaction.connection())
-            .await;
+        let outcome = query.bind(millis(at)).execute(transaction.connection()).await;
         transaction.end(outcome.map(|_| ()).map_err(aborted)).await
     }
 
@@ -252,8 +232,7 @@ impl Store for SqliteStore {
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
         let (inner, batches) = (self.inner.clone(), batches.to_vec());
         let task = tokio::spawn(async move { inner.commit(&batches).await });
-        task.await
-            .unwrap_or_else(|error| Err(StoreError::MaybeApplied(error.to_string())))
+        task.await.unwrap_or_else(|error| Err(StoreError::MaybeApplied(error.to_string())))
     }
 
     async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -277,13 +256,7 @@ impl Store for SqliteStore {
         organisation: OrganisationId,
         user: &str,
     ) -> Result<Option<UserRecord>, StoreError> {
-        report::user(
-            &self.inner.readers,
-            organisation,
-            user,
-            &self.inner.catalogue,
-        )
-        .await
+        report::user(&self.inner.readers, organisation, user, &self.inner.catalogue).await
     }
 
     async fn users_page(
@@ -291,13 +264,7 @@ impl Store for SqliteStore {
         organisation: OrganisationId,
         page: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-        report::users_page(
-            &self.inner.readers,
-            organisation,
-            page,
-            &self.inner.catalogue,
-        )
-        .await
+        report::users_page(&self.inner.readers, organisation, page, &self.inner.catalogue).await
     }
 
     async fn usage_page(

@@ -58,9 +58,7 @@ pub(super) async fn settings_page(
         "SELECT key AS cursor, {SETTINGS_COLUMNS} FROM organisations \
          WHERE key > ? AND removed_at IS NULL ORDER BY key LIMIT ?"
     );
-    let query = sqlx::query(AssertSqlSafe(text))
-        .bind(page.after)
-        .bind(i64::from(page.limit));
+    let query = sqlx::query(AssertSqlSafe(text)).bind(page.after).bind(i64::from(page.limit));
     let rows = query.fetch_all(readers).await.map_err(aborted)?;
     stored(&rows, value::settings)
 }
@@ -75,9 +73,7 @@ pub(super) async fn user(
         "SELECT {USER_COLUMNS} FROM users \
          WHERE organisation = {KEY_OF_NUMBER} AND user = ? AND removed_at IS NULL"
     );
-    let query = sqlx::query(AssertSqlSafe(text))
-        .bind(number(organisation))
-        .bind(user);
+    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation)).bind(user);
     let row = query.fetch_optional(readers).await.map_err(aborted)?;
     row.map(|row| value::user(&row, catalogue)).transpose()
 }
@@ -116,12 +112,7 @@ pub(super) async fn usage_page(
     log.equals("usage_type", filter.usage_type.map(UsageType::as_str));
     log.equals("logon_source", filter.logon_source.map(LogonSource::as_str));
     log.equals("reason", filter.reason.map(ReleaseReason::as_str));
-    log.equals(
-        "session",
-        filter
-            .session
-            .map(|session| value::session_text(session).to_string()),
-    );
+    log.equals("session", filter.session.map(|session| value::session_text(session).to_string()));
     stored(&log.fetch(readers).await?, |row| usage_row(Reader(row)))
 }
 
@@ -173,23 +164,13 @@ impl LogQuery {
             "SELECT id AS cursor, {columns} FROM {table} INDEXED BY {name} WHERE organisation = \
              (SELECT key FROM organisations WHERE removed_at IS NULL AND number = "
         ));
-        builder
-            .push_bind(number(organisation))
-            .push(") AND id > ")
-            .push_bind(page.after);
+        builder.push_bind(number(organisation)).push(") AND id > ").push_bind(page.after);
         if matches!(index, Index::Instant(_)) && page.after > 0 {
             // Nothing after the cursor is earlier than it; a cursor of a row that is gone says nothing.
-            builder
-                .push(" AND at >= coalesce((SELECT at FROM ")
-                .push(table)
-                .push(" WHERE id = ");
+            builder.push(" AND at >= coalesce((SELECT at FROM ").push(table).push(" WHERE id = ");
             builder.push_bind(page.after).push("), 0)");
         }
-        Self {
-            builder,
-            index,
-            limit: page.limit,
-        }
+        Self { builder, index, limit: page.limit }
     }
 
     fn within(&mut self, range: Range) {
@@ -203,9 +184,7 @@ impl LogQuery {
 
     fn equals(&mut self, column: &'static str, value: Option<impl Into<String>>) {
         if let Some(value) = value {
-            self.builder
-                .push(format_args!(" AND {column} = "))
-                .push_bind(value.into());
+            self.builder.push(format_args!(" AND {column} = ")).push_bind(value.into());
         }
     }
 
@@ -215,11 +194,7 @@ impl LogQuery {
             Index::Instant(_) => " ORDER BY at, id LIMIT ",
         };
         self.builder.push(order).push_bind(i64::from(self.limit));
-        self.builder
-            .build()
-            .fetch_all(readers)
-            .await
-            .map_err(aborted)
+        self.builder.build().fetch_all(readers).await.map_err(aborted)
     }
 }
 
@@ -227,12 +202,7 @@ fn stored<T>(
     rows: &[SqliteRow],
     read: impl Fn(&SqliteRow) -> Result<T, StoreError>,
 ) -> Result<Vec<Stored<T>>, StoreError> {
-    let one = |row| {
-        Ok(Stored {
-            cursor: Reader(row).integer("cursor")?,
-            row: read(row)?,
-        })
-    };
+    let one = |row| Ok(Stored { cursor: Reader(row).integer("cursor")?, row: read(row)? });
     rows.iter().map(one).collect()
 }
 

@@ -53,16 +53,11 @@ impl<'a> Writing<'a> {
         };
         let deleted = self.rows(|effect| {
             let users = effect.users.iter();
-            users
-                .filter_map(|(user, change)| Some((*user, change.deleted_at?)))
-                .collect()
+            users.filter_map(|(user, change)| Some((*user, change.deleted_at?))).collect()
         });
         DELETE
             .run(self.connection, &deleted, |statement, (key, (user, at))| {
-                statement
-                    .bind(*key)
-                    .bind((*user).to_owned())
-                    .bind(millis(*at))
+                statement.bind(*key).bind((*user).to_owned()).bind(millis(*at))
             })
             .await
     }
@@ -77,13 +72,8 @@ impl<'a> Writing<'a> {
                    user_type = excluded.user_type, features = excluded.features, \
                    created_at = excluded.created_at, version = excluded.version",
         };
-        let saved = self.rows(|effect| {
-            effect
-                .users
-                .iter()
-                .filter_map(|(_, change)| change.saved)
-                .collect()
-        });
+        let saved = self
+            .rows(|effect| effect.users.iter().filter_map(|(_, change)| change.saved).collect());
         let catalogue = self.catalogue;
         SAVE.run(self.connection, &saved, |statement, (key, user)| {
             statement
@@ -143,16 +133,12 @@ impl<'a> Writing<'a> {
     ) -> Result<(), sqlx::Error> {
         let catalogue = self.catalogue;
         statement
-            .run(
-                self.connection,
-                rows,
-                |statement, (key, (session, licence))| {
-                    statement
-                        .bind(*key)
-                        .bind(session_text(*session))
-                        .bind(catalogue.key(*licence).clone())
-                },
-            )
+            .run(self.connection, rows, |statement, (key, (session, licence))| {
+                statement
+                    .bind(*key)
+                    .bind(session_text(*session))
+                    .bind(catalogue.key(*licence).clone())
+            })
             .await
     }
 
@@ -188,20 +174,16 @@ impl<'a> Writing<'a> {
         };
         let held = self.rows(|effect| with_value(&effect.instances));
         let catalogue = self.catalogue;
-        HOLD.run(
-            self.connection,
-            &held,
-            |statement, (key, ((session, licence), instance))| {
-                statement
-                    .bind(*key)
-                    .bind(session_text(*session))
-                    .bind(catalogue.key(*licence).clone())
-                    .bind(word(instance.pool.as_str()))
-                    .bind(millis(instance.since))
-                    .bind(instance.holder_order.cast_signed())
-                    .bind(millis(instance.holder_since))
-            },
-        )
+        HOLD.run(self.connection, &held, |statement, (key, ((session, licence), instance))| {
+            statement
+                .bind(*key)
+                .bind(session_text(*session))
+                .bind(catalogue.key(*licence).clone())
+                .bind(word(instance.pool.as_str()))
+                .bind(millis(instance.since))
+                .bind(instance.holder_order.cast_signed())
+                .bind(millis(instance.holder_since))
+        })
         .await
     }
 
@@ -213,17 +195,13 @@ impl<'a> Writing<'a> {
         };
         let waiting = self.rows(|effect| with_value(&effect.places));
         let catalogue = self.catalogue;
-        WAIT.run(
-            self.connection,
-            &waiting,
-            |statement, (key, ((session, licence), place))| {
-                statement
-                    .bind(*key)
-                    .bind(session_text(*session))
-                    .bind(catalogue.key(*licence).clone())
-                    .bind(place.cast_signed())
-            },
-        )
+        WAIT.run(self.connection, &waiting, |statement, (key, ((session, licence), place))| {
+            statement
+                .bind(*key)
+                .bind(session_text(*session))
+                .bind(catalogue.key(*licence).clone())
+                .bind(place.cast_signed())
+        })
         .await
     }
 
@@ -292,18 +270,14 @@ impl<'a> Writing<'a> {
         let maxima = self.rows(|effect| effect.maxima.iter().collect());
         let catalogue = self.catalogue;
         RAISE
-            .run(
-                self.connection,
-                &maxima,
-                |statement, (key, ((month, licence), (maximum, at)))| {
-                    statement
-                        .bind(*key)
-                        .bind(month_text(*month))
-                        .bind(catalogue.key(*licence).clone())
-                        .bind(i64::from(*maximum))
-                        .bind(millis(*at))
-                },
-            )
+            .run(self.connection, &maxima, |statement, (key, ((month, licence), (maximum, at)))| {
+                statement
+                    .bind(*key)
+                    .bind(month_text(*month))
+                    .bind(catalogue.key(*licence).clone())
+                    .bind(i64::from(*maximum))
+                    .bind(millis(*at))
+            })
             .await
     }
 
@@ -316,19 +290,15 @@ impl<'a> Writing<'a> {
         };
         let totals = self.rows(|effect| effect.totals.iter().collect());
         let catalogue = self.catalogue;
-        SET.run(
-            self.connection,
-            &totals,
-            |statement, (key, (licence, totals))| {
-                statement
-                    .bind(*key)
-                    .bind(catalogue.key(**licence).clone())
-                    .bind(i64::from(totals.base))
-                    .bind(i64::from(totals.concurrent))
-                    .bind(i64::from(totals.contingency))
-                    .bind(i64::from(totals.fixed))
-            },
-        )
+        SET.run(self.connection, &totals, |statement, (key, (licence, totals))| {
+            statement
+                .bind(*key)
+                .bind(catalogue.key(**licence).clone())
+                .bind(i64::from(totals.base))
+                .bind(i64::from(totals.concurrent))
+                .bind(i64::from(totals.contingency))
+                .bind(i64::from(totals.fixed))
+        })
         .await
     }
 
@@ -382,8 +352,9 @@ impl<'a> Writing<'a> {
     async fn organisations(&mut self) -> Result<(), sqlx::Error> {
         const MOVE_ON: Bulk = Bulk {
             head: "UPDATE organisations SET batch = done.column2, \
-                   last_at = max(last_at, done.column3) FROM (VALUES ",
-            columns: 3,
+                   last_at = max(last_at, done.column3), sequence = max(sequence, done.column4) \
+                   FROM (VALUES ",
+            columns: 4,
             tail: ") AS done WHERE key = done.column1",
         };
         MOVE_ON
@@ -392,6 +363,7 @@ impl<'a> Writing<'a> {
                     .bind(change.key)
                     .bind(change.batch.cast_signed())
                     .bind(millis(change.last_at))
+                    .bind(change.sequence.cast_signed())
             })
             .await
     }
@@ -407,14 +379,9 @@ fn logon_source(record: &UsageRecord) -> &'static str {
 }
 
 fn with_value<K: Copy, V: Copy>(map: &BTreeMap<K, Option<V>>) -> Vec<(K, V)> {
-    map.iter()
-        .filter_map(|(key, value)| Some((*key, (*value)?)))
-        .collect()
+    map.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect()
 }
 
 fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> Vec<K> {
-    map.iter()
-        .filter(|(_, value)| value.is_none())
-        .map(|(key, _)| *key)
-        .collect()
+    map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key).collect()
 }

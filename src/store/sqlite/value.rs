@@ -46,11 +46,7 @@ pub(super) fn word(text: &'static str) -> Arc<str> {
         let pools = GrantPool::ALL.iter().map(|word| word.as_str());
         let types = UsageType::ALL.iter().map(|word| word.as_str());
         let reasons = ReleaseReason::ALL.iter().map(|word| word.as_str());
-        let words = devices
-            .chain(sources)
-            .chain(pools)
-            .chain(types)
-            .chain(reasons);
+        let words = devices.chain(sources).chain(pools).chain(types).chain(reasons);
         words.map(|word| (word, Arc::from(word))).collect()
     });
     WORDS.get(text).cloned().unwrap_or_else(|| Arc::from(text))
@@ -68,10 +64,8 @@ pub(super) fn seconds_of_day(time: NaiveTime) -> i64 {
 
 /// A user's features as they are kept: a JSON array of keys, which need no escapes.
 pub(super) fn features_text(features: LicenceSet, catalogue: &Catalogue) -> String {
-    let keys: Vec<String> = features
-        .iter()
-        .map(|licence| format!("\"{}\"", catalogue.key(licence)))
-        .collect();
+    let keys: Vec<String> =
+        features.iter().map(|licence| format!("\"{}\"", catalogue.key(licence))).collect();
     format!("[{}]", keys.join(","))
 }
 
@@ -136,8 +130,7 @@ impl<'r> Reader<'r> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
         let word = self.optional_text(column)?;
-        word.map(|word| parse(word).ok_or_else(|| corrupt(column, word)))
-            .transpose()
+        word.map(|word| parse(word).ok_or_else(|| corrupt(column, word))).transpose()
     }
 
     /// An organisation's number.
@@ -147,9 +140,7 @@ impl<'r> Reader<'r> {
     }
 
     pub(super) fn session(&self) -> Result<SessionId, StoreError> {
-        self.word("session", |text| {
-            Ulid::from_string(text).ok().map(|ulid| SessionId(ulid.0))
-        })
+        self.word("session", |text| Ulid::from_string(text).ok().map(|ulid| SessionId(ulid.0)))
     }
 
     /// A type that the catalogue must still have.

@@ -28,10 +28,7 @@ type Guard<'a> = MutexGuard<'a, Option<SqliteConnection>>;
 impl Writer {
     /// Of a connection that is open; `options` reopen it.
     pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self {
-            options,
-            slot: Mutex::new(Some(connection)),
-        }
+        Self { options, slot: Mutex::new(Some(connection)) }
     }
 
     /// Waits for its turn and begins, with the right to write.
@@ -41,10 +38,7 @@ impl Writer {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(aborted)?,
         };
-        match sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut connection)
-            .await
-        {
+        match sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await {
             Ok(_) => Ok(Transaction { slot, connection }),
             Err(error) => {
                 close(connection).await;
