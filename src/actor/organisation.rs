@@ -121,8 +121,13 @@ impl OrganisationActor {
     fn load(
         &self,
     ) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
-        let (store, id) = (self.shared.store.clone(), self.cell.id());
-        async move { store.load(id).await }.into_actor(self)
+        let (shared, id) = (self.shared.clone(), self.cell.id());
+        let load = async move {
+            // The actor before this one may have left a batch that is not committed yet.
+            shared.journal.settled().await;
+            shared.store.load(id).await
+        };
+        load.into_actor(self)
     }
 
     fn on_loaded(&mut self, loaded: Result<Option<Loaded>, StoreError>, ctx: &mut Context<Self>) {
