@@ -4,7 +4,7 @@
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
 use super::journal::Journal;
-use super::link::{Link, Links, ToDevice};
+use super::link::{Link, Links, Marks, ToDevice};
 use super::live::{Live, LiveFrame};
 use super::organisation::{Departed, OrganisationActor, Retire, Submit, View};
 use super::reply::{Reply, Unavailable};
@@ -123,19 +123,19 @@ impl Cell {
     /// A session's queue of notices is full: it ends as if its connection had.
     pub(super) fn report_overflow(&self, session: SessionId, link: LinkId) {
         self.links.send_end(link, EndReason::SlowConsumer);
-        self.depart(session, link, Departure::SlowConsumer, Reply::nobody());
+        self.links.mark_departed(link, Departure::SlowConsumer);
+        self.send_goodbye(session, link, Departure::SlowConsumer, Reply::nobody());
     }
 
-    /// The mark comes before the look-up, and a starting actor is published before it reads the marks:
-    /// either it sees the mark, or the message reaches it.
-    fn depart(
+    /// The connection's mark is set before this looks the actor up, and a starting actor is published
+    /// before it reads the marks: either it sees the mark, or the message reaches it.
+    fn send_goodbye(
         &self,
         session: SessionId,
         link: LinkId,
         departure: Departure,
         reply: Reply<LeaveAnswer>,
     ) {
-        self.links.mark_departed(link, departure);
         if let Some(address) = self.address() {
             address.do_send(Departed { session, link, departure, reply });
         }
@@ -435,10 +435,12 @@ impl OrganisationRef {
         &self,
         session: SessionId,
         link: LinkId,
+        marks: &Marks,
         departure: Departure,
         reply: Reply<LeaveAnswer>,
     ) {
-        self.0.depart(session, link, departure, reply);
+        marks.departed(departure);
+        self.0.send_goodbye(session, link, departure, reply);
     }
 
     /// Tells a connection that the broker stops.
