@@ -311,6 +311,10 @@ where
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
         let Submit { command, reply, link } = message;
+        if self.organisation.is_none() {
+            // The reply is dropped and says so. Nobody would take the connection out again.
+            return;
+        }
         let attached = link.map(|link| {
             let ids = (link.session, link.id);
             self.cell.links().add(link);
