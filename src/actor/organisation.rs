@@ -161,12 +161,14 @@ impl OrganisationActor {
         let last_life = self.cell.last_life().unwrap_or(now.at).min(now.at);
         let then = Moment { at: last_life, ..now };
         self.decide_at(then, ReleaseAbsent { known }, ctx, |_, ()| {});
-        let gone: Vec<LinkId> = departed.iter().map(|(_, link, _)| *link).collect();
+        let gone: Vec<(LinkId, Departure)> =
+            departed.iter().map(|(_, link, how)| (*link, *how)).collect();
         let departed = departed.into_iter().map(|(session, _, how)| (session, how)).collect();
         self.decide(Reattach { connected, departed }, ctx, move |actor, orphans| {
             actor.cell.forget_last_life();
-            for link in gone {
-                actor.cell.links().remove(link);
+            // A connection that the sweep had found overdue is still there, and has not been told.
+            for (link, departure) in gone {
+                actor.end_link(link, end_of(departure));
             }
             for link in orphans {
                 actor.end_link(link, EndReason::StorageUnavailable);
@@ -266,17 +268,7 @@ impl OrganisationActor {
     fn end_overdue(&mut self, overdue: Overdue, ctx: &mut Context<Self>) {
         let Overdue { link, session, departure } = overdue;
         tracing::info!(organisation = %self.cell.id(), %session, ?departure, "session ended");
-        let reason = match departure {
-            Departure::TokenExpired => EndReason::TokenExpired,
-            Departure::SlowConsumer => EndReason::SlowConsumer,
-            Departure::Drain => EndReason::GoingAway,
-            Departure::StorageUnavailable => EndReason::StorageUnavailable,
-            Departure::HeartbeatTimeout
-            | Departure::Logout
-            | Departure::ConnectionLost
-            | Departure::Misbehaved
-            | Departure::Unanswered => EndReason::HeartbeatTimeout,
-        };
+        let reason = end_of(departure);
         self.decide(Leave { session, link, departure }, ctx, move |actor, _| {
             actor.end_link(link, reason);
         });
@@ -299,6 +291,22 @@ impl OrganisationActor {
         if let Some(organisation) = self.organisation.as_mut() {
             self.cell.live().publish(organisation, now.at);
         }
+    }
+}
+
+/// How a connection that ended so is told, if it is still there. A connection that ended by itself has
+/// said goodbye, and hears no more than that this could not be kept in time.
+fn end_of(departure: Departure) -> EndReason {
+    match departure {
+        Departure::HeartbeatTimeout => EndReason::HeartbeatTimeout,
+        Departure::TokenExpired => EndReason::TokenExpired,
+        Departure::SlowConsumer => EndReason::SlowConsumer,
+        Departure::Drain => EndReason::GoingAway,
+        Departure::Logout
+        | Departure::ConnectionLost
+        | Departure::Misbehaved
+        | Departure::Unanswered
+        | Departure::StorageUnavailable => EndReason::StorageUnavailable,
     }
 }
 
