@@ -175,7 +175,7 @@ impl Links {
         self.lock().is_empty()
     }
 
-    /// For an actor that starts anew.
+    /// For an actor that starts anew; each session is connected once.
     pub fn inventory(&self) -> Inventory {
         let mut inventory = Inventory::default();
         for (id, link) in &*self.lock() {
@@ -185,6 +185,10 @@ impl Links {
                 None => inventory.connected.push((link.session, *id)),
             }
         }
+        // Of two connections of one session the later is a resume that was not answered: a connection
+        // that hears of a resume takes the earlier one out. It is told so, and the session stays.
+        inventory.connected.sort_unstable();
+        inventory.connected.dedup_by_key(|(session, _)| *session);
         inventory
     }
 
