@@ -78,6 +78,8 @@ pub(super) struct Cell {
     last_life: Mutex<Option<DateTime<Utc>>>,
     /// Set when the organisation is gone or the broker stops: its actor is not started again.
     is_retired: AtomicBool,
+    /// Set when the store does not have the organisation any more: the directory forgets it.
+    is_removed: AtomicBool,
     /// Deaths since the last one that came alone.
     deaths: AtomicU32,
 }
@@ -91,6 +93,7 @@ impl Cell {
             live: Live::new(at),
             last_life: Mutex::new(last_life),
             is_retired: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
             deaths: AtomicU32::new(0),
         }
     }
@@ -118,6 +121,12 @@ impl Cell {
 
     pub(super) fn retire(&self) {
         self.is_retired.store(true, Ordering::Release);
+    }
+
+    /// The organisation was removed, and whoever removed it was not told that it was.
+    pub(super) fn remove(&self) {
+        self.is_removed.store(true, Ordering::Release);
+        self.retire();
     }
 
     /// A session's queue of notices is full: it ends as if its connection had.
@@ -227,6 +236,10 @@ impl Directory {
 
     async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
         while let Some(cell) = died.recv().await {
+            if cell.is_removed.load(Ordering::Acquire) {
+                // The number may have been given anew already.
+                self.0.cells.remove_if(&cell.id, |_, kept| Arc::ptr_eq(kept, &cell));
+            }
             if cell.is_retired.load(Ordering::Acquire) {
                 continue;
             }

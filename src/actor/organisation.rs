@@ -135,7 +135,10 @@ impl OrganisationActor {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {
                 tracing::warn!(organisation = %self.cell.id(), "the organisation is not kept");
-                self.cell.retire();
+                self.cell.remove();
+                for link in self.cell.links().ids() {
+                    self.end_link(link, EndReason::OrganisationRemoved);
+                }
                 ctx.stop();
             }
             Err(error) => {
