@@ -10,6 +10,7 @@ use super::organisation::{Departed, OrganisationActor, Retire, Submit, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::event::Notice;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
@@ -76,6 +77,8 @@ pub(super) struct Cell {
     /// When the broker was last known to be alive before this process, until what was open then is
     /// settled.
     last_life: Mutex<Option<DateTime<Utc>>>,
+    /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
+    untold: Mutex<Vec<(LinkId, Notice)>>,
     /// Set when the organisation is gone or the broker stops: its actor is not started again.
     is_retired: AtomicBool,
     /// Set when the store does not have the organisation any more: the directory forgets it.
@@ -92,6 +95,7 @@ impl Cell {
             links: Links::default(),
             live: Live::new(at),
             last_life: Mutex::new(last_life),
+            untold: Mutex::default(),
             is_retired: AtomicBool::new(false),
             is_removed: AtomicBool::new(false),
             deaths: AtomicU32::new(0),
@@ -117,6 +121,14 @@ impl Cell {
     pub(super) fn forget_last_life(&self) {
         *self.last_life.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.deaths.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn keep_untold(&self, notices: Vec<(LinkId, Notice)>) {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner).extend(notices);
+    }
+
+    pub(super) fn take_untold(&self) -> Vec<(LinkId, Notice)> {
+        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn retire(&self) {

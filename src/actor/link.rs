@@ -165,6 +165,11 @@ impl Links {
         self.lock().keys().copied().collect()
     }
 
+    /// The session that a connection was made for.
+    pub fn session_of(&self, link: LinkId) -> Option<SessionId> {
+        self.lock().get(&link).map(|link| link.session)
+    }
+
     /// How many connections there are.
     pub fn len(&self) -> usize {
         self.lock().len()

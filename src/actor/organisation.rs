@@ -9,6 +9,7 @@ use super::directory::{Cell, Shared};
 use super::link::{Inventory, Link, Overdue, ToDevice};
 use super::pipeline::{Delivery, Pipeline};
 use super::reply::Reply;
+use super::untold::{self, Notices};
 use crate::domain::event::{Event, Notice};
 use crate::domain::ids::{LinkId, SessionId};
 use crate::domain::moment::Moment;
@@ -154,6 +155,9 @@ impl OrganisationActor {
     /// Takes up where the store says that things stand, and reconciles it with the live sockets.
     fn begin(&mut self, loaded: Loaded, ctx: &mut Context<Self>) {
         self.pipeline = Pipeline::new(loaded.batch);
+        let session_of = |link| self.cell.links().session_of(link);
+        let told = untold::come_true(self.cell.take_untold(), session_of, &loaded.snapshot);
+        let told = Notices::new(self.cell.clone(), told);
         let catalogue = self.shared.catalogue.clone();
         let restored = Organisation::restore(loaded.snapshot, catalogue, self.shared.bounds);
         self.organisation = Some(restored);
@@ -169,6 +173,7 @@ impl OrganisationActor {
         let departed = departed.into_iter().map(|(session, _, how)| (session, how)).collect();
         self.decide(Reattach { connected, departed }, ctx, move |actor, orphans| {
             actor.cell.forget_last_life();
+            actor.notify(told.take());
             // A connection that the sweep had found overdue is still there, and has not been told.
             for (link, departure) in gone {
                 actor.end_link(link, end_of(departure));
@@ -206,10 +211,10 @@ impl OrganisationActor {
         let decision = organisation.apply(command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_events(organisation.catalogue(), &effects.events);
-        let notices = effects.notices;
+        let notices = Notices::new(self.cell.clone(), effects.notices);
         let delivery: Delivery<Self> = Box::new(move |actor| {
             deliver(actor, answer);
-            actor.notify(notices);
+            actor.notify(notices.take());
         });
         if let Some(delivery) = self.pipeline.add(effects.events, delivery) {
             delivery(self);
