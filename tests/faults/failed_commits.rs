@@ -31,7 +31,7 @@ async fn a_failed_commit_costs_its_own_organisation_the_logins_that_wait_and_no_
     stage.decided_are(2, 1).await;
     assert_eq!(stage.used(2, "inbound_agent").await, 1, "counts are those of the store");
     works(&mut before).await;
-    drop(stage.log_in_at_last(2, 1).await);
+    let _after = stage.log_in_at_last(2, 1).await;
     for id in 1..=3 {
         stage.audit(id, 5).await;
     }
@@ -63,7 +63,7 @@ async fn a_login_that_was_applied_unanswered_is_released() {
     assert_eq!(unknown.closed().await.0, 4003);
     let releases = stage.released(1, 3).await;
     assert!(releases.iter().all(|release| release.ends_with("connection_lost")), "{releases:?}");
-    drop(stage.log_in_at_last(1, 1).await);
+    let _after = stage.log_in_at_last(1, 1).await;
     stage.audit(1, 1).await;
 }
 

@@ -27,6 +27,7 @@ async fn a_panic_with_a_commit_under_way_loses_nothing_and_no_other_organisation
     }
     stage.store.release();
     works(&mut other).await;
+    eventually("the actor is back", async || stage.decided(1).await).await;
     works(&mut kept).await;
 
     // What was at the gate is durable now, and nobody was told: it is released.

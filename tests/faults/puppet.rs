@@ -14,7 +14,7 @@ use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Command, Organisation};
 use licence_broker::domain::reason::{Departure, Device};
 use licence_broker::domain::resume::{Resume, ResumeAnswer};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use tokio::sync::{mpsc as channel, oneshot};
 
 /// Something that a decision must never do.
@@ -59,6 +59,26 @@ pub async fn panic(broker: &Broker, id: u64) {
     assert_eq!(broker.directory.ask(id, Panic).await, Err(AskError::Unavailable));
 }
 
+/// A thread on which puppets run, for as long as the tests do.
+fn theatre() -> &'static ArbiterHandle {
+    static THEATRE: OnceLock<ArbiterHandle> = OnceLock::new();
+    THEATRE.get_or_init(|| {
+        let (sender, handle) = mpsc::channel();
+        std::thread::spawn(move || {
+            let system = System::new();
+            sender.send(System::current().arbiter().clone()).unwrap();
+            system.run()
+        });
+        handle.recv().unwrap()
+    })
+}
+
+/// Has it panic when it comes to that.
+pub fn submit_panic(broker: &Broker, id: u64) {
+    let id = OrganisationId::new(id).unwrap();
+    broker.directory.find(id).unwrap().submit(Panic, None, Reply::nobody());
+}
+
 /// The mailbox of a device; takes nothing while it is frozen.
 struct Mailbox(channel::UnboundedSender<ToDevice>);
 
@@ -99,7 +119,7 @@ impl Puppet {
     pub async fn new(broker: &Broker, id: u64, session: SessionId) -> Self {
         let organisation = broker.directory.find(OrganisationId::new(id).unwrap()).unwrap();
         let (sender, heard) = channel::unbounded_channel();
-        let address = Mailbox::start_in_arbiter(&Arbiter::new().handle(), |_| Mailbox(sender));
+        let address = Mailbox::start_in_arbiter(theatre(), |_| Mailbox(sender));
         let now = broker.clock.now();
         let marks = Arc::new(Marks::new(now.elapsed, now.at + TimeDelta::hours(1)));
         let recipient = address.clone().recipient();
@@ -143,8 +163,8 @@ impl Puppet {
 
     /// Says goodbye, as a session actor does.
     pub fn depart(&self, departure: Departure) {
-        let Link { id, session, .. } = &self.link;
-        self.organisation.depart(*session, *id, departure, Reply::nobody());
+        let Link { id, session, marks, .. } = &self.link;
+        self.organisation.depart(*session, *id, marks, departure, Reply::nobody());
     }
 
     /// Takes nothing more until the sender is dropped.

@@ -105,10 +105,8 @@ impl Stage {
 
     /// Waits until so many sessions are decided.
     pub async fn decided_are(&self, id: u64, sessions: usize) {
-        eventually("decisions", async || {
-            (self.decided(id).await == Some(sessions)).then_some(())
-        })
-        .await;
+        eventually("decisions", async || (self.decided(id).await == Some(sessions)).then_some(()))
+            .await;
     }
 
     /// The log, replayed; fails where it contradicts itself or what was bought.

@@ -73,6 +73,14 @@ impl FaultyStore {
         faults.extend(std::iter::repeat_n(fault, times));
     }
 
+    /// Forgets what was planned, lets go what waits, and is up.
+    pub fn calm(&self) {
+        self.faults.lock().expect("no test panics while planning").clear();
+        self.panic_loads(0);
+        self.set_down(false);
+        self.release();
+    }
+
     /// The next `times` loads panic, in the task of whoever loads.
     pub fn panic_loads(&self, times: u64) {
         self.panics.store(times, Ordering::SeqCst);

@@ -20,11 +20,16 @@ impl TestBroker {
 
     /// Calls with this token.
     pub fn api(&self, token: &str) -> Api {
-        Api { client: Client::new(), base: self.url(""), token: token.to_owned() }
+        Api::new(self.url(""), token)
     }
 }
 
 impl Api {
+    /// Calls whoever serves at `base`, `http://…` without a path.
+    pub fn new(base: String, token: &str) -> Self {
+        Self { client: Client::new(), base, token: token.to_owned() }
+    }
+
     /// A request, with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)

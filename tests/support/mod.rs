@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every suite uses another part")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
+pub mod agent;
 pub mod audit;
 pub mod broker;
 pub mod eventually;
