@@ -114,7 +114,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
     Ok(Parts {
         listen: config.listen,
         store: Arc::new(SqliteStore::open(&config.database, catalogue.clone()).await?),
-        authenticator: Arc::new(Authenticator::open(&keys)?),
+        authenticator: Arc::new(Authenticator::start(&keys).await?),
         clock: Clock::system(),
         catalogue,
         limits: Limits {

@@ -24,6 +24,9 @@ pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Live counts go out at most this often.
 pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
+/// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
+/// out, and a snapshot follows when they are taken.
+pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// While nothing is committed, the broker notes this often that it is alive.
@@ -53,7 +56,7 @@ pub struct Limits {
     pub body_max_bytes: usize,
     /// Bytes of a body of `POST /v1/tokens`; above it 413.
     pub tokens_body_max_bytes: usize,
-    /// Users in one import; above it 422.
+    /// Users in one import; above it 413.
     pub import_users_max: usize,
     /// Bytes of an import; above it 413.
     pub import_body_max_bytes: usize,

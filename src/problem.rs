@@ -58,7 +58,7 @@ impl Kind {
     const fn entry(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
-            Self::BadCursor => ("bad_cursor", StatusCode::BAD_REQUEST, "Unknown cursor"),
+            Self::BadCursor => ("bad_cursor", StatusCode::UNPROCESSABLE_ENTITY, "Unknown cursor"),
             Self::Unauthorised => ("unauthorised", StatusCode::UNAUTHORIZED, "Token needed"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Not permitted"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "Not found"),
@@ -123,8 +123,9 @@ impl Problem {
         self
     }
 
+    /// Adds a header to the answer.
     #[must_use]
-    fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.0.headers.push((name, value.into()));
         self
     }

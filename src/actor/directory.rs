@@ -292,6 +292,11 @@ impl Directory {
     /// # Errors
     /// [`AskError::Unavailable`] if the store refuses.
     pub async fn create(&self, settings: Settings) -> Result<bool, AskError> {
+        let directory = self.clone();
+        to_the_end(async move { directory.keep(settings).await }).await
+    }
+
+    async fn keep(&self, settings: Settings) -> Result<bool, AskError> {
         let created =
             self.0.shared.store.create_organisation(&settings).await.map_err(|error| {
                 tracing::error!(organisation = %settings.id, %error, "cannot create");
@@ -381,12 +386,22 @@ impl Directory {
     /// # Errors
     /// See [`AskError`].
     pub async fn remove(&self, organisation: OrganisationId) -> Result<(), AskError> {
-        self.ask(organisation, RemoveOrganisation).await?;
-        if let Some((_, cell)) = self.0.cells.remove(&organisation) {
-            cell.retire();
-            if let Some(address) = cell.address() {
-                address.do_send(Retire);
-            }
+        let directory = self.clone();
+        to_the_end(async move { directory.forget(organisation).await }).await
+    }
+
+    async fn forget(&self, organisation: OrganisationId) -> Result<(), AskError> {
+        let OrganisationRef(cell) = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
+        if let Err(error) = self.ask(organisation, RemoveOrganisation).await {
+            // What was decided after somebody else's removal cannot be kept, and need not be.
+            let is_gone = matches!(self.0.shared.store.settings(organisation).await, Ok(None));
+            return Err(if is_gone { AskError::UnknownOrganisation } else { error });
+        }
+        // Its number was free from the commit on, and may be another organisation's by now.
+        self.0.cells.remove_if(&organisation, |_, current| Arc::ptr_eq(current, &cell));
+        cell.retire();
+        if let Some(address) = cell.address() {
+            address.do_send(Retire);
         }
         Ok(())
     }
@@ -430,6 +445,14 @@ impl Directory {
             }
         }
     }
+}
+
+/// Does what must not be left half done, even if whoever asked goes before it is: what the store knows
+/// and what the directory knows must stay the same.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, AskError>> + Send + 'static,
+) -> Result<T, AskError> {
+    tokio::spawn(work).await.unwrap_or(Err(AskError::Unavailable))
 }
 
 /// One organisation, found; holds on to it while a connection lasts.

@@ -29,6 +29,8 @@ pub enum ToDevice {
 pub struct Marks {
     /// Milliseconds of monotonic time at which something last came in.
     seen_ms: AtomicU64,
+    /// Milliseconds of monotonic time at which what was sent was last being taken.
+    taken_ms: AtomicU64,
     /// Milliseconds of the Unix epoch at which the token runs out.
     token_expires_ms: AtomicI64,
     /// How the connection ended, as whoever was first saw it. Set before the goodbye is sent, and even
@@ -41,18 +43,24 @@ impl Marks {
     pub fn new(seen: Duration, token_expires: DateTime<Utc>) -> Self {
         let marks = Self {
             seen_ms: AtomicU64::new(0),
+            taken_ms: AtomicU64::new(0),
             token_expires_ms: AtomicI64::new(0),
             departed: OnceLock::new(),
         };
         marks.seen(seen);
+        marks.taken(seen);
         marks.token_until(token_expires);
         marks
     }
 
     /// Something came in.
     pub fn seen(&self, elapsed: Duration) {
-        let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        self.seen_ms.store(elapsed, Ordering::Relaxed);
+        self.seen_ms.store(millis(elapsed), Ordering::Relaxed);
+    }
+
+    /// Nothing that was sent had been waiting by then without any of it being taken.
+    pub fn taken(&self, elapsed: Duration) {
+        self.taken_ms.store(millis(elapsed), Ordering::Relaxed);
     }
 
     /// The token is good until then.
@@ -65,13 +73,20 @@ impl Marks {
         self.departed.get_or_init(|| departure);
     }
 
+    /// For how long nothing has come in, or nothing has been taken: whichever is longer.
     fn silent_for(&self, elapsed: Duration) -> Duration {
-        elapsed.saturating_sub(Duration::from_millis(self.seen_ms.load(Ordering::Relaxed)))
+        let (seen, taken) = (&self.seen_ms, &self.taken_ms);
+        let since = seen.load(Ordering::Relaxed).min(taken.load(Ordering::Relaxed));
+        elapsed.saturating_sub(Duration::from_millis(since))
     }
 
     fn token_is_over(&self, at: DateTime<Utc>) -> bool {
         at.timestamp_millis() >= self.token_expires_ms.load(Ordering::Relaxed)
     }
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One connection of one session.

@@ -27,7 +27,8 @@ pub struct LiveFrame {
 }
 
 impl LiveFrame {
-    fn new(
+    /// A frame that nobody has written yet.
+    pub fn new(
         seq: u64,
         at: DateTime<Utc>,
         changed: Vec<LicenceCounts>,

@@ -1,7 +1,10 @@
 //! Judging and issuing tokens.
 
 use super::claims::Claims;
-use super::keys::{Key, KeyError, KeySources};
+use super::key::Key;
+use super::keys::{KeyError, KeySources};
+use super::published::Published;
+use super::source::Source;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -42,10 +45,13 @@ pub enum TokenRejected {
 #[error("a token could not be signed: {0}")]
 pub struct IssueError(#[from] jsonwebtoken::errors::Error);
 
-/// Knows the keys. Shared by every connection; immutable after start.
+/// Knows the keys. Shared by every connection.
 #[derive(Debug)]
 pub struct Authenticator {
+    /// The keys that do not change.
     trusted: Vec<Key>,
+    /// The keys of the key set, if there is one; followed as long as this is alive.
+    published: Option<Published>,
     /// Signs HS256; the same secret is among the trusted keys.
     issuing: EncodingKey,
 }
@@ -57,31 +63,48 @@ struct Named {
 }
 
 impl Authenticator {
-    /// Reads the keys, and makes the broker's own if it is needed and there is none.
+    /// Trusts every source of keys, and keeps up with the key set until it is dropped. Makes the broker's
+    /// own key if it is needed and there is none. Needs a tokio runtime.
     ///
     /// # Errors
-    /// If a file cannot be read or written, or holds no usable key.
-    pub fn open(sources: &KeySources) -> Result<Self, KeyError> {
-        let secret = sources.issuing_secret()?;
-        let mut authenticator = Self::with_secret(&secret);
-        authenticator.trusted.extend(sources.public_keys()?);
+    /// If a file cannot be read or written, the key set cannot be fetched, or one holds no usable key.
+    pub async fn start(sources: &KeySources) -> Result<Self, KeyError> {
+        let mut authenticator = Self::open(sources)?;
+        if let Some(jwks) = &sources.jwks {
+            authenticator.published = Some(Published::follow(Source::new(jwks)).await?);
+        }
         Ok(authenticator)
+    }
+
+    /// Trusts the secret alone, for whoever only issues: the key set is not looked at. Makes the broker's
+    /// own key if it is needed and there is none.
+    ///
+    /// # Errors
+    /// If a file cannot be read or written, or holds no usable secret.
+    pub fn open(sources: &KeySources) -> Result<Self, KeyError> {
+        Ok(Self::with_secret(&sources.issuing_secret()?))
     }
 
     /// Trusts one HS256 secret, and issues with it.
     pub fn with_secret(secret: &[u8]) -> Self {
-        Self { trusted: vec![Key::secret(secret)], issuing: EncodingKey::from_secret(secret) }
+        Self {
+            trusted: vec![Key::secret(secret)],
+            published: None,
+            issuing: EncodingKey::from_secret(secret),
+        }
     }
 
     #[cfg(test)]
     pub(super) fn trusting(trusted: Vec<Key>) -> Self {
-        Self { trusted, issuing: EncodingKey::from_secret(b"issues, and is not trusted itself") }
+        let issuing = EncodingKey::from_secret(b"issues, and is not trusted itself");
+        Self { trusted, published: None, issuing }
     }
 
     /// Whether to believe a token, as of `now`.
     ///
     /// The algorithm is the key's: the header's must be the same and chooses nothing. A token that names
-    /// a key (`kid`) is held against that key alone, one that names none against every key.
+    /// a key (`kid`) is held against that key alone, one that names none against every key. Never waits:
+    /// a token that names an unknown key is refused, and the key set is read again for those that follow.
     ///
     /// # Errors
     /// Why not.
@@ -92,26 +115,18 @@ impl Authenticator {
         let (message, signature) = token.rsplit_once('.').ok_or(TokenRejected::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenRejected::Malformed)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenRejected::Malformed)?;
-        let candidates = self.candidates(&Named::read(header)?)?;
-        if candidates.into_iter().any(|key| key.has_signed(message.as_bytes(), signature)) {
+        let published = self.published.as_ref().map(Published::keys);
+        let published = published.as_deref().map_or(&[][..], Vec::as_slice);
+        let known = self.trusted.iter().chain(published);
+        let candidates = candidates(known, &Named::read(header)?);
+        if let (Err(TokenRejected::UnknownKey), Some(published)) = (&candidates, &self.published) {
+            published.ask();
+        }
+        if candidates?.into_iter().any(|key| key.has_signed(message.as_bytes(), signature)) {
             Claims::read(&payload, now)
         } else {
             Err(TokenRejected::Signature)
         }
-    }
-
-    fn candidates(&self, named: &Named) -> Result<Vec<&Key>, TokenRejected> {
-        let is_meant = |key: &&Key| match &named.key_id {
-            None => true,
-            Some(_) => key.id == named.key_id,
-        };
-        let meant: Vec<&Key> = self.trusted.iter().filter(is_meant).collect();
-        if meant.is_empty() {
-            return Err(TokenRejected::UnknownKey);
-        }
-        let fits = |key: &&Key| key.algorithm_name() == named.algorithm;
-        let fitting: Vec<&Key> = meant.into_iter().filter(fits).collect();
-        if fitting.is_empty() { Err(TokenRejected::Algorithm) } else { Ok(fitting) }
     }
 
     /// A token that says this, issued at `now`: HS256, without `kid`.
@@ -122,6 +137,21 @@ impl Authenticator {
         let header = Header::new(Algorithm::HS256);
         Ok(jsonwebtoken::encode(&header, &claims.write(now), &self.issuing)?)
     }
+}
+
+/// The keys that a token's signature is held against.
+fn candidates<'k>(
+    known: impl Iterator<Item = &'k Key>,
+    named: &Named,
+) -> Result<Vec<&'k Key>, TokenRejected> {
+    let is_meant = |key: &&Key| named.key_id.is_none() || key.id == named.key_id;
+    let meant: Vec<&Key> = known.filter(is_meant).collect();
+    if meant.is_empty() {
+        return Err(TokenRejected::UnknownKey);
+    }
+    let fits = |key: &&Key| key.algorithm_name() == named.algorithm;
+    let fitting: Vec<&Key> = meant.into_iter().filter(fits).collect();
+    if fitting.is_empty() { Err(TokenRejected::Algorithm) } else { Ok(fitting) }
 }
 
 impl Named {
@@ -154,7 +184,7 @@ pub fn bearer(authorization: &str) -> Option<&str> {
 mod tests {
     use super::super::claims::Role;
     use super::*;
-    use crate::auth::keys::tests::{Signer, ec_signer, ed_signer, rsa_signer};
+    use crate::auth::key::tests::{Signer, ec_signer, ed_signer, rsa_signer};
     use crate::domain::ids::OrganisationId;
     use serde_json::json;
 

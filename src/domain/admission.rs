@@ -13,6 +13,7 @@ use super::reason::{
 };
 use super::session::{Instance, Presence, Session};
 use super::user::{Holding, User};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Which features a login wants.
@@ -122,6 +123,24 @@ struct Plan {
     queue_full: bool,
 }
 
+impl Plan {
+    /// Nobody waits at a login that is refused: what would have been queued is denied.
+    fn all_denied(self) -> Vec<Denied> {
+        let exhausted = |licence| Denied {
+            licence: DeniedName::Licence(licence),
+            reason: DenialReason::Exhausted,
+        };
+        let mut all = self.denied;
+        all.extend(self.queued.into_iter().map(exhausted));
+        // A licence of the catalogue sorts before every unknown name, and those stay as they were named.
+        all.sort_by(|a, b| match (&a.licence, &b.licence) {
+            (DeniedName::Unknown(_), DeniedName::Unknown(_)) => Ordering::Equal,
+            (a, b) => a.cmp(b),
+        });
+        all
+    }
+}
+
 impl Command for Login {
     type Answer = LoginAnswer;
 
@@ -221,7 +240,7 @@ impl Organisation {
                 || plan.queued.contains(&licence)
         };
         if !applied.is_empty() && !applied.iter().any(served) {
-            return Err((Refusal::NoChannelLicensed, plan.denied));
+            return Err((Refusal::NoChannelLicensed, plan.all_denied()));
         }
         plan.granted.insert(0, (seat, seat_pool));
         plan.granted.sort_unstable_by_key(|(licence, _)| *licence);

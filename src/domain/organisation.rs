@@ -91,14 +91,23 @@ pub struct Organisation {
     pub(super) changed: LicenceSet,
     /// After deletion nothing is granted any more.
     pub(super) removed: bool,
+    /// False from a restart until the sessions have found their connections again: before that nobody can
+    /// be told that a session ends.
+    pub(super) is_attached: bool,
 }
 
 impl Organisation {
-    /// Decides a command. The instant never lies before that of an earlier record.
+    /// Decides a command. The instant never lies before that of an earlier record, and whatever time has
+    /// brought by then comes first: the turn of the month, grace that ran out, the daily log-off. So no
+    /// decision depends on how late anybody looked at the clock.
     pub fn apply<C: Command>(&mut self, command: C, now: Moment) -> Decision<C::Answer> {
         let now = Moment { at: now.at.max(self.last_at), ..now };
         let mut effects = Effects::default();
         self.turn_calendar(now.at, &mut effects);
+        if self.is_attached {
+            self.end_expired(now, &mut effects);
+            self.log_off_if_due(now, &mut effects);
+        }
         let answer = command.decide(self, now, &mut effects);
         if !effects.events.is_empty() {
             self.last_at = now.at;

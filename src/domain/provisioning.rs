@@ -10,7 +10,7 @@ use super::reason::{EndReason, ReleaseReason, UserStatus};
 use super::user::{User, UserRecord};
 use chrono::NaiveTime;
 use chrono_tz::Tz;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A user as someone provisions them: every field given.
@@ -104,13 +104,17 @@ impl Command for ProvisionUsers {
         let mut staged = Staged::new(organisation);
         let results: Vec<_> =
             self.changes.into_iter().map(|change| staged.stage(change, now)).collect();
-        let Staged { order, after, sequence, .. } = staged;
+        let Staged { order, after, deleted, sequence, .. } = staged;
         if self.atomic && results.iter().any(Result::is_err) {
             return results;
         }
         organisation.sequence = sequence;
         for name in order {
             let record = after.get(&name).cloned().flatten();
+            if deleted.contains(&name) && record.is_some() {
+                // Deleted and created anew: another person by the same name, who inherits no session.
+                organisation.replace_user(&name, None, now, effects);
+            }
             organisation.replace_user(&name, record, now, effects);
         }
         results
@@ -122,6 +126,8 @@ struct Staged<'a> {
     organisation: &'a Organisation,
     /// `None` for a user that would be gone.
     after: HashMap<UserName, Option<UserRecord>>,
+    /// The names that were deleted on the way, whatever became of them.
+    deleted: HashSet<UserName>,
     /// The names in `after`, in the order in which they were first changed.
     order: Vec<UserName>,
     /// By [`LicenceId::index`]: how many more users than now would have the type.
@@ -135,6 +141,7 @@ impl<'a> Staged<'a> {
         Self {
             organisation,
             after: HashMap::new(),
+            deleted: HashSet::new(),
             order: Vec::new(),
             assigned: vec![0; organisation.pools.len()],
             users: organisation.users.len(),
@@ -160,6 +167,9 @@ impl<'a> Staged<'a> {
         self.count(before.as_ref(), -1);
         let is_gone = record.status == UserStatus::Deleted;
         let after = (!is_gone).then(|| record.clone());
+        if is_gone {
+            self.deleted.insert(record.user.clone());
+        }
         self.count(after.as_ref(), 1);
         self.users = self.users + usize::from(after.is_some()) - usize::from(before.is_some());
         if self.after.insert(record.user.clone(), after).is_none() {
@@ -488,5 +498,87 @@ impl Organisation {
             self.month_ends_at = now.at;
             self.turn_calendar(now.at, effects);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue_file;
+    use crate::domain::admission::{Login, Wanted};
+    use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest};
+    use crate::domain::organisation::Bounds;
+    use crate::domain::reason::Device;
+    use crate::domain::resume::Snapshot;
+    use chrono::DateTime;
+    use std::time::Duration;
+
+    const NOW: Moment = Moment { at: DateTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+
+    fn organisation() -> Organisation {
+        let settings = Settings {
+            id: OrganisationId::new(129).expect("a number"),
+            name: "Example".into(),
+            time_zone: Tz::UTC,
+            max_grace_s: 60,
+            scheduled_log_off: None,
+            created_at: NOW.at,
+            version: 0,
+        };
+        let snapshot = Snapshot {
+            settings,
+            totals: Vec::new(),
+            totals_version: 0,
+            users: Vec::new(),
+            sessions: Vec::new(),
+            maxima: Vec::new(),
+            denied_today: Vec::new(),
+            last_at: NOW.at,
+            sequence: 0,
+        };
+        let bounds = Bounds { waiting_per_licence_max: 9, users_max: 9 };
+        Organisation::restore(snapshot, catalogue_file::built_in(), bounds)
+    }
+
+    fn edred(organisation: &Organisation) -> UserDraft {
+        let user_type = organisation.catalogue().find("inbound_agent").expect("a type");
+        UserDraft {
+            user: "edred".into(),
+            name: "Edred".into(),
+            status: UserStatus::Active,
+            user_type,
+            features: LicenceSet::EMPTY,
+        }
+    }
+
+    #[test]
+    fn a_user_deleted_and_created_anew_in_one_call_inherits_no_session() {
+        let mut organisation = organisation();
+        let draft = edred(&organisation);
+        let totals = Totals { concurrent: 1, ..Totals::default() };
+        let set = SetTotals { licence: draft.user_type, totals, expected_version: None };
+        organisation.apply(set, NOW).answer.expect("bought");
+        let changes = vec![UserChange::Create(draft.clone())];
+        organisation.apply(ProvisionUsers { changes, atomic: true }, NOW);
+        let login = Login {
+            session: SessionId(1),
+            link: LinkId(1),
+            user: "edred".into(),
+            device: Device::AgentDesktop,
+            wanted: Wanted::Assigned,
+            wait: false,
+            grace_s: 0,
+            resume: ResumeDigest([0; 32]),
+            address: "192.0.2.1".into(),
+        };
+        organisation.apply(login, NOW);
+        assert_eq!(organisation.session_count(), 1);
+        let gone = UserChange::Delete { user: "edred".into(), expected_version: None };
+        let changes = vec![gone, UserChange::Create(draft)];
+        let decision = organisation.apply(ProvisionUsers { changes, atomic: true }, NOW);
+        let ended = (LinkId(1), Notice::Ended(EndReason::UserUnknown));
+        assert_eq!(decision.effects.notices, [ended]);
+        assert_eq!(organisation.session_count(), 0);
+        organisation.assert_consistent();
     }
 }

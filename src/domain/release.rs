@@ -66,7 +66,8 @@ pub struct ForceLogout {
     pub session: SessionId,
 }
 
-/// Time has passed: ends grace that ran out, and logs everybody out when the schedule says so.
+/// Time has passed; nobody asks for anything. What time brings comes with every command, and with this
+/// one it comes alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Tick;
 
@@ -127,18 +128,7 @@ impl Command for ForceLogout {
 impl Command for Tick {
     type Answer = ();
 
-    fn decide(self, organisation: &mut Organisation, now: Moment, effects: &mut Effects) {
-        let expired = organisation.take_expired(now.elapsed);
-        if !expired.is_empty() {
-            organisation.end_sessions(&expired, ReleaseReason::ConnectionLost, now, effects);
-        }
-        if organisation.log_off_at.is_some_and(|due| due <= now.at) {
-            organisation.schedule_log_off(now);
-            let everybody = organisation.session_ids();
-            let (reason, end) = (ReleaseReason::Scheduled, EndReason::Scheduled);
-            organisation.throw_out(&everybody, reason, end, now, effects);
-        }
-    }
+    fn decide(self, _: &mut Organisation, _: Moment, _: &mut Effects) {}
 }
 
 impl Command for RemoveOrganisation {
@@ -318,15 +308,29 @@ impl Organisation {
         Ok(licences)
     }
 
-    fn take_expired(&mut self, elapsed: Duration) -> Vec<SessionId> {
+    /// Ends the sessions whose grace has run out.
+    pub(super) fn end_expired(&mut self, now: Moment, effects: &mut Effects) {
         let mut expired = Vec::new();
         while let Some((until, session)) = self.lingering.first().copied()
-            && until <= elapsed
+            && until <= now.elapsed
         {
             self.lingering.pop_first();
             expired.push(session);
         }
-        expired
+        if !expired.is_empty() {
+            self.end_sessions(&expired, ReleaseReason::ConnectionLost, now, effects);
+        }
+    }
+
+    /// Logs everybody out when the schedule says so. Comes before whatever is decided at that instant, so
+    /// that a login after the hour is not ended by it, however late anybody looks at the clock.
+    pub(super) fn log_off_if_due(&mut self, now: Moment, effects: &mut Effects) {
+        if self.log_off_at.is_some_and(|due| due <= now.at) {
+            self.schedule_log_off(now);
+            let everybody = self.session_ids();
+            let (reason, end) = (ReleaseReason::Scheduled, EndReason::Scheduled);
+            self.throw_out(&everybody, reason, end, now, effects);
+        }
     }
 
     /// Sets the next log-off, from the organisation's settings.

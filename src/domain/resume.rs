@@ -157,6 +157,7 @@ impl Command for Reattach {
         now: Moment,
         effects: &mut Effects,
     ) -> Vec<LinkId> {
+        organisation.is_attached = true;
         let mut orphans = Vec::new();
         let mut attached = Vec::new();
         for (session, link) in self.connected {
@@ -171,6 +172,10 @@ impl Command for Reattach {
         // Everybody stands in line before anything is freed, so that it goes to who came first.
         for session in &attached {
             organisation.line_up(*session);
+        }
+        // What its user holds already a session shares; it is nobody's turn for that.
+        for session in &attached {
+            organisation.share_what_is_held(*session, now, effects);
         }
         for session in organisation.session_ids() {
             if organisation.session_ref(session).link().is_none() {
@@ -218,6 +223,7 @@ impl Organisation {
             bounds,
             changed: everything,
             removed: false,
+            is_attached: snapshot.sessions.is_empty(),
             settings: snapshot.settings,
         };
         for (licence, totals) in snapshot.totals {

@@ -17,6 +17,7 @@ impl Effects {
             && *last == link
         {
             granted.push((licence, pool));
+            granted.sort_unstable_by_key(|(licence, _)| *licence);
             return;
         }
         self.notices.push((link, Notice::Granted(vec![(licence, pool)])));
@@ -105,16 +106,24 @@ impl Organisation {
         now: Moment,
         effects: &mut Effects,
     ) {
-        let (user, waiting) = {
-            let returned = self.session_ref(session);
-            (returned.user.clone(), returned.waiting())
-        };
+        self.share_what_is_held(session, now, effects);
+        self.serve(self.session_ref(session).waiting(), now, effects);
+    }
+
+    /// Gives a session that waits what its user holds by another one.
+    pub(super) fn share_what_is_held(
+        &mut self,
+        session: SessionId,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let waiting = self.session_ref(session).waiting();
+        let user = self.session_ref(session).user.clone();
         for licence in waiting.iter() {
             if self.user_mut(&user).holds(licence) {
                 self.share_with_waiting(&user, licence, now, effects);
             }
         }
-        self.serve(waiting, now, effects);
     }
 
     /// Serves the queues of `licences` for as long as something is free.

@@ -77,8 +77,12 @@ pub(super) fn path<const N: usize>(
         resource = resource.route(route);
     }
     let permitted: Rc<[(Method, Who)]> = permitted.into();
-    resource.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+    resource.wrap(from_fn(move |mut request: ServiceRequest, next: Next<BoxBody>| {
         let permitted = Rc::clone(&permitted);
+        // RFC 9110 §9.3.2: as `GET`; the server leaves the body out.
+        if request.method() == Method::HEAD {
+            request.head_mut().method = Method::GET;
+        }
         async move {
             match judge_method(&request, &permitted) {
                 Ok(()) => next.call(request).await,

@@ -89,7 +89,10 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
         .service(path("/holders", [get(Supervisor, holders::list)]))
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
-        .service(path("/denials", [get(Supervisor, denials::list)]));
+        .service(path("/denials", [get(Supervisor, denials::list)]))
+        // `GET` is taken before it comes here; this is for the other methods.
+        .service(path("/session", [get(Supervisor, problem::no_such_path)]))
+        .service(path("/live", [get(Supervisor, problem::no_such_path)]));
 }
 
 /// What every response carries; the composition root wraps the whole application in it.

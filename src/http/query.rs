@@ -75,10 +75,9 @@ impl Parameters {
         }
     }
 
-    /// How many rows: as many as asked for, at most `max`.
+    /// How many rows: as many as asked for, at most `max`, however large the number is.
     pub(super) fn limit(&self, max: u32) -> Result<u32, Invalid> {
-        let positive = |digits: &str| digits.parse::<u32>().ok().filter(|limit| *limit > 0);
-        let limit = self.read("limit", "a positive integer", positive)?;
+        let limit = self.read("limit", "a positive integer", |text| positive(text, max))?;
         Ok(limit.unwrap_or(LIMIT_DEFAULT).min(max))
     }
 
@@ -100,6 +99,15 @@ impl Parameters {
         };
         Ok(format.unwrap_or_else(accepts))
     }
+}
+
+/// The number that digits say, at most `max`; `None` for 0 and for whatever is no number.
+fn positive(digits: &str, max: u32) -> Option<u32> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Digits alone fail to be a number only by being too many.
+    Some(digits.parse().unwrap_or(max).min(max)).filter(|limit| *limit > 0)
 }
 
 /// RFC 3339; a `+` that was not percent-encoded arrives as a blank.
@@ -143,7 +151,8 @@ mod tests {
         assert_eq!(parameters("limit=1000").limit(1_000), Ok(1_000));
         assert_eq!(parameters("limit=4000000000").limit(1_000), Ok(1_000));
         assert_eq!(parameters("limit=5&limit=7").limit(1_000), Ok(7));
-        for wrong in ["0", "-1", "x", "", "1.5", "99999999999"] {
+        assert_eq!(parameters("limit=99999999999999999999999").limit(1_000), Ok(1_000));
+        for wrong in ["0", "-1", "+1", "x", "", "1.5", "00"] {
             assert_eq!(refused(parameters(&format!("limit={wrong}")).limit(1_000)), "limit");
         }
     }

@@ -458,6 +458,15 @@ impl Peer for Device {
         }
     }
 
+    fn taken(&mut self, elapsed: Duration) {
+        match &self.stage {
+            Stage::Identified(Identified { marks, .. }) | Stage::Deciding { marks, .. } => {
+                marks.taken(elapsed);
+            }
+            Stage::Unidentified { .. } | Stage::Over => {}
+        }
+    }
+
     fn on_beat(&mut self, _: &Connection) -> Flow {
         // The organisation's sweep looks after silence and the token: it cannot be blocked by a socket.
         Flow::Continue

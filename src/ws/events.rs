@@ -1,15 +1,18 @@
 //! The live counts as server-sent events: `curl` is a wallboard.
 
+use super::tcp::Socket;
 use super::wallboard::{counts_text, snapshot_text};
 use crate::actor::live::LiveFrame;
 use crate::auth::Claims;
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::OrganisationId;
+use crate::limits::LIVE_INTERVAL;
 use actix_web::http::header;
 use actix_web::{Error, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What one listener is at.
@@ -21,7 +24,13 @@ struct Listener {
     phase: watch::Receiver<Phase>,
     /// The sequence number last sent; `None` before the first.
     seq: Option<u64>,
+    /// When something was last sent, as a clock that nobody sets has it.
+    sent: Duration,
+    socket: Option<Socket>,
 }
+
+/// How often a listener that hears nothing is looked after.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Streams the counts until the token or the organisation ends, or the broker stops.
 pub fn stream(
@@ -29,9 +38,11 @@ pub fn stream(
     organisation: OrganisationId,
     claims: Claims,
     live: watch::Receiver<Arc<LiveFrame>>,
+    socket: Option<Socket>,
 ) -> HttpResponse {
+    let sent = broker.clock.now().elapsed;
     let phase = broker.ready.subscribe();
-    let listener = Listener { broker, organisation, claims, live, phase, seq: None };
+    let listener = Listener { broker, organisation, claims, live, phase, seq: None, sent, socket };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -50,19 +61,35 @@ fn events(listener: Listener) -> impl Stream<Item = Result<Bytes, Error>> {
 impl Listener {
     /// The next event, or a comment that keeps the connection alive; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
-        if self.is_over() {
-            return None;
+        loop {
+            if self.is_over() {
+                return None;
+            }
+            let (elapsed, is_behind) = (self.broker.clock.now().elapsed, self.is_behind());
+            if !is_behind && self.has_news() {
+                self.sent = elapsed;
+                return Some(self.write());
+            }
+            if elapsed.saturating_sub(self.sent) >= self.broker.heartbeat.every {
+                self.sent = elapsed;
+                return Some(Bytes::from_static(b": alive\n\n"));
+            }
+            let pause = if is_behind { LIVE_INTERVAL } else { LOOK_EVERY };
+            tokio::select! {
+                changed = self.live.changed(), if !is_behind => changed.ok()?,
+                _ = self.phase.wait_for(|phase| *phase == Phase::Closing) => return None,
+                () = tokio::time::sleep(pause) => {}
+            }
         }
-        if self.seq.is_none() {
-            return Some(self.write());
-        }
-        let heartbeat = self.broker.heartbeat.every;
-        let has_changed = tokio::select! {
-            changed = self.live.changed() => changed.ok().map(|()| true)?,
-            _ = self.phase.wait_for(|phase| *phase == Phase::Closing) => return None,
-            () = tokio::time::sleep(heartbeat) => false,
-        };
-        Some(if has_changed { self.write() } else { Bytes::from_static(b": alive\n\n") })
+    }
+
+    fn has_news(&self) -> bool {
+        self.seq != Some(self.live.borrow().seq)
+    }
+
+    /// Whether so much output waits that more of it would be a backlog.
+    fn is_behind(&self) -> bool {
+        self.socket.is_some_and(Socket::is_behind)
     }
 
     /// Whether the listener may hear no more: the token ran out, or the organisation is gone.

@@ -3,6 +3,7 @@
 //! A session that sends more than its rate, or more requests than may be under way, is not punished: its
 //! frames are simply not read until it is met, and TCP tells the sender.
 
+use super::frames::{HeaderWatch, Violation};
 use crate::limits::MESSAGE_BYTES_MAX;
 use actix_http::ws::Item;
 use actix_web::error::PayloadError;
@@ -13,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 /// A frame that wants something done.
@@ -55,6 +56,11 @@ impl Inbox {
     pub fn push(&mut self, frame: Inbound) {
         self.frames.push_back(frame);
         self.gate.shut();
+    }
+
+    /// Why what came last was not let through: a frame that is refused, or the end of the connection.
+    pub fn fault(&self) -> Option<Fault> {
+        self.gate.0.fault.get()
     }
 
     /// Drops what is left: nothing more is served.
@@ -106,6 +112,15 @@ impl Rate {
     }
 }
 
+/// Why the stream of frames cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The peer sent what is refused.
+    Refused(Violation),
+    /// The connection broke.
+    Lost,
+}
+
 /// Shut, it lets nothing more of a connection's payload through.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Rc<GateState>);
@@ -113,6 +128,7 @@ pub struct Gate(Rc<GateState>);
 #[derive(Debug, Default)]
 struct GateState {
     is_shut: Cell<bool>,
+    fault: Cell<Option<Fault>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -131,15 +147,30 @@ impl Gate {
 
     /// Puts the gate before a payload.
     pub fn guard<S>(&self, payload: S) -> Guarded<S> {
-        Guarded { gate: self.clone(), payload }
+        Guarded { gate: self.clone(), headers: HeaderWatch::default(), payload }
     }
 }
 
-/// A payload behind a gate.
+/// A payload behind a gate. Once a frame was refused, what follows is taken and thrown away: what is left
+/// unread when a connection is closed would reset it, and the peer would never read why.
 #[derive(Debug)]
 pub struct Guarded<S> {
     gate: Gate,
+    headers: HeaderWatch,
     payload: S,
+}
+
+impl<S> Guarded<S> {
+    /// Looks at what came. Bytes that are read together with a refused header are refused with it.
+    fn judge(&mut self, read: Result<Bytes, PayloadError>) -> Result<Bytes, PayloadError> {
+        let fault = match &read {
+            Ok(bytes) => self.headers.pass(bytes).map_err(Fault::Refused),
+            Err(_) => Err(Fault::Lost),
+        };
+        let Err(fault) = fault else { return read };
+        self.gate.0.fault.set(Some(fault));
+        Err(read.err().unwrap_or(PayloadError::EncodingCorrupted))
+    }
 }
 
 impl<S> Stream for Guarded<S>
@@ -153,7 +184,15 @@ where
             self.gate.0.waker.replace(Some(cx.waker().clone()));
             return Poll::Pending;
         }
-        Pin::new(&mut self.payload).poll_next(cx)
+        loop {
+            let read = ready!(Pin::new(&mut self.payload).poll_next(cx));
+            let is_refused = matches!(self.gate.0.fault.get(), Some(Fault::Refused(_)));
+            match read {
+                Some(Ok(_)) if is_refused => {}
+                Some(read) => return Poll::Ready(Some(self.judge(read))),
+                None => return Poll::Ready(None),
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`device`] | a device: unidentified, deciding, identified |
 //! | [`wallboard`] | a subscriber of live counts |
 //! | [`events`] | the same counts for `curl` |
+//! | [`frames`] | what is refused by the header of a frame |
 //! | [`inbox`] | frames that were received and not yet served; back-pressure |
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
 //! | [`token`] | judging the token of a first message |
@@ -15,6 +16,7 @@
 pub mod attachment;
 pub mod device;
 pub mod events;
+pub mod frames;
 pub mod inbox;
 pub mod session;
 pub mod tcp;

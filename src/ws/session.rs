@@ -4,17 +4,20 @@
 //! The only user of actix-web-actors, which is deprecated in favour of actix-ws: a change of it is a
 //! change of this file (docs/adr).
 
-use super::inbox::{Fragment, Fragments, Gate, Inbound, Inbox, Next};
+use super::frames::Violation;
+use super::inbox::{Fault, Fragment, Fragments, Gate, Inbound, Inbox, Next};
 use super::tcp::{OutputWatch, Socket};
 use crate::broker::{Broker, Phase};
 use crate::domain::reason::Departure;
 use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER_SESSION_MAX};
+use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
+use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use actix_web_actors::ws::{self, WebsocketContext};
+use actix_web_actors::ws::{self, HandshakeError, WebsocketContext};
 use bytestring::ByteString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +50,9 @@ pub trait Peer: Sized + Unpin + 'static {
     /// Something came in.
     fn seen(&mut self, elapsed: Duration);
 
+    /// By then what was sent was being taken.
+    fn taken(&mut self, elapsed: Duration);
+
     /// Looks after what no message brings, several times in each heartbeat.
     fn on_beat(&mut self, session: &Connection) -> Flow;
 
@@ -72,7 +78,8 @@ pub struct Session<P> {
     pub peer: P,
     inbox: Inbox,
     fragments: Fragments,
-    output: OutputWatch,
+    /// Whether the peer takes what it is sent.
+    pub output: OutputWatch,
     beats: u32,
     is_closing: bool,
     /// Whether a timer will serve the inbox.
@@ -85,14 +92,18 @@ const BEATS_PER_HEARTBEAT: u32 = 8;
 /// Answers an upgrade and starts the session on it.
 ///
 /// # Errors
-/// 400 if the request is no WebSocket handshake.
+/// 400 or 426 if the request is no WebSocket handshake.
 pub fn start<P: Peer>(
     request: &HttpRequest,
     payload: web::Payload,
     connection: Connection,
     peer: P,
 ) -> Result<HttpResponse, Error> {
-    let mut response = ws::handshake_with_protocols(request, &[SUBPROTOCOL])?;
+    let mut response = ws::handshake(request).map_err(|error| no_handshake(&error))?;
+    if request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
+        // What is offered has been judged: ours is among it.
+        response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
+    }
     let gate = Gate::default();
     let elapsed = connection.broker.clock.now().elapsed;
     let inbox = Inbox::new(connection.broker.limits.frames_per_second, gate.clone(), elapsed);
@@ -109,6 +120,20 @@ pub fn start<P: Peer>(
     };
     let codec = Codec::new().max_size(MESSAGE_BYTES_MAX);
     Ok(response.streaming(WebsocketContext::with_codec(session, gate.guard(payload), codec)))
+}
+
+fn no_handshake(error: &HandshakeError) -> Problem {
+    match error {
+        HandshakeError::UnsupportedVersion => {
+            Problem::new(Kind::UpgradeRequired, error.to_string())
+                .header(SEC_WEBSOCKET_VERSION, "13")
+        }
+        HandshakeError::GetMethodRequired
+        | HandshakeError::NoWebsocketUpgrade
+        | HandshakeError::NoConnectionUpgrade
+        | HandshakeError::NoVersionHeader
+        | HandshakeError::BadWebsocketKey => Problem::new(Kind::Malformed, error.to_string()),
+    }
 }
 
 impl<P: Peer> Actor for Session<P> {
@@ -132,13 +157,20 @@ impl<P: Peer> Actor for Session<P> {
 }
 
 impl<P: Peer> Session<P> {
-    /// Serves what was received, as far as the peer and the rate allow.
+    /// Serves what was received, as far as the peer and the rate allow. A frame that had to wait is a
+    /// sign of life when it is served: behind it nothing else was read. A peer that vanished meanwhile
+    /// takes no answers, and is found by that.
     pub fn pump(&mut self, wire: &mut Wire<P>) {
         while !self.is_closing && !self.is_paced && self.peer.may_read() {
-            match self.inbox.next(self.connection.broker.clock.now().elapsed) {
+            let elapsed = self.connection.broker.clock.now().elapsed;
+            match self.inbox.next(elapsed) {
                 Next::Nothing => return,
-                Next::Frame(Inbound::Ping(payload)) => wire.pong(&payload),
+                Next::Frame(Inbound::Ping(payload)) => {
+                    self.peer.seen(elapsed);
+                    wire.pong(&payload);
+                }
                 Next::Frame(Inbound::Text(text)) => {
+                    self.peer.seen(elapsed);
                     let flow = self.peer.on_message(&self.connection, &text, wire);
                     self.follow(flow, wire);
                 }
@@ -172,7 +204,16 @@ impl<P: Peer> Session<P> {
             code: CloseCode::from(close.code),
             description: Some(close.name.to_owned()),
         }));
-        wire.run_later(CLOSE_TIMEOUT, |_, wire| wire.stop());
+        wire.run_later(CLOSE_TIMEOUT, |session, wire| {
+            session.output.cut();
+            wire.stop();
+        });
+    }
+
+    /// Both sides have said goodbye: ends the connection as soon as what is written has left.
+    fn part(&self, wire: &mut Wire<P>) {
+        self.output.read_no_more();
+        wire.stop();
     }
 
     /// Tells the organisation, once.
@@ -189,12 +230,14 @@ impl<P: Peer> Session<P> {
             return;
         }
         let broker = &self.connection.broker;
-        let stuck = self.output.stuck_for(broker.clock.now().elapsed);
+        let elapsed = broker.clock.now().elapsed;
+        let stuck = self.output.stuck_for(elapsed);
+        self.peer.taken(elapsed.saturating_sub(stuck));
         if stuck > broker.heartbeat.silence_max() {
             // The close frame would stand behind the output that is not taken.
             self.close(Close::HEARTBEAT_TIMEOUT, Departure::HeartbeatTimeout, wire);
-            wire.stop();
-            return;
+            self.output.cut();
+            return wire.stop();
         }
         let flow = self.peer.on_beat(&self.connection);
         self.follow(flow, wire);
@@ -205,21 +248,34 @@ impl<P: Peer> Session<P> {
     }
 
     fn on_error(&mut self, error: &ProtocolError, wire: &mut Wire<P>) {
-        match error {
-            ProtocolError::Overflow => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),
-            // What is no UTF-8 comes as this too, but then the connection is still there to be told.
-            ProtocolError::Io(_) => self.close(Close::BAD_MESSAGE, Departure::ConnectionLost, wire),
-            ProtocolError::UnmaskedFrame
-            | ProtocolError::MaskedFrame
-            | ProtocolError::InvalidOpcode(_)
-            | ProtocolError::InvalidLength(_)
-            | ProtocolError::BadOpCode
-            | ProtocolError::ContinuationNotStarted
-            | ProtocolError::ContinuationStarted
-            | ProtocolError::ContinuationFragment(_) => {
-                self.close(Close::PROTOCOL_ERROR, Departure::Misbehaved, wire);
+        let (close, departure) = match (error, self.inbox.fault()) {
+            (_, Some(Fault::Refused(Violation::TooBig))) | (ProtocolError::Overflow, _) => {
+                (Close::TOO_BIG, Departure::Misbehaved)
             }
-        }
+            (_, Some(Fault::Refused(Violation::Forbidden))) => {
+                (Close::PROTOCOL_ERROR, Departure::Misbehaved)
+            }
+            (ProtocolError::Io(_), Some(Fault::Lost)) => {
+                (Close::BAD_MESSAGE, Departure::ConnectionLost)
+            }
+            // The connection is whole: a text that is no UTF-8.
+            (ProtocolError::Io(_), None) => (Close::BAD_MESSAGE, Departure::Misbehaved),
+            // A close frame whose code or reason is forbidden is a close frame still. No other frame
+            // comes as these: its header would have been refused.
+            (ProtocolError::BadOpCode | ProtocolError::InvalidLength(_), _) => {
+                (Close::PROTOCOL_ERROR, Departure::Logout)
+            }
+            (
+                ProtocolError::UnmaskedFrame
+                | ProtocolError::MaskedFrame
+                | ProtocolError::InvalidOpcode(_)
+                | ProtocolError::ContinuationNotStarted
+                | ProtocolError::ContinuationStarted
+                | ProtocolError::ContinuationFragment(_),
+                _,
+            ) => (Close::PROTOCOL_ERROR, Departure::Misbehaved),
+        };
+        self.close(close, departure, wire);
     }
 
     fn receive(&mut self, frame: Inbound, wire: &mut Wire<P>) {
@@ -231,8 +287,18 @@ impl<P: Peer> Session<P> {
 impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
     fn handle(&mut self, frame: Result<Frame, ProtocolError>, wire: &mut Self::Context) {
         if self.is_closing {
-            if matches!(frame, Ok(Frame::Close(_)) | Err(_)) {
-                wire.stop();
+            match frame {
+                Ok(Frame::Close(_)) => self.part(wire),
+                // Its own connection is lingered on while the peer takes the close frame.
+                Err(_) => wire.stop(),
+                Ok(
+                    Frame::Text(_)
+                    | Frame::Binary(_)
+                    | Frame::Continuation(_)
+                    | Frame::Ping(_)
+                    | Frame::Pong(_)
+                    | Frame::Nop,
+                ) => {}
             }
             return;
         }
@@ -246,7 +312,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Ok(Frame::Close(reason)) => {
                 self.end(Departure::Logout);
                 wire.close(reason);
-                return wire.stop();
+                return self.part(wire);
             }
             Err(error) => return self.on_error(&error, wire),
         };

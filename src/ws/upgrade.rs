@@ -3,6 +3,7 @@
 use super::device::Device;
 use super::events;
 use super::session::{self, Connection};
+use super::tcp::Socket;
 use super::token::{Purpose, is_for};
 use super::wallboard::Wallboard;
 use crate::auth::{Claims, bearer};
@@ -48,7 +49,8 @@ pub async fn live(
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let live = broker.directory.live(organisation).await.map_err(Problem::from)?;
-    Ok(events::stream(broker, organisation, claims, live))
+    let socket = request.conn_data::<Socket>().copied();
+    Ok(events::stream(broker, organisation, claims, live, socket))
 }
 
 /// Origin, room, and the upgrade's token if it carries one: 403, 503, 401, 404, 403.
@@ -62,7 +64,10 @@ fn judge(
     if !broker.ready.is_ready() {
         return Err(Problem::stopping());
     }
-    let number = organisation.parse().ok().and_then(OrganisationId::new);
+    // `0129` is another path than `129`, here as everywhere.
+    let number: Option<u64> = organisation.parse().ok();
+    let number = number.filter(|number| number.to_string() == organisation);
+    let number = number.and_then(OrganisationId::new);
     let claims = match token(request)? {
         None => None,
         Some(token) => {
@@ -109,17 +114,13 @@ fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(), Problem> {
 }
 
 fn is_upgrade(request: &HttpRequest) -> bool {
-    has_token(request, &header::UPGRADE, "websocket")
+    values(request, &header::UPGRADE).any(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-/// Whether a header's comma-separated values have this one among them.
-fn has_token(request: &HttpRequest, name: &HeaderName, wanted: &str) -> bool {
-    request
-        .headers()
-        .get_all(name)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|token| token.trim().eq_ignore_ascii_case(wanted))
+/// The comma-separated values of a header, on however many lines.
+fn values<'a>(request: &'a HttpRequest, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = request.headers().get_all(name).filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
 /// A client that offers subprotocols must offer ours; one that offers none is served as if it had.
@@ -128,7 +129,8 @@ fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
         return Err(Problem::new(Kind::UpgradeRequired, "this path is a WebSocket"));
     }
     let offers = request.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL);
-    if offers && !has_token(request, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
+    let mut offered = values(request, &header::SEC_WEBSOCKET_PROTOCOL);
+    if offers && !offered.any(|offer| offer == SUBPROTOCOL) {
         let detail = format!("none of the subprotocols offered is {SUBPROTOCOL}");
         return Err(Problem::new(Kind::Malformed, detail));
     }

@@ -10,6 +10,7 @@ use crate::auth::Claims;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::Departure;
+use crate::limits::LIVE_INTERVAL;
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
@@ -36,7 +37,13 @@ enum Stage {
     /// The organisation is being found.
     Subscribing { claims: Claims },
     /// Following; the sequence number that was last sent.
-    Subscribed { claims: Claims, seq: u64 },
+    Subscribed {
+        claims: Claims,
+        seq: u64,
+        live: watch::Receiver<Arc<LiveFrame>>,
+        /// Whether a timer will look if what waits has been taken.
+        is_behind: bool,
+    },
     /// Closed.
     Over,
 }
@@ -180,6 +187,10 @@ impl Peer for Wallboard {
         self.seen = elapsed;
     }
 
+    fn taken(&mut self, _: Duration) {
+        // It holds nothing: that its own beat and the kernel notice is enough.
+    }
+
     fn on_beat(&mut self, connection: &Connection) -> Flow {
         let broker = &connection.broker;
         let now = broker.clock.now();
@@ -220,25 +231,68 @@ impl Session<Wallboard> {
         };
         let frame = live.borrow_and_update().clone();
         send(wire, snapshot(&frame, id, &self.connection.broker.catalogue));
-        self.peer.stage = Stage::Subscribed { claims, seq: frame.seq };
+        let (seq, is_behind) = (frame.seq, false);
+        self.peer.stage = Stage::Subscribed { claims, seq, live: live.clone(), is_behind };
         wire.add_stream(WatchStream::from_changes(live));
         self.pump(wire);
     }
 }
 
-impl StreamHandler<Arc<LiveFrame>> for Session<Wallboard> {
-    fn handle(&mut self, frame: Arc<LiveFrame>, wire: &mut Self::Context) {
-        let catalogue = &self.connection.broker.catalogue;
-        let Stage::Subscribed { seq, .. } = &mut self.peer.stage else { return };
-        if frame.seq <= *seq {
+impl Session<Wallboard> {
+    /// Sends what is new, unless so much waits already that it would be a backlog: then later.
+    fn catch_up(&mut self, wire: &mut Wire<Wallboard>) {
+        let Stage::Subscribed { seq, live, is_behind, .. } = &mut self.peer.stage else { return };
+        if *is_behind {
             return;
         }
-        let is_next = frame.seq == *seq + 1;
+        if self.output.is_behind() {
+            *is_behind = true;
+            wire.run_later(LIVE_INTERVAL, |session, wire| {
+                if let Stage::Subscribed { is_behind, .. } = &mut session.peer.stage {
+                    *is_behind = false;
+                }
+                session.catch_up(wire);
+            });
+            return;
+        }
+        let catalogue = &self.connection.broker.catalogue;
+        let frame = live.borrow().clone();
+        let text = match frame.seq.saturating_sub(*seq) {
+            0 => return,
+            1 => counts_text(&frame, catalogue),
+            _ => snapshot_text(&frame, catalogue),
+        };
         *seq = frame.seq;
-        let text =
-            if is_next { counts_text(&frame, catalogue) } else { snapshot_text(&frame, catalogue) };
         send(wire, text.clone());
+    }
+}
+
+impl StreamHandler<Arc<LiveFrame>> for Session<Wallboard> {
+    fn handle(&mut self, _: Arc<LiveFrame>, wire: &mut Self::Context) {
+        self.catch_up(wire);
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue_file;
+    use chrono::DateTime;
+
+    #[test]
+    fn however_many_subscribe_a_frame_is_written_once() {
+        let catalogue = catalogue_file::built_in();
+        let frame = LiveFrame::new(7, DateTime::UNIX_EPOCH, Vec::new(), Vec::new());
+        let first = counts_text(&frame, &catalogue).as_bytes().as_ptr();
+        let whole = snapshot_text(&frame, &catalogue).as_bytes().as_ptr();
+        for _ in 0..1_000 {
+            // What is queued for a socket shares the bytes that were written for the first.
+            let queued = counts_text(&frame, &catalogue).clone();
+            assert_eq!(queued.as_bytes().as_ptr(), first);
+            let queued = snapshot(&frame, None, &catalogue);
+            assert_eq!(queued.as_bytes().as_ptr(), whole);
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use crate::support::agent::token;
 use crate::support::broker::SECRET;
-use crate::support::eventually::eventually;
 use crate::support::http::Api;
+use crate::support::until::until_seen;
 use chrono::{DateTime, Utc};
 use licence_broker::auth::{Authenticator, Role};
 use serde_json::json;
@@ -60,7 +60,7 @@ impl Home {
             .unwrap();
         let mut process = Process { child, ready_at: Utc::now(), took: Duration::ZERO };
         let url = format!("http://{}/readyz", self.address);
-        eventually("a broker that is ready", async || {
+        until_seen("a broker that is ready", async || {
             let ended = process.child.try_wait().unwrap();
             assert!(ended.is_none(), "the broker did not start: {ended:?}");
             let answer = reqwest::get(&url).await;
@@ -103,7 +103,7 @@ impl Process {
         let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         assert!(sent.success());
         let status =
-            eventually("the end of the process", async || self.child.try_wait().unwrap()).await;
+            until_seen("the end of the process", async || self.child.try_wait().unwrap()).await;
         (status, started.elapsed())
     }
 }

@@ -3,7 +3,7 @@
 use crate::puppet::Puppet;
 use crate::stage::{Stage, agent, session};
 use crate::support::broker::Setup;
-use crate::support::eventually::eventually;
+use crate::support::until::until_seen;
 use licence_broker::actor::link::ToDevice;
 use licence_broker::domain::admission::LoginAnswer;
 use licence_broker::domain::event::Notice;
@@ -60,7 +60,7 @@ async fn a_device_that_takes_no_notices_ends_as_a_slow_consumer_and_keeps_its_gr
         stage.operator.send(Method::PATCH, path, fewer).await;
         let released = holder.ask(json!({ "type": "release", "channels": ["agent_sms"] })).await;
         assert_eq!(released["type"], "released", "the notice goes to nobody's cost: {released}");
-        eventually("the session is over, or lingers", async || {
+        until_seen("the session is over, or lingers", async || {
             let path = "/v1/organisations/1/sessions";
             let sessions = stage.operator.all(path).await;
             let slow = sessions.iter().find(|one| one["user"] == "agent-1");
@@ -90,13 +90,13 @@ async fn what_a_takeover_leaves_behind_is_not_counted_as_connected() {
     let (new, second) = stage.log_in(1, 0, json!({})).await;
     assert_eq!(old.closed().await.0, 4504);
     assert_ne!(session(&first), session(&second));
-    eventually("one connection is left", async || {
+    until_seen("one connection is left", async || {
         (stage.broker.inside.directory.connected() == 1).then_some(())
     })
     .await;
     new.vanish();
     stage.released(1, 6).await;
-    eventually("none is left", async || {
+    until_seen("none is left", async || {
         (stage.broker.inside.directory.connected() == 0).then_some(())
     })
     .await;

@@ -1,8 +1,8 @@
 //! A commit that failed, or ended nobody knows how, voids what was decided since; nothing pretends.
 
 use crate::stage::{Stage, session, works};
-use crate::support::eventually::eventually;
 use crate::support::faulty_store::Fault;
+use crate::support::until::until_seen;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -195,7 +195,7 @@ async fn an_organisation_whose_removal_was_applied_unanswered_is_gone_with_its_s
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     let told = socket.closed().await;
     assert_eq!(told.0, 4505, "{told:?}");
-    eventually("the organisation is gone", async || {
+    until_seen("the organisation is gone", async || {
         let (status, _) = stage.operator.call(Method::GET, "/v1/organisations/1", None).await;
         (status == StatusCode::NOT_FOUND).then_some(())
     })

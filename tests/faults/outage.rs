@@ -2,7 +2,7 @@
 
 use crate::stage::{Stage, is_silent, session, works};
 use crate::support::broker::Setup;
-use crate::support::eventually::eventually;
+use crate::support::until::until_seen;
 use chrono::{TimeDelta, Utc};
 use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
@@ -96,7 +96,7 @@ async fn attempts_during_an_outage_leave_nothing_behind() {
         assert_eq!(refused.closed().await.0, 4003);
     }
     // The first was decided before the store refused: its goodbye is remembered.
-    eventually("nobody but the session that runs is remembered", async || {
+    until_seen("nobody but the session that runs is remembered", async || {
         (stage.broker.inside.directory.connected() <= 2).then_some(())
     })
     .await;

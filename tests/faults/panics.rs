@@ -2,7 +2,7 @@
 
 use crate::puppet::panic;
 use crate::stage::{Stage, session, works};
-use crate::support::eventually::eventually;
+use crate::support::until::until_seen;
 use licence_broker::auth::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -27,7 +27,7 @@ async fn a_panic_with_a_commit_under_way_loses_nothing_and_no_other_organisation
     }
     stage.store.release();
     works(&mut other).await;
-    eventually("the actor is back", async || stage.decided(1).await).await;
+    until_seen("the actor is back", async || stage.decided(1).await).await;
     works(&mut kept).await;
 
     // What was at the gate is durable now, and nobody was told: it is released.
@@ -71,11 +71,11 @@ async fn panics_that_go_on_back_off_and_recover() {
     lost.vanish();
     for _ in 0..3 {
         panic(&stage.broker.inside, 1).await;
-        eventually("the actor is back", async || stage.decided(1).await).await;
+        until_seen("the actor is back", async || stage.decided(1).await).await;
     }
     stage.store.panic_loads(4);
     panic(&stage.broker.inside, 1).await;
-    eventually("the actor is back", async || stage.decided(1).await).await;
+    until_seen("the actor is back", async || stage.decided(1).await).await;
     works(&mut socket).await;
     let mut back = stage.broker.connect(1, "session").await;
     let answer = back

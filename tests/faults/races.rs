@@ -2,7 +2,7 @@
 
 use crate::puppet::{Panic, Puppet, all_logged_in, block, panic};
 use crate::stage::{Stage, agent};
-use crate::support::eventually::eventually;
+use crate::support::until::until_seen;
 use licence_broker::actor::reply::{Reply, Unavailable};
 use licence_broker::domain::ids::SessionId;
 use licence_broker::domain::reason::Departure;
@@ -55,7 +55,7 @@ async fn a_resume_that_was_not_answered_leaves_the_session_where_it_was() {
     for answer in answers {
         assert_eq!(answer.await.unwrap(), Err(Unavailable));
     }
-    eventually("the actor is back", async || stage.decided(1).await).await;
+    until_seen("the actor is back", async || stage.decided(1).await).await;
     for device in &again {
         device.depart(Departure::StorageUnavailable);
     }

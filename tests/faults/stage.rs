@@ -2,10 +2,10 @@
 
 use crate::support::audit::{Ledger, held_by_sessions};
 use crate::support::broker::{Setup, TestBroker};
-use crate::support::eventually::eventually;
 use crate::support::faulty_store::FaultyStore;
 use crate::support::http::Api;
 use crate::support::socket::{Heard, Socket};
+use crate::support::until::until_seen;
 use futures_util::{FutureExt, StreamExt};
 use licence_broker::domain::ids::OrganisationId;
 use reqwest::Method;
@@ -85,7 +85,7 @@ impl Stage {
 
     /// Logs in as a client does whose broker is not itself: again until it comes through.
     pub async fn log_in_at_last(&self, id: u64, number: usize) -> Socket {
-        eventually("a login", async || {
+        until_seen("a login", async || {
             let mut socket = self.begin_login(id, number, json!({})).await;
             match socket.hear().await {
                 Heard::Message(answer) if answer["type"] == "logged_in" => Some(socket),
@@ -105,7 +105,7 @@ impl Stage {
 
     /// Waits until so many sessions are decided.
     pub async fn decided_are(&self, id: u64, sessions: usize) {
-        eventually("decisions", async || (self.decided(id).await == Some(sessions)).then_some(()))
+        until_seen("decisions", async || (self.decided(id).await == Some(sessions)).then_some(()))
             .await;
     }
 
@@ -135,7 +135,7 @@ impl Stage {
 
     /// Waits until so many records of releases are there, and gives them.
     pub async fn released(&self, id: u64, count: usize) -> Vec<String> {
-        eventually("releases", async || {
+        until_seen("releases", async || {
             let releases = self.releases(id).await;
             (releases.len() >= count).then_some(releases)
         })

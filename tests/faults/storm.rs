@@ -8,8 +8,8 @@ use crate::puppet::{panic, submit_panic};
 use crate::stage::{Stage, agent};
 use crate::support::agent::{Agent, Client, Mode, Shift, Told};
 use crate::support::audit::{Ledger, held_by_sessions};
-use crate::support::eventually::eventually;
 use crate::support::faulty_store::{Fault, FaultyStore};
+use crate::support::until::until_seen;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -136,7 +136,7 @@ async fn replayed(stage: &Stage, id: u64) -> Ledger {
 /// Waits until what is open, what sessions hold and who is served are the same; then everybody leaves,
 /// and nothing may be left.
 async fn settle(stage: &Stage, id: u64, clients: Vec<Client>) {
-    eventually("the actor is back", async || stage.decided(id).await).await;
+    until_seen("the actor is back", async || stage.decided(id).await).await;
     let mut served = BTreeMap::new();
     for mut client in clients {
         if client.is_served().await {
@@ -145,7 +145,7 @@ async fn settle(stage: &Stage, id: u64, clients: Vec<Client>) {
     }
     let path = format!("/v1/organisations/{id}/sessions");
     let expected: BTreeSet<String> = served.keys().cloned().collect();
-    let sessions = eventually("the sessions that are served, and no others", async || {
+    let sessions = until_seen("the sessions that are served, and no others", async || {
         let sessions = stage.operator.all(&path).await;
         let connected = sessions.iter().filter(|session| session["state"] == "connected");
         (expected == connected.map(name).collect()).then_some(sessions)
@@ -156,7 +156,7 @@ async fn settle(stage: &Stage, id: u64, clients: Vec<Client>) {
     for client in served.into_values() {
         client.leave().await;
     }
-    eventually("nothing is open", async || {
+    until_seen("nothing is open", async || {
         // A close frame that met an unread notice on its way is none: that session lingers too.
         let sessions = stage.operator.all(&path).await;
         for session in sessions.iter().filter(|session| session["state"] == "lingering") {
@@ -168,7 +168,7 @@ async fn settle(stage: &Stage, id: u64, clients: Vec<Client>) {
     for licence in ["inbound_agent", "agent_email", "agent_sms", "agent_calls"] {
         assert_eq!(stage.used(id, licence).await, 0, "{licence}");
     }
-    eventually("no connection is left", async || {
+    until_seen("no connection is left", async || {
         let directory = &stage.broker.inside.directory;
         (id < ORGANISATIONS || directory.connected() == 0).then_some(())
     })

@@ -22,6 +22,21 @@ struct Judged {
     is_full: bool,
 }
 
+impl Judged {
+    /// Nobody waits at a login that is refused: what would have been queued is denied.
+    fn all_denied(self) -> Vec<Denied> {
+        let queued = self.queued.into_iter();
+        let mut all = self.denied;
+        all.extend(queued.map(|licence| denied(licence, DenialReason::Exhausted)));
+        // Catalogue order; unknown names come last as they were named.
+        all.sort_by_key(|one| match &one.licence {
+            DeniedName::Licence(licence) => (0, Some(*licence)),
+            DeniedName::Unknown(_) => (1, None),
+        });
+        all
+    }
+}
+
 fn denied(licence: LicenceId, reason: DenialReason) -> Denied {
     Denied { licence: DeniedName::Licence(licence), reason }
 }
@@ -74,7 +89,7 @@ impl Model {
         };
         let outcomes: Vec<bool> = applied.map(served).collect();
         if !outcomes.is_empty() && !outcomes.contains(&true) {
-            return Err((Refusal::NoChannelLicensed, judged.denied));
+            return Err((Refusal::NoChannelLicensed, judged.all_denied()));
         }
         judged.granted.push((seat, pool));
         judged.granted.sort_unstable_by_key(|(licence, _)| *licence);

@@ -314,7 +314,10 @@ impl Generator {
         let mut connected = Vec::new();
         let mut departed = Vec::new();
         for sitting in &model.sittings {
-            let Some(link) = sitting.link else { continue };
+            // Who lingers in the store may be back: the commit of the resume is what failed.
+            let is_back = sitting.link.is_none() && self.random.chance(30);
+            let link = if is_back { Some(LinkId(self.id())) } else { sitting.link };
+            let Some(link) = link else { continue };
             match self.random.below(10) {
                 0..7 if !is_new_process => connected.push((sitting.id, link)),
                 7 if !is_new_process => departed.push((sitting.id, *self.random.pick(DEPARTURES))),

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use world::World;
 
 const COMMANDS_PER_ORGANISATION: usize = 1000;
-const ORGANISATIONS: u64 = 110;
+const ORGANISATIONS: u64 = 150;
 const ZONES: &[Tz] = &[
     chrono_tz::Europe::London,
     chrono_tz::Asia::Tokyo,
@@ -105,13 +105,6 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number in the environment"))
 }
 
-/// Whether somebody looks at the clock before anything else is asked: a log-off is due, or may have
-/// become due while the broker was down.
-fn looks_first(world: &World, last: Option<&Op>) -> bool {
-    let is_due = world.model.log_off_due.is_some_and(|due| due <= world.now.at);
-    is_due || (world.model.log_off.is_some() && matches!(last, Some(Op::Restart(_))))
-}
-
 /// Plays one organisation from its seed; what was seen, or the steps that led to a fault.
 fn run(beginning: &Beginning, random: Random) -> Result<BTreeSet<String>, Vec<Op>> {
     let mut world = beginning.world();
@@ -121,8 +114,7 @@ fn run(beginning: &Beginning, random: Random) -> Result<BTreeSet<String>, Vec<Op
         let op = match ops.get(index) {
             Some(op) => op.clone(),
             None => {
-                let must_look = looks_first(&world, ops.last());
-                let op = if must_look { Op::Tick } else { generator.next(&world.model) };
+                let op = generator.next(&world.model);
                 ops.push(op.clone());
                 op
             }

@@ -9,7 +9,6 @@ mod restart;
 mod round_trip;
 mod sqlite;
 mod successor;
-mod throughput;
 
 #[path = "../support/faulty_store.rs"]
 mod faulty_store;

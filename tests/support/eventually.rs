@@ -1,17 +1,23 @@
-//! Waiting for what must come, without knowing when.
+//! Waiting for a state that must come, by asking and not by sleeping it out.
 
-use super::socket::PATIENCE;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-/// Looks again and again until there is something to see; fails when that takes too long.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Between two askings.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Asks until the answer is yes. How long that took; fails after `within`.
+pub async fn eventually(
+    within: Duration,
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> bool,
+) -> Duration {
     let started = Instant::now();
     loop {
-        if let Some(seen) = look().await {
-            return seen;
+        if is_so().await {
+            return started.elapsed();
         }
-        assert!(started.elapsed() < PATIENCE, "not in time: {what}");
-        sleep(Duration::from_millis(5)).await;
+        assert!(started.elapsed() < within, "within {within:?}: {what}");
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -30,6 +30,11 @@ impl Api {
         Self { client: Client::new(), base, token: token.to_owned() }
     }
 
+    /// The token that it calls with.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// A request, with the token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)

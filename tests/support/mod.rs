@@ -4,6 +4,7 @@
 //! Each suite is a crate of its own and uses a part of this.
 #![allow(dead_code, unreachable_pub, reason = "every suite uses another part")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` reads best where it is passed")]
 
 pub mod agent;
 pub mod audit;
@@ -11,4 +12,6 @@ pub mod broker;
 pub mod eventually;
 pub mod faulty_store;
 pub mod http;
+pub mod raw;
 pub mod socket;
+pub mod until;

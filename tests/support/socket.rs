@@ -110,7 +110,9 @@ impl Socket {
     pub async fn message(&mut self) -> Value {
         match self.hear().await {
             Heard::Message(message) => message,
-            other => panic!("a message was expected: {other:?}"),
+            other @ (Heard::Closed(..) | Heard::Ended) => {
+                panic!("a message was expected: {other:?}")
+            }
         }
     }
 
@@ -118,7 +120,9 @@ impl Socket {
     pub async fn closed(&mut self) -> (u16, String) {
         match self.hear().await {
             Heard::Closed(code, reason) => (code, reason),
-            other => panic!("a close frame was expected: {other:?}"),
+            other @ (Heard::Message(_) | Heard::Ended) => {
+                panic!("a close frame was expected: {other:?}")
+            }
         }
     }
 

@@ -1,0 +1,21 @@
+//! The HTTP API as the contract has it: who may do what in which order, every shape to the letter, and
+//! what an administrative change does to the sessions that run.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod acting_on_sessions;
+mod concurrency;
+mod health;
+mod leaving_early;
+mod order;
+mod paging;
+mod raw;
+mod roles;
+mod secrets;
+mod setting_up;
+mod shapes;
+mod validation;
+mod worthless;

@@ -1,0 +1,147 @@
+//! Sessions that end otherwise than by logging out, and connections that are lost.
+
+use crate::browser::Browser;
+use crate::demo_broker::DemoBroker;
+use crate::line::Line;
+use crate::stage::Stage;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_second_window_takes_over_and_the_first_does_not_fight_back() {
+    let Some(stage) = Stage::open().await else { return };
+    let page = &stage.browser;
+    let first = page.client.window().await.unwrap();
+    page.logs_in("edred").await;
+
+    let second = page.client.new_window(false).await.unwrap().handle;
+    page.client.switch_to_window(second.clone()).await.unwrap();
+    page.open_demo(stage.broker.address).await;
+    page.logs_in("edred").await;
+    page.sees("#desk-granted [data-licence=inbound_agent][data-word=shared]").await;
+    let successor = page.text("#session-id").await;
+
+    page.client.switch_to_window(first).await.unwrap();
+    page.sees("#desk-state[data-state=closed]").await;
+    page.reads(
+        "#desk-message",
+        "The user logged in elsewhere on the same kind of device. It does not reconnect.",
+    )
+    .await;
+    page.misses("#desk-granted .chip").await;
+    let opened = page.requested().await;
+    let opened = opened.iter().filter(|url| url.ends_with("/session")).count();
+    assert_eq!(opened, 2, "one socket of each window's desk");
+
+    page.client.switch_to_window(second).await.unwrap();
+    page.sees("#desk-state[data-state=live]").await;
+    let sessions = stage.broker.sessions().await;
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0]["session"], successor);
+    assert_eq!(page.console_errors().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_session_that_an_administrator_ends_stays_ended() {
+    let Some(stage) = Stage::open().await else { return };
+    let page = &stage.browser;
+    page.clicks("#desk-grace-on").await;
+    page.logs_in("edred").await;
+    stage.broker.force_log_out(&page.text("#session-id").await).await;
+    page.sees("#desk-state[data-state=closed]").await;
+    page.reads(
+        "#desk-message",
+        "The session was ended by somebody else or by the schedule. \
+         An administrator or supervisor ended it. It does not reconnect.",
+    )
+    .await;
+    assert_eq!(stage.broker.sessions().await.len(), 0);
+    stage.close().await;
+}
+
+/// A page that reaches its broker over a line; errors on its console are to be expected.
+struct LooseStage {
+    browser: Browser,
+    line: Line,
+    broker: DemoBroker,
+}
+
+impl LooseStage {
+    async fn open() -> Option<Self> {
+        let browser = Browser::start().await?;
+        let broker = DemoBroker::start(0, 0).await;
+        let line = Line::to(broker.address).await;
+        browser.open_demo(line.address).await;
+        Some(Self { browser, line, broker })
+    }
+}
+
+#[tokio::test]
+async fn a_lost_connection_with_grace_is_resumed_as_the_same_session() {
+    let Some(stage) = LooseStage::open().await else { return };
+    let page = &stage.browser;
+    page.clicks("#desk-grace-on").await;
+    page.logs_in("edred").await;
+    let session = page.text("#session-id").await;
+
+    stage.line.cut();
+    page.reads("#desk-state[data-state=reconnecting]", "Connection lost, licences kept").await;
+    page.reads("#desk-message", "The connection is lost. This page reconnects by itself.").await;
+    page.sees("#desk-granted [data-licence=agent_email]").await;
+    page.misses("#desk-granted .chip-release:enabled").await;
+    page.sees("#wallboard[data-stale=true]").await;
+
+    stage.line.mend();
+    page.sees("#desk-state[data-state=live]").await;
+    page.misses("#desk-message").await;
+    page.sees("#live[data-state=live]").await;
+    assert_eq!(page.text("#session-id").await, session);
+    let sessions = stage.broker.sessions().await;
+    assert_eq!((sessions.len(), &sessions[0]["state"]), (1, &json!("connected")));
+    let kinds: Vec<_> = stage.broker.usage().await;
+    let kinds: Vec<_> = kinds.iter().map(|record| record["usage_type"].clone()).collect();
+    assert_eq!(kinds, ["Acquired", "Acquired"], "nothing was taken or given back meanwhile");
+}
+
+#[tokio::test]
+async fn a_lost_connection_without_grace_loses_the_licences_and_asks_for_a_new_login() {
+    let Some(stage) = LooseStage::open().await else { return };
+    let page = &stage.browser;
+    page.logs_in("edred").await;
+
+    stage.line.cut();
+    page.reads("#desk-state[data-state=lapsed]", "Connection lost, licences gone").await;
+    page.misses("#desk-granted .chip").await;
+    stage.broker.is_left_by_all().await;
+
+    stage.line.mend();
+    page.sees("#desk-state[data-state=closed]").await;
+    page.reads(
+        "#desk-message",
+        "The session could not be continued. It does not reconnect: log in anew.",
+    )
+    .await;
+    page.clicks("#desk-login").await;
+    page.sees("#desk-state[data-state=live]").await;
+}
+
+#[tokio::test]
+async fn a_broker_that_stops_says_so_and_its_successor_is_found() {
+    let Some(Stage { browser: page, broker }) = Stage::open().await else { return };
+    let address = broker.address;
+    page.clicks("#desk-grace-on").await;
+    page.logs_in("edred").await;
+    page.clicks("#desk-log-part summary").await;
+
+    broker.drain().await;
+    page.sees("#desk-log [data-type=draining]").await;
+    page.sees("#desk-state[data-state=reconnecting]").await;
+    page.sees("#wallboard[data-stale=true]").await;
+
+    // It knows nothing of the sessions of the one before it: a demo begins empty.
+    let _successor = DemoBroker::start(address.port(), 0).await;
+    page.sees("#live[data-state=live]").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 0).await;
+    page.reads("#desk-message", "It does not reconnect: log in anew.").await;
+    page.logs_in("edred").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 1).await;
+}

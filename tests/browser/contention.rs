@@ -1,0 +1,82 @@
+//! What happens when there is not enough for everybody.
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn a_partial_login_shows_what_was_denied_and_says_why() {
+    let Some(stage) = Stage::open().await else { return };
+    let page = &stage.browser;
+    stage.broker.buy("agent_web_chat", 0, 0).await;
+    page.logs_in("maeve").await;
+    page.sees("#desk-granted [data-licence=agent_email]").await;
+    page.sees("#desk-granted [data-licence=agent_sms]").await;
+    page.reads(
+        "#desk-denied [data-licence=agent_web_chat][data-word=not_purchased]",
+        "Agent Web Chat None have been bought.",
+    )
+    .await;
+    page.misses("#desk-granted [data-licence=agent_web_chat]").await;
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn without_a_seat_the_login_is_refused_and_left_to_the_person() {
+    let Some(stage) = Stage::open().await else { return };
+    let page = &stage.browser;
+    stage.broker.buy("inbound_agent", 1, 0).await;
+    let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
+    page.chooses("#desk-user", "edred").await;
+    page.clicks("#desk-login").await;
+    page.sees("#desk-state[data-state=closed]").await;
+    page.reads(
+        "#desk-message",
+        "The login was refused. No seat of the user’s type is free. \
+         It does not try again by itself: try again when you like.",
+    )
+    .await;
+    page.reads("#desk-denied [data-licence=inbound_agent]", "All are in use.").await;
+    page.counts(".card[data-licence=inbound_agent] [data-field=denied-today]", 1).await;
+
+    maeve.log_out().await;
+    page.clicks("#desk-login").await;
+    page.sees("#desk-state[data-state=live]").await;
+    page.misses("#desk-denied .chip").await;
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn what_is_waited_for_is_granted_when_another_leaves() {
+    let Some(stage) = Stage::open().await else { return };
+    let page = &stage.browser;
+    stage.broker.buy("agent_email", 1, 0).await;
+    let edred = stage.broker.log_in("edred", "agent_desktop").await;
+    page.clicks("#desk-wait").await;
+    page.logs_in("maeve").await;
+    page.reads("#desk-waiting [data-licence=agent_email]", "Agent E-mail in the queue").await;
+    page.sees("#desk-granted [data-licence=agent_sms]").await;
+    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 1).await;
+
+    edred.log_out().await;
+    page.reads("#desk-granted [data-licence=agent_email][data-word=concurrent]", "Agent E-mail")
+        .await;
+    page.misses("#desk-waiting .chip").await;
+    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 0).await;
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_place_in_the_queue_can_be_given_up() {
+    let Some(stage) = Stage::open().await else { return };
+    let page = &stage.browser;
+    stage.broker.buy("agent_email", 1, 0).await;
+    let edred = stage.broker.log_in("edred", "agent_desktop").await;
+    page.clicks("#desk-wait").await;
+    page.logs_in("maeve").await;
+    page.clicks("#desk-waiting [data-licence=agent_email] .chip-release").await;
+    page.misses("#desk-waiting .chip").await;
+    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 0).await;
+    edred.log_out().await;
+    page.counts(".card[data-licence=agent_email] [data-field=used]", 0).await;
+    page.misses("#desk-granted [data-licence=agent_email]").await;
+    stage.close().await;
+}

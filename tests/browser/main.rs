@@ -1,0 +1,25 @@
+//! The demo's pages in a real browser, against a real broker: what a person does and sees.
+//!
+//! Needs Debian's `chromium` and `chromium-driver`. Where they are missing the suite says so and is left
+//! out; with `CHECK=full` in the environment it fails instead.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod browser;
+mod connection;
+mod contention;
+mod demo_broker;
+mod desk;
+mod driver;
+mod keyboard;
+mod language;
+mod line;
+mod opening;
+mod page;
+mod pasted_tokens;
+mod picture;
+mod stage;
+mod texts;
+mod wallboard;

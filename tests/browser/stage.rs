@@ -1,0 +1,55 @@
+//! A broker, a browser, and its page open.
+
+use crate::browser::Browser;
+use crate::demo_broker::DemoBroker;
+use std::net::SocketAddr;
+
+/// Dropped in this order: a browser that is gone keeps no socket open.
+pub(crate) struct Stage {
+    pub(crate) browser: Browser,
+    pub(crate) broker: DemoBroker,
+}
+
+impl Stage {
+    /// The page with live counts; `None` where there is no browser.
+    pub(crate) async fn open() -> Option<Self> {
+        let browser = Browser::start().await?;
+        let broker = DemoBroker::start(0, 0).await;
+        browser.open_demo(broker.address).await;
+        Some(Self { browser, broker })
+    }
+
+    /// Nothing went wrong on the page, and it asked nobody but its broker.
+    pub(crate) async fn close(self) {
+        assert_eq!(self.browser.console_errors().await, [""; 0]);
+        self.browser.asked_only(self.broker.address).await;
+    }
+}
+
+impl Browser {
+    /// Opens the demo's page and waits for its live counts.
+    pub(crate) async fn open_demo(&self, address: SocketAddr) {
+        self.open(&format!("http://{address}/")).await;
+        self.sees("#live[data-state=live]").await;
+    }
+
+    /// Since this was last asked, pages asked for nothing from elsewhere.
+    pub(crate) async fn asked_only(&self, address: SocketAddr) {
+        let requested = self.requested().await;
+        assert!(!requested.is_empty(), "the log of requests is kept");
+        let own = [format!("http://{address}/"), format!("ws://{address}/")];
+        // The browser's own first tab is made of addresses that no network carries.
+        let leaves = |url: &str| url.starts_with("http") || url.starts_with("ws");
+        let is_own = |url: &str| own.iter().any(|own| url.starts_with(own.as_str()));
+        let elsewhere = |url: &&String| leaves(url) && !is_own(url);
+        let elsewhere: Vec<&String> = requested.iter().filter(elsewhere).collect();
+        assert!(elsewhere.is_empty(), "asked elsewhere: {elsewhere:?}");
+    }
+
+    /// Logs the desk in as a user on the device that is chosen, and waits for the session.
+    pub(crate) async fn logs_in(&self, user: &str) {
+        self.chooses("#desk-user", user).await;
+        self.clicks("#desk-login").await;
+        self.sees("#desk-state[data-state=live]").await;
+    }
+}
