@@ -4,12 +4,13 @@
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
 use super::journal::Journal;
-use super::link::{Link, Links, ToDevice};
+use super::link::{Link, Links, Marks, ToDevice};
 use super::live::{Live, LiveFrame};
 use super::organisation::{Departed, OrganisationActor, Retire, Submit, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::event::Notice;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
@@ -76,8 +77,12 @@ pub(super) struct Cell {
     /// When the broker was last known to be alive before this process, until what was open then is
     /// settled.
     last_life: Mutex<Option<DateTime<Utc>>>,
+    /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
+    untold: Mutex<Vec<(LinkId, Notice)>>,
     /// Set when the organisation is gone or the broker stops: its actor is not started again.
     is_retired: AtomicBool,
+    /// Set when the store does not have the organisation any more: the directory forgets it.
+    is_removed: AtomicBool,
     /// Deaths since the last one that came alone.
     deaths: AtomicU32,
 }
@@ -90,7 +95,9 @@ impl Cell {
             links: Links::default(),
             live: Live::new(at),
             last_life: Mutex::new(last_life),
+            untold: Mutex::default(),
             is_retired: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
             deaths: AtomicU32::new(0),
         }
     }
@@ -116,26 +123,40 @@ impl Cell {
         self.deaths.store(0, Ordering::Relaxed);
     }
 
+    pub(super) fn keep_untold(&self, notices: Vec<(LinkId, Notice)>) {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner).extend(notices);
+    }
+
+    pub(super) fn take_untold(&self) -> Vec<(LinkId, Notice)> {
+        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn retire(&self) {
         self.is_retired.store(true, Ordering::Release);
+    }
+
+    /// The organisation was removed, and whoever removed it was not told that it was.
+    pub(super) fn remove(&self) {
+        self.is_removed.store(true, Ordering::Release);
+        self.retire();
     }
 
     /// A session's queue of notices is full: it ends as if its connection had.
     pub(super) fn report_overflow(&self, session: SessionId, link: LinkId) {
         self.links.send_end(link, EndReason::SlowConsumer);
-        self.depart(session, link, Departure::SlowConsumer, Reply::nobody());
+        self.links.mark_departed(link, Departure::SlowConsumer);
+        self.send_goodbye(session, link, Departure::SlowConsumer, Reply::nobody());
     }
 
-    /// The mark comes before the look-up, and a starting actor is published before it reads the marks:
-    /// either it sees the mark, or the message reaches it.
-    fn depart(
+    /// The connection's mark is set before this looks the actor up, and a starting actor is published
+    /// before it reads the marks: either it sees the mark, or the message reaches it.
+    fn send_goodbye(
         &self,
         session: SessionId,
         link: LinkId,
         departure: Departure,
         reply: Reply<LeaveAnswer>,
     ) {
-        self.links.mark_departed(link, departure);
         if let Some(address) = self.address() {
             address.do_send(Departed { session, link, departure, reply });
         }
@@ -227,6 +248,10 @@ impl Directory {
 
     async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
         while let Some(cell) = died.recv().await {
+            if cell.is_removed.load(Ordering::Acquire) {
+                // The number may have been given anew already.
+                self.0.cells.remove_if(&cell.id, |_, kept| Arc::ptr_eq(kept, &cell));
+            }
             if cell.is_retired.load(Ordering::Acquire) {
                 continue;
             }
@@ -458,10 +483,12 @@ impl OrganisationRef {
         &self,
         session: SessionId,
         link: LinkId,
+        marks: &Marks,
         departure: Departure,
         reply: Reply<LeaveAnswer>,
     ) {
-        self.0.depart(session, link, departure, reply);
+        marks.departed(departure);
+        self.0.send_goodbye(session, link, departure, reply);
     }
 
     /// Tells a connection that the broker stops.

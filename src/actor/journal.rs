@@ -4,19 +4,20 @@ use crate::clock::Clock;
 use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
 use crate::store::{Batch, Store, StoreError};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
-/// A batch on its way to the store, and who wants to know what became of it.
-struct Entry {
-    batch: Batch,
-    done: Done,
+enum Entry {
+    /// A batch on its way to the store, and who wants to know what became of it.
+    Batch(Batch, Done),
+    /// Somebody who wants to know when everything before this has its outcome.
+    Settled(oneshot::Sender<()>),
 }
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// Where organisations' actors leave their batches. Each has at most one there, so the queue is bounded
-/// by the number of organisations.
+/// Where organisations' actors leave their batches. Each has at most one there, and waits at
+/// most once for those before, so the queue is bounded by the number of organisations.
 #[derive(Clone)]
 pub struct Journal(mpsc::UnboundedSender<Entry>);
 
@@ -30,9 +31,19 @@ impl Journal {
 
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
     pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        let entry = Entry { batch, done: Box::new(done) };
-        if let Err(returned) = self.0.send(entry) {
-            (returned.0.done)(Err(StoreError::Aborted("the journal has stopped".to_owned())));
+        let entry = Entry::Batch(batch, Box::new(done));
+        if let Err(mpsc::error::SendError(Entry::Batch(_, done))) = self.0.send(entry) {
+            done(Err(StoreError::Aborted("the journal has stopped".to_owned())));
+        }
+    }
+
+    /// Waits until every batch that was left here before has its outcome. An actor that died may have
+    /// left one; whoever loads the organisation before that is settled would not see it.
+    pub async fn settled(&self) {
+        let (sender, settled) = oneshot::channel();
+        if self.0.send(Entry::Settled(sender)).is_ok() {
+            // Dropped unsent, the journal has stopped: nothing will be committed any more.
+            let _ = settled.await;
         }
     }
 }
@@ -48,7 +59,7 @@ async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedR
                 if count == 0 {
                     return;
                 }
-                commit_together(&*store, &clock, std::mem::take(&mut entries)).await;
+                serve(&*store, &clock, std::mem::take(&mut entries)).await;
             }
             _ = life.tick() => {
                 if let Err(error) = store.record_life(clock.now().at).await {
@@ -59,12 +70,28 @@ async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedR
     }
 }
 
+async fn serve(store: &dyn Store, clock: &Clock, entries: Vec<Entry>) {
+    let (mut batches, mut waiting) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Entry::Batch(batch, done) => batches.push((batch, done)),
+            Entry::Settled(settled) => waiting.push(settled),
+        }
+    }
+    if !batches.is_empty() {
+        commit_together(store, clock, batches).await;
+    }
+    for settled in waiting {
+        // Whoever waited may have gone.
+        let _ = settled.send(());
+    }
+}
+
 /// Commits all batches at once; where that fails, each by itself, so that one organisation's bad record
 /// costs no other anything. The store applies a batch once however often it is committed, so an unknown
 /// outcome of the common commit does no harm to the single ones.
-async fn commit_together(store: &dyn Store, clock: &Clock, entries: Vec<Entry>) {
-    let (batches, dones): (Vec<Batch>, Vec<Done>) =
-        entries.into_iter().map(|entry| (entry.batch, entry.done)).unzip();
+async fn commit_together(store: &dyn Store, clock: &Clock, entries: Vec<(Batch, Done)>) {
+    let (batches, dones): (Vec<Batch>, Vec<Done>) = entries.into_iter().unzip();
     metrics::histogram!(crate::telemetry::COMMIT_BATCHES).record(count_of(batches.len()));
     let started = clock.now().elapsed;
     let outcome = store.commit(&batches).await;

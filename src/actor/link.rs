@@ -7,7 +7,7 @@ use actix::prelude::{Message, Recipient, SendError};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// What a session actor is told without having asked.
@@ -23,8 +23,8 @@ pub enum ToDevice {
     },
 }
 
-/// Marks that a session actor sets and the organisation's sweep reads. A session actor that is stuck
-/// behind a full socket sets none, and is found by that.
+/// Marks that a session actor sets and the organisation reads: its sweep, which finds a session actor
+/// that is stuck behind a full socket by that it sets none, and an actor that starts anew.
 #[derive(Debug)]
 pub struct Marks {
     /// Milliseconds of monotonic time at which something last came in.
@@ -33,6 +33,9 @@ pub struct Marks {
     taken_ms: AtomicU64,
     /// Milliseconds of the Unix epoch at which the token runs out.
     token_expires_ms: AtomicI64,
+    /// How the connection ended, as whoever was first saw it. Set before the goodbye is sent, and even
+    /// if the organisation has not read the login yet: the mailbox that holds both may be lost.
+    departed: OnceLock<Departure>,
 }
 
 impl Marks {
@@ -42,6 +45,7 @@ impl Marks {
             seen_ms: AtomicU64::new(0),
             taken_ms: AtomicU64::new(0),
             token_expires_ms: AtomicI64::new(0),
+            departed: OnceLock::new(),
         };
         marks.seen(seen);
         marks.taken(seen);
@@ -62,6 +66,11 @@ impl Marks {
     /// The token is good until then.
     pub fn token_until(&self, at: DateTime<Utc>) {
         self.token_expires_ms.store(at.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// The connection ended; what was said first stands.
+    pub fn departed(&self, departure: Departure) {
+        self.departed.get_or_init(|| departure);
     }
 
     /// For how long nothing has come in, or nothing has been taken: whichever is longer.
@@ -93,17 +102,10 @@ pub struct Link {
     pub marks: Arc<Marks>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    link: Link,
-    /// How the connection ended, until that is durable.
-    departed: Option<Departure>,
-}
-
 /// Every connection of an organisation. An entry ends when the end of its connection is durable, or when
 /// the connection was told to end.
 #[derive(Debug, Default)]
-pub struct Links(Mutex<HashMap<LinkId, Entry>>);
+pub struct Links(Mutex<HashMap<LinkId, Link>>);
 
 /// Connections as an actor finds them that starts anew.
 #[derive(Debug, Default)]
@@ -126,27 +128,25 @@ pub struct Overdue {
 }
 
 impl Links {
-    fn lock(&self) -> MutexGuard<'_, HashMap<LinkId, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<LinkId, Link>> {
         // A panic while the map is held leaves it whole: every change of it is one call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection of which the actor is about to decide.
     pub fn add(&self, link: Link) {
-        self.lock().insert(link.id, Entry { link, departed: None });
+        self.lock().insert(link.id, link);
     }
 
     /// A connection that is done with.
     pub fn remove(&self, link: LinkId) -> Option<Link> {
-        self.lock().remove(&link).map(|entry| entry.link)
+        self.lock().remove(&link)
     }
 
-    /// The connection ended; a restarted actor will find this mark.
+    /// The organisation ends the connection; a restarted actor will find this mark.
     pub fn mark_departed(&self, link: LinkId, departure: Departure) {
-        if let Some(entry) = self.lock().get_mut(&link)
-            && entry.departed.is_none()
-        {
-            entry.departed = Some(departure);
+        if let Some(link) = self.lock().get(&link) {
+            link.marks.departed(departure);
         }
     }
 
@@ -154,30 +154,35 @@ impl Links {
     /// takes everything.
     pub fn try_send(&self, link: LinkId, message: ToDevice) -> Result<(), SessionId> {
         let map = self.lock();
-        let Some(entry) = map.get(&link) else { return Ok(()) };
-        match entry.link.recipient.try_send(message) {
+        let Some(link) = map.get(&link) else { return Ok(()) };
+        match link.recipient.try_send(message) {
             Ok(()) | Err(SendError::Closed(_)) => Ok(()),
-            Err(SendError::Full(_)) => Err(entry.link.session),
+            Err(SendError::Full(_)) => Err(link.session),
         }
     }
 
     /// Tells a connection to end, whatever waits in its queue; it is told no more than once or twice.
     pub fn send_end(&self, link: LinkId, reason: EndReason) {
-        if let Some(entry) = self.lock().get(&link) {
-            entry.link.recipient.do_send(ToDevice::Notice(Notice::Ended(reason)));
+        if let Some(link) = self.lock().get(&link) {
+            link.recipient.do_send(ToDevice::Notice(Notice::Ended(reason)));
         }
     }
 
     /// Sends to every connection that is there, whatever waits in its queue.
     pub fn broadcast(&self, message: &ToDevice) {
-        for entry in self.lock().values() {
-            entry.link.recipient.do_send(message.clone());
+        for link in self.lock().values() {
+            link.recipient.do_send(message.clone());
         }
     }
 
     /// The connections that are there.
     pub fn ids(&self) -> Vec<LinkId> {
         self.lock().keys().copied().collect()
+    }
+
+    /// The session that a connection was made for.
+    pub fn session_of(&self, link: LinkId) -> Option<SessionId> {
+        self.lock().get(&link).map(|link| link.session)
     }
 
     /// How many connections there are.
@@ -190,17 +195,20 @@ impl Links {
         self.lock().is_empty()
     }
 
-    /// For an actor that starts anew.
+    /// For an actor that starts anew; each session is connected once.
     pub fn inventory(&self) -> Inventory {
         let mut inventory = Inventory::default();
-        for (id, entry) in &*self.lock() {
-            let session = entry.link.session;
-            let gone = (!entry.link.recipient.connected()).then_some(Departure::ConnectionLost);
-            match entry.departed.or(gone) {
-                Some(departure) => inventory.departed.push((session, *id, departure)),
-                None => inventory.connected.push((session, *id)),
+        for (id, link) in &*self.lock() {
+            let gone = (!link.recipient.connected()).then_some(Departure::ConnectionLost);
+            match link.marks.departed.get().copied().or(gone) {
+                Some(departure) => inventory.departed.push((link.session, *id, departure)),
+                None => inventory.connected.push((link.session, *id)),
             }
         }
+        // Of two connections of one session the later is a resume that was not answered: a connection
+        // that hears of a resume takes the earlier one out. It is told so, and the session stays.
+        inventory.connected.sort_unstable();
+        inventory.connected.dedup_by_key(|(session, _)| *session);
         inventory
     }
 
@@ -213,11 +221,11 @@ impl Links {
         silence_max: Duration,
     ) -> Vec<Overdue> {
         let mut overdue = Vec::new();
-        for (id, entry) in &mut *self.lock() {
-            if entry.departed.is_some() {
+        for (id, link) in &*self.lock() {
+            let marks = &link.marks;
+            if marks.departed.get().is_some() {
                 continue;
             }
-            let marks = &entry.link.marks;
             let departure = if marks.token_is_over(at) {
                 Departure::TokenExpired
             } else if marks.silent_for(elapsed) > silence_max {
@@ -225,8 +233,8 @@ impl Links {
             } else {
                 continue;
             };
-            entry.departed = Some(departure);
-            overdue.push(Overdue { link: *id, session: entry.link.session, departure });
+            marks.departed(departure);
+            overdue.push(Overdue { link: *id, session: link.session, departure });
         }
         overdue
     }

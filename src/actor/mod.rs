@@ -8,6 +8,7 @@
 //! | [`journal`] | one commit for all that wait |
 //! | [`link`] | the connections of an organisation, as they outlive its actor |
 //! | [`live`] | the latest counts, for any number of wallboards |
+//! | `untold` | notices that a commit took with it |
 //! | [`reply`] | an answer that is always given |
 
 pub mod directory;
@@ -17,3 +18,4 @@ pub mod live;
 pub mod organisation;
 mod pipeline;
 pub mod reply;
+mod untold;

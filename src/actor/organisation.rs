@@ -9,6 +9,7 @@ use super::directory::{Cell, Shared};
 use super::link::{Inventory, Link, Overdue, ToDevice};
 use super::pipeline::{Delivery, Pipeline};
 use super::reply::Reply;
+use super::untold::{self, Notices};
 use crate::domain::event::{Event, Notice};
 use crate::domain::ids::{LinkId, SessionId};
 use crate::domain::moment::Moment;
@@ -121,8 +122,13 @@ impl OrganisationActor {
     fn load(
         &self,
     ) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
-        let (store, id) = (self.shared.store.clone(), self.cell.id());
-        async move { store.load(id).await }.into_actor(self)
+        let (shared, id) = (self.shared.clone(), self.cell.id());
+        let load = async move {
+            // The actor before this one may have left a batch that is not committed yet.
+            shared.journal.settled().await;
+            shared.store.load(id).await
+        };
+        load.into_actor(self)
     }
 
     fn on_loaded(&mut self, loaded: Result<Option<Loaded>, StoreError>, ctx: &mut Context<Self>) {
@@ -130,7 +136,10 @@ impl OrganisationActor {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {
                 tracing::warn!(organisation = %self.cell.id(), "the organisation is not kept");
-                self.cell.retire();
+                self.cell.remove();
+                for link in self.cell.links().ids() {
+                    self.end_link(link, EndReason::OrganisationRemoved);
+                }
                 ctx.stop();
             }
             Err(error) => {
@@ -146,6 +155,9 @@ impl OrganisationActor {
     /// Takes up where the store says that things stand, and reconciles it with the live sockets.
     fn begin(&mut self, loaded: Loaded, ctx: &mut Context<Self>) {
         self.pipeline = Pipeline::new(loaded.batch);
+        let session_of = |link| self.cell.links().session_of(link);
+        let told = untold::come_true(self.cell.take_untold(), session_of, &loaded.snapshot);
+        let told = Notices::new(self.cell.clone(), told);
         let catalogue = self.shared.catalogue.clone();
         let restored = Organisation::restore(loaded.snapshot, catalogue, self.shared.bounds);
         self.organisation = Some(restored);
@@ -156,12 +168,15 @@ impl OrganisationActor {
         let last_life = self.cell.last_life().unwrap_or(now.at).min(now.at);
         let then = Moment { at: last_life, ..now };
         self.decide_at(then, ReleaseAbsent { known }, ctx, |_, ()| {});
-        let gone: Vec<LinkId> = departed.iter().map(|(_, link, _)| *link).collect();
+        let gone: Vec<(LinkId, Departure)> =
+            departed.iter().map(|(_, link, how)| (*link, *how)).collect();
         let departed = departed.into_iter().map(|(session, _, how)| (session, how)).collect();
         self.decide(Reattach { connected, departed }, ctx, move |actor, orphans| {
             actor.cell.forget_last_life();
-            for link in gone {
-                actor.cell.links().remove(link);
+            actor.notify(told.take());
+            // A connection that the sweep had found overdue is still there, and has not been told.
+            for (link, departure) in gone {
+                actor.end_link(link, end_of(departure));
             }
             for link in orphans {
                 actor.end_link(link, EndReason::StorageUnavailable);
@@ -196,10 +211,10 @@ impl OrganisationActor {
         let decision = organisation.apply(command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_events(organisation.catalogue(), &effects.events);
-        let notices = effects.notices;
+        let notices = Notices::new(self.cell.clone(), effects.notices);
         let delivery: Delivery<Self> = Box::new(move |actor| {
             deliver(actor, answer);
-            actor.notify(notices);
+            actor.notify(notices.take());
         });
         if let Some(delivery) = self.pipeline.add(effects.events, delivery) {
             delivery(self);
@@ -261,17 +276,7 @@ impl OrganisationActor {
     fn end_overdue(&mut self, overdue: Overdue, ctx: &mut Context<Self>) {
         let Overdue { link, session, departure } = overdue;
         tracing::info!(organisation = %self.cell.id(), %session, ?departure, "session ended");
-        let reason = match departure {
-            Departure::TokenExpired => EndReason::TokenExpired,
-            Departure::SlowConsumer => EndReason::SlowConsumer,
-            Departure::Drain => EndReason::GoingAway,
-            Departure::StorageUnavailable => EndReason::StorageUnavailable,
-            Departure::HeartbeatTimeout
-            | Departure::Logout
-            | Departure::ConnectionLost
-            | Departure::Misbehaved
-            | Departure::Unanswered => EndReason::HeartbeatTimeout,
-        };
+        let reason = end_of(departure);
         self.decide(Leave { session, link, departure }, ctx, move |actor, _| {
             actor.end_link(link, reason);
         });
@@ -297,6 +302,22 @@ impl OrganisationActor {
     }
 }
 
+/// How a connection that ended so is told, if it is still there. A connection that ended by itself has
+/// said goodbye, and hears no more than that this could not be kept in time.
+fn end_of(departure: Departure) -> EndReason {
+    match departure {
+        Departure::HeartbeatTimeout => EndReason::HeartbeatTimeout,
+        Departure::TokenExpired => EndReason::TokenExpired,
+        Departure::SlowConsumer => EndReason::SlowConsumer,
+        Departure::Drain => EndReason::GoingAway,
+        Departure::Logout
+        | Departure::ConnectionLost
+        | Departure::Misbehaved
+        | Departure::Unanswered
+        | Departure::StorageUnavailable => EndReason::StorageUnavailable,
+    }
+}
+
 impl<C> Handler<Submit<C>> for OrganisationActor
 where
     C: Command + Send + 'static,
@@ -306,6 +327,10 @@ where
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
         let Submit { command, reply, link } = message;
+        if self.organisation.is_none() {
+            // The reply is dropped and says so. Nobody would take the connection out again.
+            return;
+        }
         let attached = link.map(|link| {
             let ids = (link.session, link.id);
             self.cell.links().add(link);

@@ -1,10 +1,12 @@
 //! A session's hold on its organisation, and the goodbye that nothing can prevent.
 
 use crate::actor::directory::OrganisationRef;
+use crate::actor::link::Marks;
 use crate::actor::reply::Reply;
 use crate::domain::ids::{LinkId, SessionId};
 use crate::domain::reason::Departure;
 use crate::domain::release::LeaveAnswer;
+use std::sync::Arc;
 
 /// However a session actor ends — a panic, a connection that is dropped under it — this is dropped with
 /// it and says goodbye, synchronously. Awaited work would be lost: a dying connection is polled once
@@ -13,6 +15,8 @@ pub struct Attachment {
     organisation: OrganisationRef,
     session: SessionId,
     link: LinkId,
+    /// Of this connection; shared with the organisation.
+    marks: Arc<Marks>,
     /// What the goodbye says if nobody says otherwise.
     departure: Departure,
     is_open: bool,
@@ -24,9 +28,10 @@ impl Attachment {
         organisation: OrganisationRef,
         session: SessionId,
         link: LinkId,
+        marks: Arc<Marks>,
         departure: Departure,
     ) -> Self {
-        Self { organisation, session, link, departure, is_open: true }
+        Self { organisation, session, link, marks, departure, is_open: true }
     }
 
     /// The organisation.
@@ -57,15 +62,15 @@ impl Attachment {
     /// Says goodbye for this reason.
     pub fn depart(mut self, departure: Departure, reply: Reply<LeaveAnswer>) {
         self.is_open = false;
-        self.organisation.depart(self.session, self.link, departure, reply);
+        self.organisation.depart(self.session, self.link, &self.marks, departure, reply);
     }
 }
 
 impl Drop for Attachment {
     fn drop(&mut self) {
         if self.is_open {
-            let departure = self.departure;
-            self.organisation.depart(self.session, self.link, departure, Reply::nobody());
+            let (departure, reply) = (self.departure, Reply::nobody());
+            self.organisation.depart(self.session, self.link, &self.marks, departure, reply);
         }
     }
 }

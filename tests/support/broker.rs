@@ -1,8 +1,10 @@
 //! A broker in this process.
 
+use actix_web::web;
 use chrono::TimeDelta;
 use licence_broker::app::{self, Parts};
 use licence_broker::auth::{Authenticator, Claims, Role};
+use licence_broker::broker::Broker;
 use licence_broker::catalogue_file;
 use licence_broker::clock::Clock;
 use licence_broker::domain::ids::OrganisationId;
@@ -62,6 +64,8 @@ pub struct TestBroker {
     pub address: SocketAddr,
     pub authenticator: Arc<Authenticator>,
     pub database: PathBuf,
+    /// What the broker's connections have of it, for looking where no client can.
+    pub inside: web::Data<Broker>,
     end: Option<oneshot::Sender<End>>,
     thread: Option<JoinHandle<()>>,
     _folder: Option<TempDir>,
@@ -81,22 +85,22 @@ impl TestBroker {
             .clone()
             .unwrap_or_else(|| folder.as_ref().unwrap().path().join("test.db"));
         let authenticator = Arc::new(Authenticator::with_secret(SECRET));
-        let (started, address) = oneshot::channel();
+        let (started, running) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let (signer, path) = (authenticator.clone(), database.clone());
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
                 let running = app::start(parts(setup, signer, &path).await).await.unwrap();
-                started.send(running.address).unwrap();
+                assert!(started.send((running.address, running.broker().clone())).is_ok());
                 match ended.await {
                     Ok(End::Drain) => running.drain().await,
                     Ok(End::Halt) | Err(_) => running.halt().await,
                 }
             });
         });
-        let address = address.await.expect("the broker starts");
+        let (address, inside) = running.await.expect("the broker starts");
         let (end, thread) = (Some(end), Some(thread));
-        Self { address, authenticator, database, end, thread, _folder: folder }
+        Self { address, authenticator, database, inside, end, thread, _folder: folder }
     }
 
     /// `http://…` of the broker, with the path added.

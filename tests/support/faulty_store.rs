@@ -39,6 +39,8 @@ pub(crate) struct FaultyStore {
     batches: AtomicU64,
     is_down: AtomicBool,
     faults: Mutex<VecDeque<Fault>>,
+    /// Loads that are still to panic.
+    panics: AtomicU64,
 }
 
 impl FaultyStore {
@@ -51,6 +53,7 @@ impl FaultyStore {
             batches: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
             faults: Mutex::new(VecDeque::new()),
+            panics: AtomicU64::new(0),
         })
     }
 
@@ -68,6 +71,19 @@ impl FaultyStore {
     pub(crate) fn plan(&self, fault: Fault, times: usize) {
         let mut faults = self.faults.lock().expect("no test panics while planning");
         faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// Forgets what was planned, lets go what waits, and is up.
+    pub fn calm(&self) {
+        self.faults.lock().expect("no test panics while planning").clear();
+        self.panic_loads(0);
+        self.set_down(false);
+        self.release();
+    }
+
+    /// The next `times` loads panic, in the task of whoever loads.
+    pub fn panic_loads(&self, times: u64) {
+        self.panics.store(times, Ordering::SeqCst);
     }
 
     /// While down, everything is refused as aborted, loads and reports too.
@@ -129,6 +145,9 @@ impl Store for FaultyStore {
     }
 
     async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        let one_less = |panics: u64| panics.checked_sub(1);
+        let left = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        assert!(left.is_err(), "a load that panics, as planned");
         self.up()?.load(organisation).await
     }
 

@@ -20,11 +20,16 @@ impl TestBroker {
 
     /// Calls with this token.
     pub fn api(&self, token: &str) -> Api {
-        Api { client: Client::new(), base: self.url(""), token: token.to_owned() }
+        Api::new(self.url(""), token)
     }
 }
 
 impl Api {
+    /// Calls whoever serves at `base`, `http://…` without a path.
+    pub fn new(base: String, token: &str) -> Self {
+        Self { client: Client::new(), base, token: token.to_owned() }
+    }
+
     /// The token that it calls with.
     pub fn token(&self) -> &str {
         &self.token

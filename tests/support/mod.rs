@@ -6,9 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::needless_pass_by_value, reason = "`json!` reads best where it is passed")]
 
+pub mod agent;
+pub mod audit;
 pub mod broker;
 pub mod eventually;
 pub mod faulty_store;
 pub mod http;
 pub mod raw;
 pub mod socket;
+pub mod until;

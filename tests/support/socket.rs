@@ -87,8 +87,12 @@ impl Socket {
 
     /// The next thing that is heard, pings and pongs apart.
     pub async fn hear(&mut self) -> Heard {
+        timeout(PATIENCE, self.hear_at_last()).await.expect("something in time")
+    }
+
+    async fn hear_at_last(&mut self) -> Heard {
         loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("something in time") {
+            match self.0.next().await {
                 Some(Ok(Message::Text(text))) => {
                     return Heard::Message(serde_json::from_str(&text).expect("JSON"));
                 }

@@ -1,0 +1,89 @@
+//! Notices that a commit took with it.
+//!
+//! A notice leaves once its decision is durable. When the outcome of a commit is unknown, or the actor
+//! dies before it hears of it, the decision may stand and its notice be lost: a device would wait for a
+//! licence that it holds. So a notice that is dropped stays with the organisation, and whoever starts
+//! anew tells those that came true.
+
+use super::directory::Cell;
+use crate::domain::event::Notice;
+use crate::domain::ids::{LicenceSet, LinkId, SessionId};
+use crate::domain::resume::Snapshot;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Notices on their way to their connections. Dropped untaken, they are kept with the organisation.
+pub(super) struct Notices {
+    cell: Arc<Cell>,
+    notices: Vec<(LinkId, Notice)>,
+}
+
+impl Notices {
+    pub(super) fn new(cell: Arc<Cell>, notices: Vec<(LinkId, Notice)>) -> Self {
+        Self { cell, notices }
+    }
+
+    /// They are sent now.
+    pub(super) fn take(mut self) -> Vec<(LinkId, Notice)> {
+        std::mem::take(&mut self.notices)
+    }
+}
+
+impl Drop for Notices {
+    fn drop(&mut self) {
+        if !self.notices.is_empty() {
+            self.cell.keep_untold(std::mem::take(&mut self.notices));
+        }
+    }
+}
+
+/// Those of the notices that hold by what is kept; `session_of` says which session a connection had.
+pub(super) fn come_true(
+    untold: Vec<(LinkId, Notice)>,
+    session_of: impl Fn(LinkId) -> Option<SessionId>,
+    snapshot: &Snapshot,
+) -> Vec<(LinkId, Notice)> {
+    if untold.is_empty() {
+        return untold;
+    }
+    let kept: HashMap<SessionId, Stands> = snapshot
+        .sessions
+        .iter()
+        .map(|session| {
+            let held = session.instances.iter().map(|held| held.instance.licence).collect();
+            let waiting = session.places.iter().map(|place| place.licence).collect();
+            (session.opened.session, Stands { held, waiting })
+        })
+        .collect();
+    let restrict = |(link, notice): (LinkId, Notice)| {
+        // A connection whose session is over hears that instead (SPEC §7: 4003).
+        let stands = kept.get(&session_of(link)?)?;
+        Some((link, notice.as_far_as(stands)?))
+    };
+    untold.into_iter().filter_map(restrict).collect()
+}
+
+/// What a session has, as it is kept.
+struct Stands {
+    held: LicenceSet,
+    waiting: LicenceSet,
+}
+
+impl Notice {
+    /// What of the notice holds for a session that stands so; `None` for one that is over.
+    fn as_far_as(self, stands: &Stands) -> Option<Self> {
+        match self {
+            Self::Granted(mut granted) => {
+                granted.retain(|(licence, _)| stands.held.contains(*licence));
+                (!granted.is_empty()).then_some(Self::Granted(granted))
+            }
+            Self::Released { mut licences, reason } => {
+                let has = stands.held.union(stands.waiting);
+                licences.retain(|licence| !has.contains(*licence));
+                (!licences.is_empty()).then_some(Self::Released { licences, reason })
+            }
+            // The session goes on: what would have ended it did not come about.
+            Self::Ended(_) => None,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The broker as a process of its own, killed in the middle of logins; what clients were told is held
+//! against the log that is found afterwards.
+//!
+//! `CRASH_ROUNDS=50 cargo test --test crash killed -- --nocapture` kills it more often than the 8 times
+//! of an ordinary run; `CRASH_SEED` replays a seed. `cargo test --test crash -- --ignored --nocapture`
+//! measures how long a restart takes with 20,000 open sessions.
+
+#![allow(unreachable_pub, reason = "a suite is a crate that nobody uses")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod child;
+mod kill;
+mod recovery;
+mod terminate;

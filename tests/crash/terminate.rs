@@ -1,0 +1,62 @@
+//! SIGTERM: everybody is told, everything is kept, and the process ends well.
+
+use crate::child::Home;
+use crate::support::agent::token;
+use crate::support::socket::{Heard, Socket};
+use licence_broker::auth::Role;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn log_in(home: &Home, number: usize, grace_s: u64) -> Socket {
+    let url = format!("ws://{}/v1/organisations/1/session", home.address);
+    let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut socket = Socket(socket);
+    let token = token(&home.authenticator, Role::Device, 1, &format!("agent-{number}"));
+    let login = json!({
+        "type": "login", "token": token, "device": "agent_desktop", "grace_s": grace_s,
+    });
+    assert_eq!(socket.ask(login).await["type"], "logged_in");
+    socket
+}
+
+#[tokio::test]
+async fn a_broker_that_is_told_to_stop_drains_settles_and_exits_with_0_within_10_s() {
+    let home = Home::new();
+    let process = home.start().await;
+    home.organisation(1, 20, 50).await;
+    let mut sockets = Vec::new();
+    for number in 0..20 {
+        sockets.push(log_in(&home, number, if number % 2 == 0 { 0 } else { 60 }).await);
+    }
+    let leaving = sockets.pop().unwrap();
+    let told = async {
+        for socket in &mut sockets {
+            assert_eq!(socket.message().await["type"], "draining");
+        }
+        // There is time to leave in good order.
+        let answer = leaving.log_out_when_draining().await;
+        assert_eq!(answer["type"], "logged_out");
+        for socket in &mut sockets {
+            assert_eq!(socket.hear().await, Heard::Closed(1001, "going_away".to_owned()));
+        }
+    };
+    let ((status, took), ()) = tokio::join!(process.terminate(), told);
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+
+    let process = home.start().await;
+    let records = home.operator.usage(1).await;
+    let of = |reason: &str| records.iter().filter(|record| record["reason"] == reason).count();
+    assert_eq!((of("broker_restart"), of("logout")), (10 * 3, 3), "the settled licences");
+    let sessions = home.operator.all("/v1/organisations/1/sessions").await;
+    assert_eq!(sessions.len(), 9, "those with grace can be resumed");
+    assert!(sessions.iter().all(|session| session["state"] == "lingering"));
+    process.kill();
+}
+
+impl Socket {
+    async fn log_out_when_draining(mut self) -> Value {
+        assert_eq!(self.message().await["type"], "draining");
+        self.log_out().await
+    }
+}

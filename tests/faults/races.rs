@@ -1,0 +1,65 @@
+//! Moments between two things, held open.
+
+use crate::puppet::{Panic, Puppet, all_logged_in, block, panic};
+use crate::stage::{Stage, agent};
+use crate::support::until::until_seen;
+use licence_broker::actor::reply::{Reply, Unavailable};
+use licence_broker::domain::ids::SessionId;
+use licence_broker::domain::reason::Departure;
+
+#[tokio::test]
+async fn a_goodbye_that_died_with_the_actor_is_remembered() {
+    let stage = Stage::start().await;
+    stage.organisation(1, 1, 1).await;
+    let puppet = Puppet::new(&stage.broker.inside, 1, SessionId(1)).await;
+    // In this order the actor finds them: the goodbye is dropped with its mailbox.
+    let hold = block(&puppet.organisation).await;
+    let login = puppet.log_in(&agent(0), 60);
+    puppet.organisation.submit(Panic, None, Reply::nobody());
+    puppet.depart(Departure::Unanswered);
+    drop(hold);
+    assert_eq!(login.await.unwrap(), Err(Unavailable));
+    let releases = stage.released(1, 3).await;
+    assert!(releases.iter().all(|release| release.ends_with("connection_lost")), "{releases:?}");
+    assert!(stage.audit(1, 1).await.open().is_empty());
+}
+
+#[tokio::test]
+async fn a_resume_that_was_not_answered_leaves_the_session_where_it_was() {
+    const DEVICES: usize = 12;
+    let stage = Stage::start().await;
+    stage.organisation(1, DEVICES + 1, 20).await;
+    let inside = &stage.broker.inside;
+    let mut devices = Vec::new();
+    for number in 0..DEVICES {
+        devices.push(Puppet::new(inside, 1, SessionId(1 + number as u128)).await);
+    }
+    let logins = devices.iter().enumerate();
+    all_logged_in(logins.map(|(number, device)| device.log_in(&agent(number), 60)).collect()).await;
+
+    // Behind a commit that is held, resumes are decided and not answered.
+    let commits = stage.store.commits();
+    stage.store.hold();
+    let held = Puppet::new(inside, 1, SessionId(99)).await;
+    let login = held.log_in(&agent(DEVICES), 0);
+    stage.store.commits_begun(commits + 1).await;
+    let (mut again, mut answers) = (Vec::new(), Vec::new());
+    for (number, device) in devices.iter().enumerate() {
+        let second = Puppet::new(inside, 1, device.link.session).await;
+        answers.push(second.resume(&agent(number)));
+        again.push(second);
+    }
+    panic(inside, 1).await;
+    stage.store.release();
+    assert_eq!(login.await.unwrap(), Err(Unavailable));
+    for answer in answers {
+        assert_eq!(answer.await.unwrap(), Err(Unavailable));
+    }
+    until_seen("the actor is back", async || stage.decided(1).await).await;
+    for device in &again {
+        device.depart(Departure::StorageUnavailable);
+    }
+    for device in &devices {
+        assert!(device.is_connected().await, "nobody was told that it moved");
+    }
+}
