@@ -348,7 +348,7 @@ impl Directory {
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
     }
 
-    /// Reads the present.
+    /// Reads the present; resolves when everything that it rests on is durable.
     ///
     /// # Errors
     /// See [`AskError`].
@@ -361,7 +361,11 @@ impl Directory {
         let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
         let (sender, answer) = oneshot::channel();
         let view = View(Box::new(move |organisation| {
-            let _ = sender.send(read(organisation));
+            let present = read(organisation);
+            Box::new(move || {
+                // Whoever asked may have gone.
+                let _ = sender.send(present);
+            })
         }));
         found.0.address().ok_or(AskError::Unavailable)?.do_send(view);
         answer.await.map_err(|_| AskError::Unavailable)

@@ -52,7 +52,10 @@ impl Message for Departed {
 }
 
 /// A reading of the present.
-pub(super) struct View(pub(super) Box<dyn FnOnce(&Organisation) + Send>);
+pub(super) struct View(pub(super) Box<dyn FnOnce(&Organisation) -> Tell + Send>);
+
+/// Takes what was read to whoever asked.
+type Tell = Box<dyn FnOnce() + Send>;
 
 impl Message for View {
     type Result = ();
@@ -362,8 +365,10 @@ impl Handler<View> for OrganisationActor {
     type Result = ();
 
     fn handle(&mut self, View(read): View, _: &mut Self::Context) {
-        if let Some(organisation) = &self.organisation {
-            read(organisation);
+        let Some(organisation) = &self.organisation else { return };
+        let tell = read(organisation);
+        if let Some(delivery) = self.pipeline.add(Vec::new(), Box::new(move |_| tell())) {
+            delivery(self);
         }
     }
 }

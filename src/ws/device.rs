@@ -1,6 +1,7 @@
 //! A device: unidentified, then deciding, then identified. Only an identified one has a session, and
 //! only what an identified one sends can acquire.
 
+use super::answers;
 use super::attachment::Attachment;
 use super::session::{Connection, Flow, Peer, Session, Wire, send};
 use super::token::{self, Purpose};
@@ -155,7 +156,8 @@ impl Device {
         });
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::Unanswered;
-        let attachment = Attachment::new(organisation, session, self.link, marks.clone(), departure);
+        let attachment =
+            Attachment::new(organisation, session, self.link, marks.clone(), departure);
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
     }
 
@@ -181,7 +183,8 @@ impl Device {
         let reply = Reply::new(move |answer| recipient.do_send(Resolved::Resume(id, answer)));
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::ConnectionLost;
-        let attachment = Attachment::new(organisation, session, self.link, marks.clone(), departure);
+        let attachment =
+            Attachment::new(organisation, session, self.link, marks.clone(), departure);
         let resume_token = resume.resume_token.clone();
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
     }
@@ -329,54 +332,6 @@ impl Device {
             identified.attachment.depart(Departure::Logout, reply);
         }
     }
-
-    fn on_logged_out(
-        id: Option<&RequestId>,
-        answer: Result<LeaveAnswer, Unavailable>,
-        connection: &Connection,
-        wire: &mut Wire<Self>,
-    ) -> Flow {
-        match answer {
-            Ok(LeaveAnswer::Left { released }) => {
-                send(wire, Writer(&connection.broker.catalogue).logged_out(id, &released));
-                Flow::Close(Close::NORMAL, Departure::Logout)
-            }
-            // The session ended for another reason, of which a notice is on its way; or it could not be
-            // kept that it ended.
-            Ok(LeaveAnswer::Gone | LeaveAnswer::Lingers) | Err(Unavailable) => {
-                Flow::Close(Close::STORAGE_UNAVAILABLE, Departure::Logout)
-            }
-        }
-    }
-
-    fn on_notice(notice: &Notice, connection: &Connection, wire: &mut Wire<Self>) -> Flow {
-        let writer = Writer(&connection.broker.catalogue);
-        match notice {
-            Notice::Granted(licences) => send(wire, writer.granted(licences)),
-            Notice::Released { licences, reason } => {
-                send(wire, writer.released(None, licences, *reason));
-            }
-            Notice::Ended(reason) => {
-                let departure = match reason {
-                    EndReason::GoingAway => Departure::Drain,
-                    EndReason::StorageUnavailable => Departure::StorageUnavailable,
-                    // The organisation has ended the session already, or given it another connection.
-                    EndReason::Superseded
-                    | EndReason::Forced
-                    | EndReason::Scheduled
-                    | EndReason::OrganisationRemoved
-                    | EndReason::UserNotActive
-                    | EndReason::UserUnknown
-                    | EndReason::UserChanged
-                    | EndReason::TokenExpired
-                    | EndReason::HeartbeatTimeout
-                    | EndReason::SlowConsumer => Departure::ConnectionLost,
-                };
-                return Flow::Close((*reason).into(), departure);
-            }
-        }
-        Flow::Continue
-    }
 }
 
 impl Identified {
@@ -501,14 +456,14 @@ impl Handler<Resolved> for Session<Device> {
             }
             Resolved::Acquire(id, answer) => {
                 device.answered();
-                on_acquired(id.as_ref(), answer, connection, wire)
+                answers::on_acquired(id.as_ref(), answer, connection, wire)
             }
             Resolved::Release(id, answer) => {
                 device.answered();
-                on_released(id.as_ref(), answer, connection, wire)
+                answers::on_released(id.as_ref(), answer, connection, wire)
             }
             Resolved::Leave(id, answer) => {
-                Device::on_logged_out(id.as_ref(), answer, connection, wire)
+                answers::on_logged_out(id.as_ref(), answer, connection, wire)
             }
         };
         self.follow(flow, wire);
@@ -525,59 +480,11 @@ impl Handler<ToDevice> for Session<Device> {
                 send(wire, device::draining(reconnect_within_s));
             }
             ToDevice::Notice(notice) => {
-                let flow = Device::on_notice(&notice, &self.connection, wire);
+                let flow = answers::on_notice(&notice, &self.connection, wire);
                 self.follow(flow, wire);
             }
         }
     }
-}
-
-fn on_acquired(
-    id: Option<&RequestId>,
-    answer: Result<AcquireAnswer, Unavailable>,
-    connection: &Connection,
-    wire: &mut Wire<Device>,
-) -> Flow {
-    let writer = Writer(&connection.broker.catalogue);
-    match answer {
-        Ok(answer @ AcquireAnswer::Acquired { .. }) => {
-            if let Some(text) = writer.acquired(id, &answer) {
-                send(wire, text);
-            }
-            Flow::Continue
-        }
-        Ok(AcquireAnswer::TooManyWaiting) => {
-            send(wire, device::error(id, ErrorCode::TooManyWaiting));
-            Flow::Continue
-        }
-        // A notice says why, or has said so.
-        Ok(AcquireAnswer::Gone) => Flow::Continue,
-        Err(Unavailable) => unavailable(),
-    }
-}
-
-fn on_released(
-    id: Option<&RequestId>,
-    answer: Result<ReleaseAnswer, Unavailable>,
-    connection: &Connection,
-    wire: &mut Wire<Device>,
-) -> Flow {
-    let text = match answer {
-        Ok(ReleaseAnswer::Released(licences)) => {
-            let writer = Writer(&connection.broker.catalogue);
-            writer.released(id, &licences, ReleaseReason::Requested)
-        }
-        Ok(ReleaseAnswer::SeatNotReleasable) => device::error(id, ErrorCode::SeatNotReleasable),
-        Ok(ReleaseAnswer::NotHeld(name)) => device::error(id, ErrorCode::NotHeld(name.to_string())),
-        Ok(ReleaseAnswer::Gone) => return Flow::Continue,
-        Err(Unavailable) => return unavailable(),
-    };
-    send(wire, text);
-    Flow::Continue
-}
-
-fn unavailable() -> Flow {
-    Flow::Close(Close::STORAGE_UNAVAILABLE, Departure::StorageUnavailable)
 }
 
 /// What is kept of a resume token.

@@ -5,6 +5,7 @@
 //! | [`upgrade`] | what is judged before there is a socket |
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
+//! | `answers` | what an identified device is told |
 //! | [`wallboard`] | a subscriber of live counts |
 //! | [`events`] | the same counts for `curl` |
 //! | [`frames`] | what is refused by the header of a frame |
@@ -13,6 +14,7 @@
 //! | [`token`] | judging the token of a first message |
 //! | [`tcp`] | options and state of accepted sockets |
 
+mod answers;
 pub mod attachment;
 pub mod device;
 pub mod events;

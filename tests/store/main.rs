@@ -11,6 +11,7 @@ mod sqlite;
 mod successor;
 
 #[path = "../support/faulty_store.rs"]
+#[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]
 mod faulty_store;
 
 /// Runs the conformance suite against a backend: the same names and the same assertions for each.
