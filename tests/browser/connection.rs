@@ -68,7 +68,7 @@ struct LooseStage {
 impl LooseStage {
     async fn open() -> Option<Self> {
         let browser = Browser::start().await?;
-        let broker = DemoBroker::start(0, 0).await;
+        let broker = DemoBroker::start(0).await;
         let line = Line::to(broker.address).await;
         browser.open_demo(line.address).await;
         Some(Self { browser, line, broker })
@@ -126,8 +126,7 @@ async fn a_lost_connection_without_grace_loses_the_licences_and_asks_for_a_new_l
 
 #[tokio::test]
 async fn a_broker_that_stops_says_so_and_its_successor_is_found() {
-    let Some(Stage { browser: page, broker }) = Stage::open().await else { return };
-    let address = broker.address;
+    let Some(LooseStage { browser: page, line, broker }) = LooseStage::open().await else { return };
     page.clicks("#desk-grace-on").await;
     page.logs_in("edred").await;
     page.clicks("#desk-log-part summary").await;
@@ -138,7 +137,8 @@ async fn a_broker_that_stops_says_so_and_its_successor_is_found() {
     page.sees("#wallboard[data-stale=true]").await;
 
     // It knows nothing of the sessions of the one before it: a demo begins empty.
-    let _successor = DemoBroker::start(address.port(), 0).await;
+    let successor = DemoBroker::start(0).await;
+    line.lead_to(successor.address);
     page.sees("#live[data-state=live]").await;
     page.counts(".card[data-licence=inbound_agent] [data-field=used]", 0).await;
     page.reads("#desk-message", "It does not reconnect: log in anew.").await;

@@ -24,11 +24,11 @@ pub(crate) struct DemoBroker {
 }
 
 impl DemoBroker {
-    /// On a port (0 for any), with so many made-up agents.
-    pub(crate) async fn start(port: u16, agents: usize) -> Self {
+    /// On a free port, with so many made-up agents.
+    pub(crate) async fn start(agents: usize) -> Self {
         let (started, starting) = oneshot::channel();
         let (end, ended) = oneshot::channel();
-        let options = Options { port, agents, heartbeat: HEARTBEAT };
+        let options = Options { port: 0, agents, heartbeat: HEARTBEAT };
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
                 let demo = demo::start(options).await.unwrap();

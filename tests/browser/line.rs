@@ -11,6 +11,8 @@ pub(crate) struct Line {
     /// Where the browser connects to.
     pub(crate) address: SocketAddr,
     is_cut: watch::Sender<bool>,
+    /// Where new connections lead.
+    broker: watch::Sender<SocketAddr>,
     task: JoinHandle<()>,
 }
 
@@ -20,13 +22,19 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let is_cut = watch::Sender::new(false);
-        let task = tokio::spawn(pass_on(listener, broker, is_cut.clone()));
-        Self { address, is_cut, task }
+        let broker = watch::Sender::new(broker);
+        let task = tokio::spawn(pass_on(listener, broker.subscribe(), is_cut.clone()));
+        Self { address, is_cut, broker, task }
     }
 
     /// Ends every connection without a goodbye.
     pub(crate) fn cut(&self) {
         self.is_cut.send_replace(true);
+    }
+
+    /// Leads to another broker from now on.
+    pub(crate) fn lead_to(&self, broker: SocketAddr) {
+        self.broker.send_replace(broker);
     }
 
     /// Takes connections again.
@@ -42,13 +50,18 @@ impl Drop for Line {
     }
 }
 
-async fn pass_on(listener: TcpListener, broker: SocketAddr, is_cut: watch::Sender<bool>) {
+async fn pass_on(
+    listener: TcpListener,
+    broker: watch::Receiver<SocketAddr>,
+    is_cut: watch::Sender<bool>,
+) {
     loop {
         let (mut near, _) = listener.accept().await.unwrap();
         let mut cut = is_cut.subscribe();
         if *cut.borrow_and_update() {
             continue;
         }
+        let broker = *broker.borrow();
         tokio::spawn(async move {
             let Ok(mut far) = TcpStream::connect(broker).await else { return };
             tokio::select! {

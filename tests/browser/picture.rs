@@ -15,7 +15,7 @@ const BYTES_MAX: usize = 200_000;
 #[ignore = "writes docs/images/demo.png"]
 async fn the_picture_in_the_readme_is_of_the_demo_as_it_runs() {
     let Some(page) = Browser::start().await else { return };
-    let broker = DemoBroker::start(0, AGENTS).await;
+    let broker = DemoBroker::start(AGENTS).await;
     // Fewer than the agents want, so that somebody waits.
     broker.buy("agent_sms", 5, 1).await;
     broker.buy("agent_email", 6, 8).await;

@@ -14,7 +14,7 @@ impl Stage {
     /// The page with live counts; `None` where there is no browser.
     pub(crate) async fn open() -> Option<Self> {
         let browser = Browser::start().await?;
-        let broker = DemoBroker::start(0, 0).await;
+        let broker = DemoBroker::start(0).await;
         browser.open_demo(broker.address).await;
         Some(Self { browser, broker })
     }
