@@ -155,7 +155,8 @@ impl Device {
         });
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::Unanswered;
-        let attachment = Attachment::new(organisation, session, self.link, marks.clone(), departure);
+        let attachment =
+            Attachment::new(organisation, session, self.link, marks.clone(), departure);
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
     }
 
@@ -181,7 +182,8 @@ impl Device {
         let reply = Reply::new(move |answer| recipient.do_send(Resolved::Resume(id, answer)));
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::ConnectionLost;
-        let attachment = Attachment::new(organisation, session, self.link, marks.clone(), departure);
+        let attachment =
+            Attachment::new(organisation, session, self.link, marks.clone(), departure);
         let resume_token = resume.resume_token.clone();
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
     }
