@@ -58,7 +58,7 @@ pub(super) fn come_true(
     let restrict = |(link, notice): (LinkId, Notice)| {
         // A connection whose session is over hears that instead (SPEC §7: 4003).
         let stands = kept.get(&session_of(link)?)?;
-        Some((link, notice.as_far_as(stands)?))
+        Some((link, notice.restricted_to(stands)?))
     };
     untold.into_iter().filter_map(restrict).collect()
 }
@@ -71,7 +71,7 @@ struct Stands {
 
 impl Notice {
     /// What of the notice holds for a session that stands so; `None` for one that is over.
-    fn as_far_as(self, stands: &Stands) -> Option<Self> {
+    fn restricted_to(self, stands: &Stands) -> Option<Self> {
         match self {
             Self::Granted(mut granted) => {
                 granted.retain(|(licence, _)| stands.held.contains(*licence));

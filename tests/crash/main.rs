@@ -6,6 +6,8 @@
 //! measures how long a restart takes with 20,000 open sessions.
 
 #![allow(unreachable_pub, reason = "a suite is a crate that nobody uses")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` reads best where it is passed")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -192,7 +192,8 @@ async fn an_organisation_whose_removal_was_applied_unanswered_is_gone_with_its_s
     let (mut socket, _) = stage.log_in(1, 0, json!({})).await;
     stage.store.plan(Fault::ApplyUnknown, 1);
     let (status, _) = stage.operator.call(Method::DELETE, "/v1/organisations/1", None).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    // Nobody can say that it was done; but whoever looks may find that it is gone.
+    assert!([StatusCode::SERVICE_UNAVAILABLE, StatusCode::NOT_FOUND].contains(&status), "{status}");
     let told = socket.closed().await;
     assert_eq!(told.0, 4505, "{told:?}");
     until_seen("the organisation is gone", async || {

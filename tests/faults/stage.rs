@@ -90,7 +90,9 @@ impl Stage {
             match socket.hear().await {
                 Heard::Message(answer) if answer["type"] == "logged_in" => Some(socket),
                 Heard::Closed(4003, _) => None,
-                other => panic!("neither logged in nor told to come again: {other:?}"),
+                other @ (Heard::Message(_) | Heard::Closed(..) | Heard::Ended) => {
+                    panic!("neither logged in nor told to come again: {other:?}")
+                }
             }
         })
         .await

@@ -72,8 +72,9 @@ async fn whatever_fails_the_log_tells_what_the_agents_were_told() {
     }
     for (id, told) in told {
         settle(&stage, id, clients.remove(&id).unwrap_or_default()).await;
+        let ledger = replayed(&stage, id).await;
         let told = told.lock().unwrap();
-        told.hold_against(&replayed(&stage, id).await);
+        told.hold_against(&ledger);
         assert!(!told.granted.is_empty() && !told.resumed.is_empty(), "somebody worked");
     }
 }
