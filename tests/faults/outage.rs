@@ -91,7 +91,13 @@ async fn attempts_during_an_outage_leave_nothing_behind() {
     stage.organisation(1, 20, 20).await;
     let (mut socket, _) = stage.log_in(1, 0, json!({})).await;
     stage.store.set_down(true);
-    for number in 1..20 {
+    let loads = stage.store.loads();
+    let mut first = stage.begin_login(1, 1, json!({})).await;
+    assert_eq!(first.closed().await.0, 4003);
+    // From now on there is an actor, and it has nothing to decide on.
+    until_seen("the actor tries to load", async || (stage.store.loads() > loads).then_some(()))
+        .await;
+    for number in 2..20 {
         let mut refused = stage.begin_login(1, number, json!({})).await;
         assert_eq!(refused.closed().await.0, 4003);
     }

@@ -6,6 +6,8 @@ use crate::support::until::until_seen;
 use licence_broker::auth::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_panic_with_a_commit_under_way_loses_nothing_and_no_other_organisation_notices() {
@@ -25,6 +27,15 @@ async fn a_panic_with_a_commit_under_way_loses_nothing_and_no_other_organisation
     for socket in [&mut kept, &mut other] {
         assert_eq!(socket.ask(json!({ "type": "ping" })).await["type"], "pong");
     }
+    // The next actor must not look at the store while it is open what the last one left there.
+    until_seen("the next actor waits", async || {
+        match timeout(Duration::from_millis(100), stage.decided(1)).await {
+            Ok(None) => None,
+            Ok(Some(sessions)) => panic!("{sessions} sessions, and a commit is under way"),
+            Err(_) => Some(()),
+        }
+    })
+    .await;
     stage.store.release();
     works(&mut other).await;
     until_seen("the actor is back", async || stage.decided(1).await).await;

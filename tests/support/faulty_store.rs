@@ -39,6 +39,8 @@ pub(crate) struct FaultyStore {
     batches: AtomicU64,
     is_down: AtomicBool,
     faults: Mutex<VecDeque<Fault>>,
+    /// Loads that have begun, those that fail included.
+    loads: AtomicU64,
     /// Loads that are still to panic.
     panics: AtomicU64,
 }
@@ -53,6 +55,7 @@ impl FaultyStore {
             batches: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
             faults: Mutex::new(VecDeque::new()),
+            loads: AtomicU64::new(0),
             panics: AtomicU64::new(0),
         })
     }
@@ -94,6 +97,11 @@ impl FaultyStore {
     /// Commits that have begun so far.
     pub(crate) fn commits(&self) -> u64 {
         *self.begun.borrow()
+    }
+
+    /// Loads that have begun so far.
+    pub fn loads(&self) -> u64 {
+        self.loads.load(Ordering::SeqCst)
     }
 
     /// Batches in the commits that have begun so far.
@@ -145,6 +153,7 @@ impl Store for FaultyStore {
     }
 
     async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
         let one_less = |panics: u64| panics.checked_sub(1);
         let left = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
         assert!(left.is_err(), "a load that panics, as planned");
