@@ -33,7 +33,7 @@ struct Script {
 pub(super) struct Loopback {
     address: SocketAddr,
     script: Arc<Mutex<Script>>,
-    fetches: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
 }
 
 impl Loopback {
@@ -42,10 +42,10 @@ impl Loopback {
         let address = listener.local_addr().expect("an address");
         let script = Script { answer: answer.to_vec(), manner: Manner::Answer };
         let script = Arc::new(Mutex::new(script));
-        let fetches = Arc::new(AtomicUsize::new(0));
-        let (served, count) = (script.clone(), fetches.clone());
-        thread::spawn(move || serve(&listener, &served, &count));
-        Self { address, script, fetches }
+        let counts = Arc::new(Counts::default());
+        let (served, counted) = (script.clone(), counts.clone());
+        thread::spawn(move || serve(&listener, &served, &counted));
+        Self { address, script, counts }
     }
 
     pub(super) fn url(&self) -> String {
@@ -69,13 +69,13 @@ impl Loopback {
 
     /// How many requests there were.
     pub(super) fn fetches(&self) -> usize {
-        self.fetches.load(Ordering::SeqCst)
+        self.counts.asked.load(Ordering::SeqCst)
     }
 
     /// Waits until so many requests were answered.
     pub(super) async fn fetched(&self, count: usize) {
         let started = Instant::now();
-        while self.fetches() < count {
+        while self.counts.answered.load(Ordering::SeqCst) < count {
             assert!(started.elapsed() < PATIENCE, "{} of {count} fetches", self.fetches());
             tokio::task::yield_now().await;
         }
@@ -94,7 +94,15 @@ impl Drop for Loopback {
     }
 }
 
-fn serve(listener: &TcpListener, script: &Mutex<Script>, count: &AtomicUsize) {
+/// A request counts as asked before its answer leaves, so that whoever has the answer finds it counted;
+/// and as answered afterwards.
+#[derive(Default)]
+struct Counts {
+    asked: AtomicUsize,
+    answered: AtomicUsize,
+}
+
+fn serve(listener: &TcpListener, script: &Mutex<Script>, counts: &Counts) {
     let mut held = Vec::new();
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { return };
@@ -107,6 +115,7 @@ fn serve(listener: &TcpListener, script: &Mutex<Script>, count: &AtomicUsize) {
         }
         let head = BufReader::new(&stream).lines();
         head.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+        counts.asked.fetch_add(1, Ordering::SeqCst);
         if !matches!(manner, Manner::Hold) {
             // A client that has seen enough hangs up.
             let _ = stream.write_all(&answer);
@@ -114,7 +123,7 @@ fn serve(listener: &TcpListener, script: &Mutex<Script>, count: &AtomicUsize) {
         if !matches!(manner, Manner::Answer) {
             held.push(stream);
         }
-        count.fetch_add(1, Ordering::SeqCst);
+        counts.answered.fetch_add(1, Ordering::SeqCst);
     }
 }
 
