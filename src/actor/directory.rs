@@ -6,7 +6,7 @@
 use super::journal::Journal;
 use super::link::{Link, Links, Marks, ToDevice};
 use super::live::{Live, LiveFrame};
-use super::organisation::{Departed, OrganisationActor, Retire, Submit, View};
+use super::organisation::{Departed, OrganisationActor, Retire, Submit, Tell, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::catalogue::Catalogue;
@@ -357,16 +357,39 @@ impl Directory {
         organisation: OrganisationId,
         read: impl FnOnce(&Organisation) -> R + Send + 'static,
     ) -> Result<R, AskError> {
+        self.read(organisation, true, read).await
+    }
+
+    /// Reads what is decided, durable or not: for live counts, which promise no more.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn peek<R: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        read: impl FnOnce(&Organisation) -> R + Send + 'static,
+    ) -> Result<R, AskError> {
+        self.read(organisation, false, read).await
+    }
+
+    async fn read<R: Send + 'static>(
+        &self,
+        organisation: OrganisationId,
+        when_durable: bool,
+        read: impl FnOnce(&Organisation) -> R + Send + 'static,
+    ) -> Result<R, AskError> {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
         let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
         let (sender, answer) = oneshot::channel();
-        let view = View(Box::new(move |organisation| {
+        let read = Box::new(move |organisation: &Organisation| {
             let present = read(organisation);
-            Box::new(move || {
+            let tell: Tell = Box::new(move || {
                 // Whoever asked may have gone.
                 let _ = sender.send(present);
-            })
-        }));
+            });
+            tell
+        });
+        let view = View { read, when_durable };
         found.0.address().ok_or(AskError::Unavailable)?.do_send(view);
         answer.await.map_err(|_| AskError::Unavailable)
     }
@@ -380,7 +403,7 @@ impl Directory {
         organisation: OrganisationId,
     ) -> Result<watch::Receiver<Arc<LiveFrame>>, AskError> {
         // The first frame goes out when the organisation is loaded, before any reading.
-        self.view(organisation, |_| ()).await?;
+        self.peek(organisation, |_| ()).await?;
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
         Ok(found.0.live.subscribe())
     }

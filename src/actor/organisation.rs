@@ -52,10 +52,14 @@ impl Message for Departed {
 }
 
 /// A reading of the present.
-pub(super) struct View(pub(super) Box<dyn FnOnce(&Organisation) -> Tell + Send>);
+pub(super) struct View {
+    pub(super) read: Box<dyn FnOnce(&Organisation) -> Tell + Send>,
+    /// Whether what was read is told only when everything that it rests on is durable.
+    pub(super) when_durable: bool,
+}
 
 /// Takes what was read to whoever asked.
-type Tell = Box<dyn FnOnce() + Send>;
+pub(super) type Tell = Box<dyn FnOnce() + Send>;
 
 impl Message for View {
     type Result = ();
@@ -364,9 +368,12 @@ impl Handler<Departed> for OrganisationActor {
 impl Handler<View> for OrganisationActor {
     type Result = ();
 
-    fn handle(&mut self, View(read): View, _: &mut Self::Context) {
+    fn handle(&mut self, View { read, when_durable }: View, _: &mut Self::Context) {
         let Some(organisation) = &self.organisation else { return };
         let tell = read(organisation);
+        if !when_durable {
+            return tell();
+        }
         if let Some(delivery) = self.pipeline.add(Vec::new(), Box::new(move |_| tell())) {
             delivery(self);
         }

@@ -102,7 +102,7 @@ impl Stage {
     pub async fn decided(&self, id: u64) -> Option<usize> {
         let id = OrganisationId::new(id).unwrap();
         let directory = &self.broker.inside.directory;
-        directory.view(id, |organisation| organisation.sessions(None, usize::MAX).len()).await.ok()
+        directory.peek(id, |organisation| organisation.sessions(None, usize::MAX).len()).await.ok()
     }
 
     /// Waits until so many sessions are decided.
