@@ -16,6 +16,11 @@ use std::time::Duration;
 /// says why.
 const USER_TIMEOUT_SPARE: Duration = Duration::from_millis(500);
 
+/// Room for what the kernel tells of a connection (`struct tcp_info`), in words of 8 bytes.
+const TCP_INFO_WORDS: usize = 32;
+/// Where in it `tcpi_bytes_acked` stands: 120 bytes from its beginning, since Linux 4.1.
+const BYTES_ACKED: usize = 120 / 8;
+
 /// The descriptor of an accepted socket. Valid for as long as the connection is being served, which is
 /// at least as long as its session actor lives.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +54,26 @@ impl Socket {
         (result == 0).then_some(bytes)
     }
 
+    /// Bytes that the peer has acknowledged since the connection began; `None` if nobody knows.
+    fn acknowledged(self) -> Option<u64> {
+        let mut info = [0_u64; TCP_INFO_WORDS];
+        let mut length = libc::socklen_t::try_from(size_of_val(&info)).ok()?;
+        // SAFETY: getsockopt writes at most `length` bytes to the address given, which is that of a live
+        // local of that length, and any bytes are numbers. For the descriptor see `unacknowledged`.
+        #[expect(unsafe_code, reason = "no safe wrapper offers this field")]
+        let result = unsafe {
+            libc::getsockopt(
+                self.0,
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let is_told = usize::try_from(length).is_ok_and(|bytes| bytes >= (BYTES_ACKED + 1) * 8);
+        (result == 0 && is_told).then_some(info[BYTES_ACKED])
+    }
+
     /// Whether so much output waits that more of it would be a backlog.
     pub fn is_behind(self) -> bool {
         self.unacknowledged().is_some_and(|bytes| bytes > LIVE_BACKLOG_BYTES_MAX)
@@ -70,8 +95,8 @@ impl Socket {
 #[derive(Debug)]
 pub struct OutputWatch {
     socket: Option<Socket>,
-    /// What waited when it was last looked at.
-    waiting: i32,
+    /// What had been taken when it was last looked at.
+    taken: u64,
     /// Since when nothing of it was taken.
     since: Duration,
 }
@@ -79,13 +104,14 @@ pub struct OutputWatch {
 impl OutputWatch {
     /// A connection that takes output, at `elapsed`.
     pub fn new(socket: Option<Socket>, elapsed: Duration) -> Self {
-        Self { socket, waiting: 0, since: elapsed }
+        Self { socket, taken: 0, since: elapsed }
     }
 
     /// For how long output has waited and none of it was taken.
     pub fn stuck_for(&mut self, elapsed: Duration) -> Duration {
-        let waiting = self.socket.and_then(Socket::unacknowledged).unwrap_or(0);
-        self.note(waiting, elapsed)
+        let waits = self.socket.and_then(Socket::unacknowledged).is_some_and(|bytes| bytes > 0);
+        let taken = self.socket.filter(|_| waits).and_then(Socket::acknowledged);
+        self.note(taken, elapsed)
     }
 
     /// Whether so much output waits that more of it would be a backlog.
@@ -107,11 +133,13 @@ impl OutputWatch {
         }
     }
 
-    fn note(&mut self, waiting: i32, elapsed: Duration) -> Duration {
-        if waiting == 0 || waiting < self.waiting {
+    /// How much has been taken while some still waits; `None` if nothing waits. How much waits tells
+    /// nothing: in a steady stream it may be the same at every look.
+    fn note(&mut self, taken: Option<u64>, elapsed: Duration) -> Duration {
+        if taken.is_none_or(|taken| taken != self.taken) {
             self.since = elapsed;
         }
-        self.waiting = waiting;
+        self.taken = taken.unwrap_or(self.taken);
         elapsed.saturating_sub(self.since)
     }
 }
@@ -124,9 +152,29 @@ mod tests {
     fn output_is_stuck_while_none_of_it_is_taken() {
         let second = Duration::from_secs(1);
         let mut watch = OutputWatch::new(None, Duration::ZERO);
-        assert_eq!(watch.note(0, second), Duration::ZERO);
-        assert_eq!(watch.note(10, 2 * second), second);
-        assert_eq!(watch.note(30, 4 * second), 3 * second);
-        assert_eq!(watch.note(29, 5 * second), Duration::ZERO);
+        assert_eq!(watch.note(None, second), Duration::ZERO);
+        assert_eq!(watch.note(Some(10), 2 * second), Duration::ZERO);
+        assert_eq!(watch.note(Some(10), 4 * second), 2 * second);
+        assert_eq!(watch.note(Some(11), 5 * second), Duration::ZERO);
+        assert_eq!(watch.note(Some(11), 6 * second), second);
+        assert_eq!(watch.note(None, 7 * second), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_kernel_tells_what_waits_and_what_was_taken() {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut peer = std::net::TcpStream::connect(address).expect("a connection");
+        let (mut stream, _) = listener.accept().expect("accepted");
+        let socket = Socket(stream.as_raw_fd());
+        let before = socket.acknowledged().expect("a number");
+        stream.write_all(b"twelve bytes").expect("written");
+        peer.read_exact(&mut [0; 12]).expect("read");
+        // On loopback the acknowledgement may be a moment later than the bytes.
+        while socket.unacknowledged() != Some(0) {
+            std::thread::yield_now();
+        }
+        assert_eq!(socket.acknowledged(), Some(before + 12));
     }
 }
