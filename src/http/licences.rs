@@ -4,6 +4,7 @@
 
 use super::body::{self, Fields, Invalid};
 use super::etag;
+use super::gate::Caller;
 use super::page::Page;
 use super::query::Parameters;
 use super::words;
@@ -72,7 +73,6 @@ impl Counts {
 impl Row {
     fn new(licence: &LicenceType, counts: &LicenceCounts) -> Self {
         let LicenceCounts { totals, split, .. } = *counts;
-        let based = if licence.base { counts.active } else { 0 };
         let seats = if licence.model == Model::FixedSeat { counts.assigned } else { 0 };
         let contingency = Counts::new(totals.contingency, split.contingency);
         Self {
@@ -83,9 +83,9 @@ impl Row {
             active_users: counts.active,
             base: Base {
                 total: totals.base,
-                used: based,
-                reusable: 0,
-                available: totals.base.saturating_sub(based),
+                used: counts.base.used,
+                reusable: counts.base.reusable,
+                available: counts.base.available,
             },
             concurrent: Counts::new(totals.concurrent, split.concurrent),
             contingency: Contingency {
@@ -97,7 +97,7 @@ impl Row {
             fixed: Counts::new(totals.fixed, seats),
             over_allocated: split.over_allocated,
             waiting: counts.waiting,
-            active_billing_period: counts.active,
+            active_billing_period: counts.active_in_month,
         }
     }
 }
@@ -150,6 +150,7 @@ pub(super) async fn set(
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
     path: Path<LicencePath>,
+    caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
     let licence = broker.catalogue.find(&path.licence);
@@ -158,7 +159,7 @@ pub(super) async fn set(
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let totals = totals(&fields, broker.catalogue.get(licence))?;
     let command = SetTotals { licence, totals, expected_version };
-    let decided = broker.directory.ask(*organisation, command).await?;
+    let decided = broker.directory.ask_by(Some(caller.author()), *organisation, command).await?;
     decided.map_err(|refusal| refused(refusal, &broker.catalogue, licence))?;
     let wanted = [licence].into_iter().collect();
     let (version, rows) = rows(&broker, *organisation, wanted).await?;
@@ -192,6 +193,13 @@ fn refused(refusal: TotalsRefusal, catalogue: &Catalogue, licence: LicenceId) ->
                 .with("field", "fixed")
                 .with("licence", &**catalogue.key(licence))
                 .with("assigned", assigned)
+        }
+        TotalsRefusal::BaseExhausted(bound) => {
+            let detail = format!("{bound} base licences are bound, and would be more than bought");
+            Problem::new(Kind::BaseExhausted, detail)
+                .with("field", "base")
+                .with("licence", &**catalogue.key(licence))
+                .with("bound", bound)
         }
     }
 }

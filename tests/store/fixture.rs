@@ -34,7 +34,7 @@ pub(crate) async fn open(backend: &dyn Backend) -> Arc<dyn Store> {
 /// A store with organisation 129.
 pub(crate) async fn open_with_129(backend: &dyn Backend) -> Arc<dyn Store> {
     let store = open(backend).await;
-    assert!(store.create_organisation(&settings(129)).await.expect("created"));
+    assert!(store.create_organisation(&settings(129), None).await.expect("created"));
     store
 }
 

@@ -123,7 +123,7 @@ impl<'a> World<'a> {
     async fn new(store: &'a dyn Store, seed: u64) -> Self {
         let number = seed + 1;
         let settings = Settings { time_zone: chrono_tz::Asia::Tokyo, ..settings(number) };
-        assert!(store.create_organisation(&settings).await.expect("created"));
+        assert!(store.create_organisation(&settings, None).await.expect("created"));
         let snapshot = load(store, number).await.snapshot;
         let mut world = Self {
             rng: StdRng::seed_from_u64(seed),

@@ -19,7 +19,7 @@ fn raised(month: &str, key: &str, maximum: u32, at: DateTime<Utc>) -> Event {
 async fn open_in_tokyo(backend: &dyn Backend) -> std::sync::Arc<dyn Store> {
     let store = open(backend).await;
     let tokyo = Settings { time_zone: chrono_tz::Asia::Tokyo, ..settings(129) };
-    assert!(store.create_organisation(&tokyo).await.expect("created"));
+    assert!(store.create_organisation(&tokyo, None).await.expect("created"));
     store
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn the_last_sign_of_life_never_moves_backwards(backend: &dyn Ba
     store.record_life(at(10)).await.expect("recorded");
     store.record_life(at(5)).await.expect("recorded");
     assert_eq!(store.last_life().await.expect("read"), Some(at(10)));
-    assert!(store.create_organisation(&settings(129)).await.expect("created"));
+    assert!(store.create_organisation(&settings(129), None).await.expect("created"));
     commit(&*store, 1, 20, logged_in(1, "edred")).await;
     assert_eq!(store.last_life().await.expect("read"), Some(at(20)), "a record is a sign of life");
     commit(&*store, 2, 21, vec![Event::OrganisationRemoved { at: at(21) }]).await;
