@@ -7,7 +7,7 @@ use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
 use licence_broker::limits::Limits;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
 /// The organisation of the examples, and one beside it.
@@ -23,8 +23,6 @@ pub(crate) struct Stage {
     pub(crate) broker: TestBroker,
     /// Edred's, on the agent desktop.
     pub(crate) session: String,
-    /// Stands still unless a test turns it.
-    clock: Clock,
     /// Closing them would log their users out.
     _sockets: Vec<Socket>,
 }
@@ -50,7 +48,7 @@ impl Stage {
         let (left, _) = broker.login(ORGANISATION, "etta", "agent_desktop").await;
         clock.advance(Duration::from_secs(60));
         left.log_out().await;
-        Self { broker, session, clock, _sockets: vec![desktop, telephone] }
+        Self { broker, session, _sockets: vec![desktop, telephone] }
     }
 
     /// A call that must succeed, below the organisation, by an administrator.

@@ -18,7 +18,8 @@ fn the_document_is_openapi_3_1() {
     compiler.add_resource(&location, meta_schema).expect("a schema");
     let mut schemas = Schemas::new();
     let index = compiler.compile(&location, &mut schemas).expect("a good schema");
-    let judged = schemas.validate(&Document::read().0, index);
+    let document = Document::read();
+    let judged = schemas.validate(&document.0, index);
     assert!(judged.is_ok(), "{:#}", judged.expect_err("an objection"));
 }
 
@@ -159,7 +160,7 @@ fn every_example_is_of_its_schema() {
             count += 1;
         }
     });
-    assert!(count > 80, "only {count} examples");
+    assert!(count > 60, "only {count} examples");
 }
 
 #[test]

@@ -127,9 +127,8 @@ async fn every_socket_opens_as_described() {
     }
 }
 
-/// `If-Match` with the version that was just read changes; the version is then another.
 #[tokio::test]
-async fn what_carries_a_version_is_changed_by_it_once() {
+async fn a_version_that_was_answered_is_taken_as_if_match() {
     let document = Document::read();
     for operation in document.operations() {
         let takes_version = operation.parameters_in("header").any(|one| one["name"] == "If-Match");
