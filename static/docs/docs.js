@@ -5,6 +5,8 @@ window.SwaggerUIBundle({
   deepLinking: true,
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
+  // Who may use an operation is `x-least-role`.
+  showExtensions: true,
   // Otherwise it would offer to have the document judged by a server elsewhere.
   validatorUrl: null,
 });

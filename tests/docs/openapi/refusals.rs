@@ -181,6 +181,7 @@ fn conflicts() -> Vec<Conflict> {
     let user = |name: &str| json!({"user": name, "user_type": "inbound_agent"});
     let seat = json!({"user": "maeve", "user_type": "inbound_agent", "features": ["padlock"]});
     let many = |n| (Method::POST, "/users".to_owned(), user(&format!("agent{n}")));
+    let unbased = json!({"user": "maeve", "user_type": "outbound_agent"});
     let totals = |fixed| json!({"base": 0, "concurrent": 0, "contingency": 0, "fixed": fixed});
     let one_seat = vec![
         (Method::PUT, "/licences/padlock".to_owned(), totals(1)),
@@ -191,12 +192,15 @@ fn conflicts() -> Vec<Conflict> {
     vec![
         conflict("createOrganisation", "exists", json!({"id": ORGANISATION, "name": "Other"})),
         conflict("createUser", "exists", user("edred")),
+        conflict("createUser", "base_exhausted", unbased),
         conflict("createUser", "fixed_exhausted", seat),
         Conflict {
             before: (2..USERS_MAX).map(many).collect(),
             ..conflict("createUser", "too_many_users", user("maeve"))
         },
+        conflict("changeUser", "base_exhausted", json!({"user_type": "outbound_agent"})),
         conflict("changeUser", "fixed_exhausted", json!({"features": ["padlock"]})),
+        conflict("setLicence", "base_exhausted", totals(0)),
         Conflict {
             before: one_seat,
             path: Some(("licence", "padlock")),

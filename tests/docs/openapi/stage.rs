@@ -7,7 +7,7 @@ use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
 use licence_broker::limits::Limits;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The organisation of the examples, and one beside it.
@@ -18,6 +18,16 @@ const NEIGHBOUR: u64 = 130;
 pub(crate) const BODY_MAX_BYTES: usize = 16 * 1024;
 /// Users of an organisation; enough for the examples, and soon reached.
 pub(crate) const USERS_MAX: usize = 8;
+
+/// Licence types of which ten concurrent licences are bought, and their base licences: for an outbound agent
+/// there is none.
+const BOUGHT: [(&str, u32); 5] = [
+    ("inbound_agent", 20),
+    ("supervisor", 5),
+    ("outbound_agent", 0),
+    ("agent_calls", 0),
+    ("agent_email", 0),
+];
 
 pub(crate) struct Stage {
     pub(crate) broker: TestBroker,
@@ -81,8 +91,10 @@ async fn furnish(broker: &TestBroker) {
     for organisation in [ORGANISATION, NEIGHBOUR] {
         operator.create_organisation(organisation).await;
     }
-    for licence in ["inbound_agent", "agent_calls", "agent_email"] {
-        operator.buy(ORGANISATION, licence, 10, 2).await;
+    for (licence, base) in BOUGHT {
+        let totals = json!({"base": base, "concurrent": 10, "contingency": 2, "fixed": 0});
+        let path = format!("/v1/organisations/{ORGANISATION}/licences/{licence}");
+        operator.send(Method::PUT, &path, totals).await;
     }
     for user in ["edred", "etta"] {
         let features = ["agent_calls", "agent_email", "agent_web_chat"];
