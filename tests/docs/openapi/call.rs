@@ -47,7 +47,7 @@ impl Call {
             call = call.body(media_type, text_of(document.examples(body)[0]).as_bytes());
         }
         match role_of(operation) {
-            Some(role) => call.as_role(stage, role),
+            Some(role) => call.by_role(stage, role),
             None => call,
         }
     }
@@ -82,7 +82,7 @@ impl Call {
         self.header(ACCEPT.as_str(), media_type)
     }
 
-    pub(crate) fn as_role(self, stage: &Stage, role: Role) -> Self {
+    pub(crate) fn by_role(self, stage: &Stage, role: Role) -> Self {
         let token = stage.token(role);
         self.with_authorization(Some(&format!("Bearer {token}")))
     }

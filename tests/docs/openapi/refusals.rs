@@ -83,7 +83,7 @@ fn by_token(stage: &Stage, operation: &Operation, good: &Call) -> Vec<Refused> {
     }
     // Wallboards have no sessions.
     let below = Role::ALL.iter().take_while(|role| **role != least).last();
-    calls.push((good.clone().as_role(stage, *below.unwrap_or(&Role::Wallboard)), "forbidden"));
+    calls.push((good.clone().by_role(stage, *below.unwrap_or(&Role::Wallboard)), "forbidden"));
     calls
 }
 
@@ -99,7 +99,7 @@ fn by_path(stage: &Stage, document: &Document, operation: &Operation) -> Vec<Ref
         let call = Call::of(stage, document, &elsewhere);
         calls.push((call.clone(), "not_found"));
         if name == "org" {
-            calls.push((call.as_role(stage, Role::Operator), "not_found"));
+            calls.push((call.by_role(stage, Role::Operator), "not_found"));
         }
     }
     calls
