@@ -355,10 +355,8 @@ fn concerns_wallboards(event: &Event) -> bool {
 
 /// The figures of an interval that ended.
 fn interval_of(event: &Event) -> Option<(DateTime<Utc>, Vec<IntervalRecord>)> {
-    match event {
-        Event::IntervalClosed { start, records } => Some((*start, records.clone())),
-        _ => None,
-    }
+    let Event::IntervalClosed { start, records } = event else { return None };
+    Some((*start, records.clone()))
 }
 
 impl<C> Handler<Submit<C>> for OrganisationActor

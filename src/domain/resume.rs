@@ -276,37 +276,8 @@ impl Organisation {
         bounds: Bounds,
         ran_since: DateTime<Utc>,
     ) -> Self {
-        let zone = snapshot.settings.time_zone;
         let at = snapshot.last_at;
-        let month = snapshot.month;
-        let everything = catalogue.iter().map(|(licence, _)| licence).collect();
-        let mut organisation = Self {
-            pools: (0..catalogue.len()).map(|_| Pool::default()).collect(),
-            base: (0..catalogue.len()).map(|_| BaseLedger::default()).collect(),
-            wallboards: BTreeMap::new(),
-            wallboard_maximum: snapshot.wallboard_maximum,
-            wallboard_version: snapshot.wallboard_version,
-            active: 0,
-            lapsed: 0,
-            interval_start: interval_of(at),
-            touched: LicenceSet::EMPTY,
-            catalogue,
-            totals_version: snapshot.totals_version,
-            users: HashMap::with_capacity(snapshot.users.len()),
-            sessions: HashMap::with_capacity(snapshot.sessions.len()),
-            lingering: BTreeSet::new(),
-            sequence: snapshot.sequence.max(snapshot.settings.version),
-            last_at: at,
-            month,
-            month_ends_at: moment::end_of_month(month, zone),
-            day_ends_at: day_after(at, zone),
-            log_off_at: None,
-            bounds,
-            changed: everything,
-            removed: false,
-            is_attached: snapshot.sessions.is_empty(),
-            settings: snapshot.settings,
-        };
+        let mut organisation = Self::blank(&snapshot, catalogue, bounds);
         organisation.restore_purchases(&snapshot.totals, &snapshot.highest, &snapshot.prices);
         for (licence, maximum) in snapshot.maxima {
             organisation.pool_mut(licence).contingency_max = maximum;
@@ -335,6 +306,41 @@ impl Organisation {
             organisation.recall_interval(&snapshot.since_interval);
         }
         organisation
+    }
+
+    /// As it stood, without anything in it.
+    fn blank(snapshot: &Snapshot, catalogue: Arc<Catalogue>, bounds: Bounds) -> Self {
+        let zone = snapshot.settings.time_zone;
+        let at = snapshot.last_at;
+        let month = snapshot.month;
+        let everything = catalogue.iter().map(|(licence, _)| licence).collect();
+        Self {
+            pools: (0..catalogue.len()).map(|_| Pool::default()).collect(),
+            base: (0..catalogue.len()).map(|_| BaseLedger::default()).collect(),
+            wallboards: BTreeMap::new(),
+            wallboard_maximum: snapshot.wallboard_maximum,
+            wallboard_version: snapshot.wallboard_version,
+            active: 0,
+            lapsed: 0,
+            interval_start: interval_of(at),
+            touched: LicenceSet::EMPTY,
+            catalogue,
+            totals_version: snapshot.totals_version,
+            users: HashMap::with_capacity(snapshot.users.len()),
+            sessions: HashMap::with_capacity(snapshot.sessions.len()),
+            lingering: BTreeSet::new(),
+            sequence: snapshot.sequence.max(snapshot.settings.version),
+            last_at: at,
+            month,
+            month_ends_at: moment::end_of_month(month, zone),
+            day_ends_at: day_after(at, zone),
+            log_off_at: None,
+            bounds,
+            changed: everything,
+            removed: false,
+            is_attached: snapshot.sessions.is_empty(),
+            settings: snapshot.settings.clone(),
+        }
     }
 
     /// What follows from all the rest.

@@ -8,6 +8,7 @@ mod support;
 
 mod acting_on_sessions;
 mod concurrency;
+mod finance;
 mod health;
 mod leaving_early;
 mod order;

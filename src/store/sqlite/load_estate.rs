@@ -58,7 +58,6 @@ impl Loading<'_> {
     }
 
     /// What is bought, and prices. Of types that the catalogue has lost they are in force for nobody.
-    #[expect(clippy::type_complexity, reason = "two lists that are read from the same rows")]
     pub(super) async fn totals(
         &mut self,
     ) -> Result<(Vec<(LicenceId, Totals)>, Vec<(LicenceId, Decimal)>), StoreError> {
