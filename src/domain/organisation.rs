@@ -272,6 +272,13 @@ impl Organisation {
                 assert_eq!(queued, expected, "a queue holds the connected who wait");
             }
         }
+        for (index, ledger) in self.base.iter().enumerate() {
+            for name in ledger.users() {
+                let user = self.users.get(name).expect("who has a base licence exists");
+                let is_theirs = user.record.user_type.index() == index;
+                assert!(is_theirs && !user.record.active_licences().is_empty(), "base licences");
+            }
+        }
         for (index, pool) in self.pools.iter().enumerate() {
             assert_eq!(pool.holders, holders[index], "holders");
             assert_eq!(pool.instances, instances[index], "instances");

@@ -98,6 +98,10 @@ impl Generator {
             totals.concurrent = number(&mut self.random, if fact.is_seat { 9 } else { 3 });
             totals.contingency = number(&mut self.random, if fact.is_seat { 3 } else { 2 });
         }
+        if fact.is_based {
+            let few = self.random.chance(25);
+            totals.base = number(&mut self.random, if few { 6 } else { 8 }) + if few { 0 } else { 6 };
+        }
         if self.is_scarce && !fact.is_seat && self.random.chance(80) {
             totals.concurrent = u32::from(!fact.is_fixed);
             totals.contingency = 0;

@@ -13,6 +13,7 @@ mod model;
 mod op;
 mod present;
 mod random;
+mod units;
 mod world;
 
 use chrono::{DateTime, TimeDelta, Utc};

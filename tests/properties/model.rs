@@ -3,6 +3,7 @@
 
 use crate::calendar::{self, Day};
 use crate::facts::Fact;
+use crate::units::Units;
 use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, UsageRecord};
@@ -78,6 +79,7 @@ pub(crate) struct Model {
     pub(crate) log_off_due: Option<DateTime<Utc>>,
     pub(crate) users: BTreeMap<UserName, Person>,
     pub(crate) totals: BTreeMap<LicenceId, Totals>,
+    pub(crate) units: Units,
     /// In the order of their logins.
     pub(crate) sittings: Vec<Sitting>,
     /// Who holds a type, in the order in which they came to.

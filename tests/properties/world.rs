@@ -7,6 +7,7 @@ use crate::calendar::{self, Day};
 use crate::facts::facts;
 use crate::model::{Model, Outcome, Person, Told};
 use crate::op::{Op, Restart};
+use crate::units::Units;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use keeper::Keeper;
@@ -71,6 +72,7 @@ impl World {
             log_off_due: None,
             users: BTreeMap::new(),
             totals: BTreeMap::new(),
+            units: Units::default(),
             sittings: Vec::new(),
             ranks: BTreeMap::new(),
             maxima: BTreeMap::new(),
@@ -83,7 +85,7 @@ impl World {
             outcome: Outcome::default(),
         };
         Self {
-            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds()),
+            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds(), at),
             catalogue,
             keeper,
             model,
@@ -285,16 +287,20 @@ impl World {
         let known: Vec<_> = restart.connected.iter().map(|(session, _)| *session).collect();
         let left = restart.departed.iter().map(|(session, _)| *session);
         let known: Vec<_> = known.into_iter().chain(left).collect();
-        let snapshot = self.keeper.snapshot();
-        self.organisation = Organisation::restore(snapshot, self.catalogue.clone(), bounds());
-        if restart.is_new_process {
-            self.now.elapsed = Duration::from_secs(1);
-        }
         let ready_at = self.now.at + restart.down;
         self.now.at += restart.life;
+        let (ran_since, running_since) = if restart.is_new_process {
+            self.now.elapsed = Duration::from_secs(1);
+            (self.keeper.restart(self.now.at, ready_at), ready_at)
+        } else {
+            let since = self.keeper.rebuild();
+            (since, since)
+        };
+        let (snapshot, catalogue) = (self.keeper.snapshot(), self.catalogue.clone());
+        self.organisation = Organisation::restore(snapshot, catalogue, bounds(), ran_since);
         self.model.turn_to(self.now.at, self.now.elapsed);
         self.model.crash(&known);
-        self.decide(ReleaseAbsent { known: known.into_iter().collect() })?;
+        self.decide(ReleaseAbsent { known: known.into_iter().collect(), running_since })?;
         self.now.at = ready_at;
         let expected = self.model.reattach(&restart.connected, &restart.departed, self.now);
         let orphans = self.decide(Reattach {

@@ -19,7 +19,18 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
             let records = std::mem::take(&mut stage.denials);
             Ok(records.iter().map(|record| denial_row(stage, record)).collect())
         }
-        "maxima" => Ok(std::mem::take(&mut stage.maxima)),
+        "maxima" => {
+            let (bare, by) =
+                (std::mem::take(&mut stage.maxima), std::mem::take(&mut stage.maxima_by));
+            Ok(if rest == "with sessions" { by } else { bare })
+        }
+        "intervals" => intervals(stage, rest),
+        "months" => Ok(std::mem::take(&mut stage.months)),
+        "bill" => {
+            let (month, lines) = stage.organisation.bill();
+            Ok(lines.iter().map(|line| stage.bill_row(month, line)).collect())
+        }
+        "base" => Ok(std::mem::take(&mut stage.base)),
         "holders" => {
             let licence = stage.licence(next_word(&mut rest))?;
             let holders = stage.organisation.holders(Some(licence), None, usize::MAX);
@@ -31,6 +42,16 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
         }
         word => Err(format!("`{word}` cannot be looked at")),
     }
+}
+
+/// All that no look has shown before, or of one type; the rest is not shown again.
+fn intervals(stage: &mut Stage, key: &str) -> Result<Vec<String>, String> {
+    let mut rows = std::mem::take(&mut stage.intervals);
+    if !key.is_empty() {
+        stage.licence(key)?;
+        rows.retain(|row| row.split(' ').nth(4) == Some(key));
+    }
+    Ok(rows)
 }
 
 fn usage_row(stage: &Stage, record: &UsageRecord) -> String {
@@ -82,6 +103,10 @@ pub(crate) fn counts(stage: &Stage, expected: &str) -> Result<String, String> {
     let mut rest = expected;
     let key = next_word(&mut rest);
     let mut actual = key.to_owned();
+    if key == "everybody" {
+        let (active, in_month) = stage.organisation.active_users();
+        return Ok(format!("{key} active {active} active_in_month {in_month}"));
+    }
     while !rest.is_empty() {
         let word = next_word(&mut rest);
         next_word(&mut rest);
@@ -112,6 +137,12 @@ fn count(stage: &Stage, licence: LicenceId, word: &str) -> Result<String, String
         "denied" => counts.denied_today,
         "assigned" => counts.assigned,
         "active" => counts.active,
+        "active_in_month" => counts.active_in_month,
+        "base" => counts.totals.base,
+        "used" => counts.base.used,
+        "reusable" => counts.base.reusable,
+        "available" => counts.base.available,
+        "fixed" => counts.totals.fixed,
         _ => return Err(format!("`{word}` is not counted")),
     };
     Ok(number.to_string())

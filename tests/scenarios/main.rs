@@ -106,12 +106,12 @@ fn a_line_that_cannot_be_read_is_named_by_its_number() {
 
 #[test]
 fn a_table_that_is_wrong_says_what_was_expected_and_what_came() {
-    let table = "title: a\norganisation 1 UTC\nuser a inbound_agent\n\
+    let table = "title: a\norganisation 1 UTC\nbought inbound_agent base 1\nuser a inbound_agent\n\
                  2026-01-01 09:00 a deskphone login -> nothing\nthen counts inbound_agent holders 7\n\
                  then usage\n| Acquired";
     let faults = runner::play(table);
     let numbers: Vec<usize> = faults.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, [4, 5, 6]);
+    assert_eq!(numbers, [5, 6, 7]);
     let first = &faults[0].1;
     assert!(first.contains("expected: nothing") && first.contains("actual:   refused"), "{first}");
 }
