@@ -114,13 +114,15 @@ impl Model {
         if today > self.today {
             self.denied_today.clear();
         }
-        if calendar::month(today) > calendar::month(self.today) {
+        let mut month = calendar::month(self.today);
+        while month < calendar::month(today) {
+            month = calendar::next_month(month);
             let licences: Vec<LicenceId> = self.facts.iter().map(|fact| fact.licence).collect();
             for licence in licences {
                 let used = self.contingency_used(licence);
                 self.maxima.insert(licence, used);
                 if used > 0 {
-                    self.outcome.maxima.push((calendar::month(today), licence, used));
+                    self.outcome.maxima.push((month, licence, used));
                 }
             }
         }

@@ -67,15 +67,21 @@ impl IntervalBook {
     }
 
     /// The broker was last alive at `life`, and runs again since `since`.
-    pub(super) fn restart(&mut self, life: DateTime<Utc>, since: DateTime<Utc>) {
+    pub(super) fn restart(
+        &mut self,
+        last_at: DateTime<Utc>,
+        life: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) {
+        self.rebuild(last_at);
         self.earlier_runs.push((self.runs_since, life));
         self.runs_since = since;
-        self.rebuild();
     }
 
-    /// The state is found again from the records: of what was decided at one instant they tell only what
-    /// it came to.
-    pub(super) fn rebuild(&mut self) {
+    /// The state is found again from the records, the last of `last_at`: of what was decided at one
+    /// instant they tell only what it came to, and of the time since then nothing.
+    pub(super) fn rebuild(&mut self, last_at: DateTime<Utc>) {
+        self.covered_until = floor(last_at.max(self.runs_since));
         let samples = std::mem::take(&mut self.samples);
         for (at, figures) in samples {
             match self.samples.last_mut() {

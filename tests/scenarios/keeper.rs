@@ -344,13 +344,13 @@ impl Keeper {
     /// lasted that is over.
     pub(crate) fn restart(&mut self, life: DateTime<Utc>, since: DateTime<Utc>) -> DateTime<Utc> {
         let ran_since = self.intervals.runs_since();
-        self.intervals.restart(life.max(self.last_at), since);
+        self.intervals.restart(self.last_at, life.max(self.last_at), since);
         ran_since
     }
 
     /// The state is built anew while the broker runs on. Answers since when it runs.
     pub(crate) fn rebuild(&mut self) -> DateTime<Utc> {
-        self.intervals.rebuild();
+        self.intervals.rebuild(self.last_at);
         self.intervals.runs_since()
     }
 
