@@ -25,6 +25,7 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
             Ok(if rest == "with sessions" { by } else { bare })
         }
         "intervals" => intervals(stage, rest),
+        "last" if next_word(&mut rest) == "interval" => last_interval(stage, rest),
         "months" => Ok(std::mem::take(&mut stage.months)),
         "bill" => {
             let (month, lines) = stage.organisation.bill();
@@ -51,6 +52,15 @@ fn intervals(stage: &mut Stage, key: &str) -> Result<Vec<String>, String> {
         stage.licence(key)?;
         rows.retain(|row| row.split(' ').nth(4) == Some(key));
     }
+    Ok(rows)
+}
+
+/// Of all that no look has shown before only the interval that ended last.
+fn last_interval(stage: &mut Stage, key: &str) -> Result<Vec<String>, String> {
+    let mut rows = intervals(stage, key)?;
+    let start = |row: &String| row.split(" to ").next().map(str::to_owned);
+    let last = rows.last().and_then(start);
+    rows.retain(|row| start(row) == last);
     Ok(rows)
 }
 
