@@ -22,7 +22,8 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
         "maxima" => {
             let (bare, by) =
                 (std::mem::take(&mut stage.maxima), std::mem::take(&mut stage.maxima_by));
-            Ok(if rest == "with sessions" { by } else { bare })
+            let by = by.iter().map(|(row, sessions)| stage.maximum_row(row, sessions));
+            Ok(if rest == "with sessions" { by.collect() } else { bare })
         }
         "intervals" => intervals(stage, rest),
         "last" if next_word(&mut rest) == "interval" => last_interval(stage, rest),

@@ -54,7 +54,7 @@ pub(crate) struct Stage {
     pub(crate) denials: Vec<DenialRecord>,
     pub(crate) maxima: Vec<String>,
     /// The same, with who held them.
-    pub(crate) maxima_by: Vec<String>,
+    pub(crate) maxima_by: Vec<(String, Vec<SessionId>)>,
     pub(crate) intervals: Vec<String>,
     pub(crate) months: Vec<String>,
     pub(crate) base: Vec<String>,
@@ -176,9 +176,8 @@ impl Stage {
             Event::MaximumRaised { month, licence, maximum, at, sessions } => {
                 let (key, at) = (self.speaker().key(*licence), self.local(*at));
                 let row = format!("{} {key} {maximum} at {at}", month.format("%Y-%m"));
-                let by: Vec<String> =
-                    sessions.iter().map(|(session, _)| self.name_of_session(*session)).collect();
-                self.maxima_by.push(format!("{row} by {}", by.join(", ")));
+                let by = sessions.iter().map(|(session, _)| *session).collect();
+                self.maxima_by.push((row.clone(), by));
                 self.maxima.push(row);
             }
             Event::IntervalClosed { start, records } => {
@@ -248,9 +247,14 @@ impl Stage {
         row
     }
 
-    fn name_of_session(&self, session: SessionId) -> String {
-        let found = self.connections.iter().find(|c| c.session == session);
-        found.map_or_else(|| "the new session".to_owned(), |c| format!("{} {}", c.user, c.device))
+    /// `2026-11 agent_email 2 at 2026-11-03 09:00:00 by ada agent_desktop, bob agent_desktop`
+    pub(crate) fn maximum_row(&self, row: &str, sessions: &[SessionId]) -> String {
+        let of_one = |session: &SessionId| {
+            let found = self.connections.iter().find(|c| c.session == *session);
+            found.map_or_else(|| "nobody".to_owned(), |c| format!("{} {}", c.user, c.device))
+        };
+        let by: Vec<String> = sessions.iter().map(of_one).collect();
+        format!("{row} by {}", by.join(", "))
     }
 
     pub(crate) fn next_id(&mut self) -> u64 {
