@@ -45,6 +45,7 @@ tables! {
     grace_is_at_most_the_organisations,
     grace_runs_out,
     granted_out_of_catalogue_order,
+    intervals_after_a_clock_was_far_ahead,
     intervals_and_a_clock_that_steps,
     intervals_and_lowered_totals,
     intervals_no_dip_inside_a_decision,
