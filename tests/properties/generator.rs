@@ -145,7 +145,8 @@ impl Generator {
         }
         if fact.is_based {
             let few = self.random.chance(25);
-            totals.base = number(&mut self.random, if few { 6 } else { 8 }) + if few { 0 } else { 6 };
+            totals.base =
+                number(&mut self.random, if few { 6 } else { 8 }) + if few { 0 } else { 6 };
         }
         if self.is_scarce && !fact.is_seat && self.random.chance(80) {
             totals.concurrent = u32::from(!fact.is_fixed);
@@ -378,7 +379,8 @@ impl Generator {
                 connected.push((*session, *link));
             }
         }
-        let down = i64::from(self.small(120));
+        let is_long = self.pace == Pace::Years && self.random.chance(50);
+        let down = i64::from(self.small(if is_long { 70 * 86_400 } else { 120 }));
         let life = i64::from(self.small(u64::try_from(down).expect("not negative") + 1));
         Restart {
             down: TimeDelta::seconds(down),

@@ -108,11 +108,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Plays one organisation from its seed; what was seen, or the steps that led to a fault.
-fn run(
-    beginning: &Beginning,
-    random: Random,
-    pace: Pace,
-) -> Result<BTreeSet<String>, Vec<Op>> {
+fn run(beginning: &Beginning, random: Random, pace: Pace) -> Result<BTreeSet<String>, Vec<Op>> {
     let mut world = beginning.world();
     let mut generator = Generator::new(random, pace);
     let mut ops = generator.founding(&world.model);

@@ -37,7 +37,11 @@ impl World {
             (model.units.used(licence, model.at), model.units.reusable(licence, model.at));
         let base = [used, reusable, model.totals_of(licence).base + reusable - used];
         let BaseCounts { used, reusable, available } = count.base;
-        same(&format!("base used, reusable, available of {}", fact.key), &[used, reusable, available], &base)?;
+        same(
+            &format!("base used, reusable, available of {}", fact.key),
+            &[used, reusable, available],
+            &base,
+        )?;
         let expected = [
             holders,
             model.sittings.iter().filter(|s| s.holds(licence).is_some()).count(),
@@ -60,7 +64,8 @@ impl World {
             count.assigned,
             count.active_in_month,
         ];
-        let what = "holders, instances, waiting, over, contingency, denied, maximum, assigned, active of";
+        let what =
+            "holders, instances, waiting, over, contingency, denied, maximum, assigned, active of";
         same(&format!("{what} {}", fact.key), &rules.map(usize_of), &expected)
     }
 

@@ -95,8 +95,13 @@ impl Units {
         if !available {
             return false;
         }
-        let mut first =
-            Assignment { user: user.clone(), at: now, is_again: false, spells: vec![(now, None)], is_gone: false };
+        let mut first = Assignment {
+            user: user.clone(),
+            at: now,
+            is_again: false,
+            spells: vec![(now, None)],
+            is_gone: false,
+        };
         if used < total {
             self.0.push(Unit { licence, history: vec![first] });
             return true;

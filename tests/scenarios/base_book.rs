@@ -61,8 +61,10 @@ impl BaseBook {
     /// Who has a unit of the type now, in order.
     pub(super) fn users(&self, licence: LicenceId) -> Vec<UserName> {
         let of_type = self.units.values().filter(|unit| unit.licence == licence);
-        let mut users: Vec<UserName> =
-            of_type.filter(|unit| unit.released_at.is_none()).map(|unit| unit.user.clone()).collect();
+        let mut users: Vec<UserName> = of_type
+            .filter(|unit| unit.released_at.is_none())
+            .map(|unit| unit.user.clone())
+            .collect();
         users.sort_unstable();
         users
     }

@@ -25,8 +25,7 @@ impl Keeper {
         let has = |licence: &LicenceId| {
             self.users.values().any(|user| user.licences().contains(*licence))
         };
-        let assigned: Vec<LicenceId> =
-            reported.map(|(licence, _)| licence).filter(has).collect();
+        let assigned: Vec<LicenceId> = reported.map(|(licence, _)| licence).filter(has).collect();
         let due = self.intervals.due(at, &assigned);
         let mut closed: Vec<(DateTime<Utc>, Vec<IntervalRecord>)> = Vec::new();
         for event in events {

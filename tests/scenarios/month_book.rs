@@ -199,7 +199,8 @@ impl MonthBook {
         ensure(month == self.month, || format!("{} is under way", self.month))?;
         match change {
             LapseChange::Began(lapsed) => {
-                self.lapses.extend(parts(lapsed).into_iter().map(|part| (user.clone(), part, false)));
+                self.lapses
+                    .extend(parts(lapsed).into_iter().map(|part| (user.clone(), part, false)));
             }
             LapseChange::Ended(lapsed) => {
                 for part in parts(lapsed) {

@@ -152,12 +152,17 @@ impl Stage {
                 return Err(format!("{key}: base {shown:?} used and reusable, kept are {kept:?}"));
             }
             if usize::try_from(count.active_in_month) != Ok(active) {
-                return Err(format!("{key}: {} active this month, not {active}", count.active_in_month));
+                return Err(format!(
+                    "{key}: {} active this month, not {active}",
+                    count.active_in_month
+                ));
             }
         }
         let (_, in_month) = self.organisation.active_users();
         if usize::try_from(in_month) != Ok(keeper.active_in_month(None)) {
-            return Err(format!("{in_month} users were active this month, the records say otherwise"));
+            return Err(format!(
+                "{in_month} users were active this month, the records say otherwise"
+            ));
         }
         let (shown, kept) = (self.organisation.bill().1, keeper.bill_lines());
         if shown != kept { Err(format!("the bill is {shown:?}, not {kept:?}")) } else { Ok(()) }

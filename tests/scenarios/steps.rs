@@ -218,7 +218,8 @@ fn change_user(stage: &mut Stage, mut rest: &str) -> Result<String, String> {
         "features" => patch.features = Some(features_after(stage, &user, rest)?),
         "renamed" => patch.name = Some(rest.into()),
         "anew" => {
-            let mut changes = vec![UserChange::Delete { user: user.clone(), expected_version: None }];
+            let mut changes =
+                vec![UserChange::Delete { user: user.clone(), expected_version: None }];
             let drafts = drafts(stage, &format!("{user} {rest}"))?;
             changes.extend(drafts.into_iter().map(UserChange::Create));
             return provision(stage, changes);
