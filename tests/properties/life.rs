@@ -88,10 +88,14 @@ impl Model {
         let over: Vec<SessionId> = self.sittings.iter().filter(over).map(|s| s.id).collect();
         self.end(&over, ReleaseReason::ConnectionLost);
         if self.log_off_due.is_some_and(|due| due <= self.at) {
-            let everybody: Vec<SessionId> = self.sittings.iter().map(|s| s.id).collect();
-            self.throw_out(&everybody, (ReleaseReason::Scheduled, EndReason::Scheduled));
-            self.plan_log_off();
+            self.log_everybody_off();
         }
+    }
+
+    fn log_everybody_off(&mut self) {
+        let everybody: Vec<SessionId> = self.sittings.iter().map(|s| s.id).collect();
+        self.throw_out(&everybody, (ReleaseReason::Scheduled, EndReason::Scheduled));
+        self.plan_log_off();
     }
 
     pub(crate) fn plan_log_off(&mut self) {
@@ -309,6 +313,10 @@ impl Model {
                 Some(sitting) => sitting.link = Some(*link),
                 None => orphans.push(*link),
             }
+        }
+        if self.log_off_due.is_some_and(|due| due <= self.at) {
+            self.log_everybody_off();
+            return orphans;
         }
         for index in 0..self.sittings.len() {
             if self.sittings[index].link.is_none() {

@@ -42,6 +42,7 @@ impl World {
             &[used, reusable, available],
             &base,
         )?;
+        same("the keeper's base", &(used, reusable), &self.keeper.base_counts(licence, model.at))?;
         let expected = [
             holders,
             model.sittings.iter().filter(|s| s.holds(licence).is_some()).count(),

@@ -92,8 +92,12 @@ impl IntervalBook {
     }
 
     /// The intervals that have ended by `at` and not before: each in which the broker ran at its end.
-    /// `assigned` are the reported types that somebody has.
-    pub(super) fn due(&mut self, at: DateTime<Utc>, assigned: &[LicenceId]) -> Vec<Closed> {
+    /// `assigned` finds the reported types that somebody has.
+    pub(super) fn due(
+        &mut self,
+        at: DateTime<Utc>,
+        assigned: impl FnOnce() -> Vec<LicenceId>,
+    ) -> Vec<Closed> {
         let mut closed = Vec::new();
         if at - self.covered_until >= DAY || at < self.covered_until {
             self.covered_until = floor(at);
@@ -101,12 +105,16 @@ impl IntervalBook {
             self.samples[0].0 = just_before(self.covered_until);
             return closed;
         }
+        if at < self.covered_until + FIVE_MINUTES {
+            return closed;
+        }
+        let assigned = assigned();
         while self.covered_until + FIVE_MINUTES <= at {
             let start = self.covered_until;
             let end = start + FIVE_MINUTES;
             let mut runs = self.earlier_runs.iter();
             let ran = runs.any(|(since, life)| *since < end && end <= *life);
-            let records = self.records(start, assigned);
+            let records = self.records(start, &assigned);
             if (ran || self.runs_since < end) && !records.is_empty() {
                 closed.push((start, records));
                 self.recorded_until = end;

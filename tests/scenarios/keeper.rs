@@ -13,7 +13,6 @@ mod month_book;
 
 use base_book::BaseBook;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use interval_book::IntervalBook;
 use licence_broker::domain::billing::BillLine;
 use licence_broker::domain::catalogue::{Catalogue, Model};
@@ -100,9 +99,7 @@ impl Keeper {
         ensure(self.owed_maxima.is_empty(), || format!("{:?} not raised", self.owed_maxima))?;
         self.months.check(at, self.settings.time_zone)?;
         if zone == self.settings.time_zone {
-            ensure(events.iter().all(|event| ends_a_month(event, zone)), || {
-                "a month is closed at another instant than its end".to_owned()
-            })?;
+            self.check_ends_of_months(events)?;
         }
         self.check_base(at)?;
         self.intervals.sample(at, self.figures());
@@ -384,13 +381,5 @@ impl Keeper {
             last_at: self.last_at,
             sequence: 0,
         }
-    }
-}
-
-/// Whether a closed month ended when clocks first showed the next; true of every other event.
-fn ends_a_month(event: &Event, zone: Tz) -> bool {
-    match event {
-        Event::MonthClosed { month, at, .. } => MonthBook::ends_at(*month, *at, zone),
-        _ => true,
     }
 }

@@ -1,6 +1,7 @@
 //! What the keeper finds by looking at all that is kept.
 
 use super::interval_book::{Figure, Figures};
+use super::month_book::MonthBook;
 use super::{Keeper, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use licence_broker::domain::catalogue::Model;
@@ -21,12 +22,13 @@ impl Keeper {
         events: &[Event],
         at: DateTime<Utc>,
     ) -> Result<(), String> {
-        let reported = self.catalogue.iter().filter(|(_, licence)| licence.reported);
-        let has = |licence: &LicenceId| {
-            self.users.values().any(|user| user.licences().contains(*licence))
-        };
-        let assigned: Vec<LicenceId> = reported.map(|(licence, _)| licence).filter(has).collect();
-        let due = self.intervals.due(at, &assigned);
+        let (catalogue, users) = (&self.catalogue, &self.users);
+        let due = self.intervals.due(at, || {
+            let reported = catalogue.iter().filter(|(_, licence)| licence.reported);
+            let has =
+                |licence: &LicenceId| users.values().any(|user| user.licences().contains(*licence));
+            reported.map(|(licence, _)| licence).filter(has).collect()
+        });
         let mut closed: Vec<(DateTime<Utc>, Vec<IntervalRecord>)> = Vec::new();
         for event in events {
             if let Event::IntervalClosed { start, records } = event {
@@ -36,6 +38,17 @@ impl Keeper {
         ensure(closed == due, || {
             format!("intervals\n    that came: {closed:?}\n    by looking: {due:?}")
         })
+    }
+
+    /// A month that is closed ended when clocks first showed the next.
+    pub(super) fn check_ends_of_months(&self, events: &[Event]) -> Result<(), String> {
+        for event in events {
+            if let Event::MonthClosed { month, at, .. } = event {
+                let is_its_end = MonthBook::ends_at(*month, *at, self.settings.time_zone);
+                ensure(is_its_end, || format!("{month} is closed at {at}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// What of a type is in use now.

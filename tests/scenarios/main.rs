@@ -56,6 +56,7 @@ tables! {
     intervals_peak_and_low_are_exact,
     intervals_while_the_broker_is_down,
     log_off_lost_to_a_setting,
+    log_off_missed_over_two_restarts,
     log_off_missed_while_down,
     log_off_of_a_login_after_it,
     login_decided_after_its_socket_died,

@@ -140,11 +140,11 @@ pub(crate) fn feature_set(stage: &Stage, text: &str) -> Result<LicenceSet, Strin
 pub(crate) fn provision(stage: &mut Stage, changes: Vec<UserChange>) -> Result<String, String> {
     let answers = stage.apply(ProvisionUsers { changes, atomic: true })?;
     let refused = answers.into_iter().find(Result::is_err);
-    Ok(refused.map_or_else(|| "done".to_owned(), |refused| said_of_user(stage, refused)))
+    Ok(refused.map_or_else(|| "done".to_owned(), |refused| said_of_user(stage, &refused)))
 }
 
 /// `done`, or why not.
-pub(crate) fn said_of_user(stage: &Stage, answer: Result<UserRecord, UserRefusal>) -> String {
+pub(crate) fn said_of_user(stage: &Stage, answer: &Result<UserRecord, UserRefusal>) -> String {
     match answer {
         Ok(_) => "done".to_owned(),
         Err(UserRefusal::Exists) => "exists".to_owned(),
@@ -152,10 +152,10 @@ pub(crate) fn said_of_user(stage: &Stage, answer: Result<UserRecord, UserRefusal
         Err(UserRefusal::Changed) => "changed".to_owned(),
         Err(UserRefusal::TooManyUsers) => "too_many_users".to_owned(),
         Err(UserRefusal::FixedExhausted(licence)) => {
-            format!("fixed_exhausted {}", stage.speaker().key(licence))
+            format!("fixed_exhausted {}", stage.speaker().key(*licence))
         }
         Err(UserRefusal::BaseExhausted(licence)) => {
-            format!("base_exhausted {}", stage.speaker().key(licence))
+            format!("base_exhausted {}", stage.speaker().key(*licence))
         }
     }
 }

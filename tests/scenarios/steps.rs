@@ -203,8 +203,7 @@ fn import(stage: &mut Stage, rest: &str) -> Result<String, String> {
         changes.extend(drafts(stage, line.trim())?.into_iter().map(UserChange::Upsert));
     }
     let answers = stage.apply(ProvisionUsers { changes, atomic })?;
-    let answers: Vec<String> =
-        answers.into_iter().map(|answer| said_of_user(stage, answer)).collect();
+    let answers: Vec<String> = answers.iter().map(|answer| said_of_user(stage, answer)).collect();
     Ok(answers.join("; "))
 }
 
