@@ -90,7 +90,7 @@ impl BaseLedger {
     /// `Total − Used + Reusable`; never negative, because no total is lowered below `Used − Reusable`
     /// and nothing is assigned above it.
     pub(super) fn available(&self, total: u32) -> u32 {
-        (total + self.reusable()).saturating_sub(self.used())
+        total.saturating_sub(self.used() - self.reusable())
     }
 
     /// Whether `user` could be active now.

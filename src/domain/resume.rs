@@ -235,6 +235,12 @@ impl Command for Reattach {
                 None => orphans.push(link),
             }
         }
+        // A log-off that was missed comes with the first records of the new run, after which nobody could
+        // tell that it was missed.
+        if organisation.log_off_at.is_some_and(|due| due <= now.at) {
+            organisation.log_off_if_due(now, effects);
+            return orphans;
+        }
         // Everybody stands in line before anything is freed, so that it goes to who came first.
         for session in &attached {
             organisation.line_up(*session);
