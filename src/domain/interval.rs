@@ -176,6 +176,11 @@ impl Organisation {
         }
     }
 
+    /// The interval that is under way: when it began, and its records if it ended now.
+    pub fn open_interval(&self) -> (DateTime<Utc>, Vec<IntervalRecord>) {
+        (self.interval_start, self.interval_records())
+    }
+
     fn figures(&self, licence: LicenceId) -> Figures {
         let Pool { totals, holders, .. } = *self.pool(licence);
         Figures::of(self.model(licence), totals, holders)

@@ -483,19 +483,9 @@ mod tests {
             created_at: NOW.at,
             version: 0,
         };
-        let snapshot = Snapshot {
-            settings,
-            totals: Vec::new(),
-            totals_version: 0,
-            users: Vec::new(),
-            sessions: Vec::new(),
-            maxima: Vec::new(),
-            denied_today: Vec::new(),
-            last_at: NOW.at,
-            sequence: 0,
-        };
         let bounds = Bounds { waiting_per_licence_max: 9, users_max: 9 };
-        Organisation::restore(snapshot, catalogue_file::built_in(), bounds)
+        let snapshot = Snapshot::new(settings);
+        Organisation::restore(snapshot, catalogue_file::built_in(), bounds, NOW.at)
     }
 
     fn edred(organisation: &Organisation) -> UserDraft {
@@ -513,7 +503,7 @@ mod tests {
     fn a_user_deleted_and_created_anew_in_one_call_inherits_no_session() {
         let mut organisation = organisation();
         let draft = edred(&organisation);
-        let totals = Totals { concurrent: 1, ..Totals::default() };
+        let totals = Totals { base: 1, concurrent: 1, ..Totals::default() };
         let set = SetTotals { licence: draft.user_type, totals, expected_version: None };
         organisation.apply(set, NOW).answer.expect("bought");
         let changes = vec![UserChange::Create(draft.clone())];

@@ -142,6 +142,34 @@ pub struct Snapshot {
     pub sequence: u64,
 }
 
+impl Snapshot {
+    /// An organisation that was just created, at `settings.created_at`.
+    pub fn new(settings: Settings) -> Self {
+        let at = settings.created_at;
+        Self {
+            totals: Vec::new(),
+            totals_version: 0,
+            users: Vec::new(),
+            sessions: Vec::new(),
+            base_units: Vec::new(),
+            prices: Vec::new(),
+            highest: Vec::new(),
+            lapses: Vec::new(),
+            wallboards: Vec::new(),
+            wallboard_maximum: 0,
+            wallboard_version: 0,
+            month: moment::month_of(at, settings.time_zone),
+            intervals_until: DateTime::UNIX_EPOCH,
+            since_interval: Vec::new(),
+            maxima: Vec::new(),
+            denied_today: Vec::new(),
+            last_at: at,
+            sequence: 0,
+            settings,
+        }
+    }
+}
+
 /// The month that was under way at `last_at`, where `closed` is the last one that was closed: no month is
 /// begun twice, even if the zone has moved back into the one before.
 pub fn month_under_way(last_at: DateTime<Utc>, zone: Tz, closed: Option<NaiveDate>) -> NaiveDate {

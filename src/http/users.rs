@@ -222,6 +222,7 @@ mod tests {
             status,
             user_type: find(&user_type),
             features: features.iter().map(find).collect(),
+            synced: crate::domain::ids::LicenceSet::EMPTY,
             created_at: DateTime::UNIX_EPOCH,
             version: 7,
         }

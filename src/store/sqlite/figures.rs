@@ -1,9 +1,9 @@
 //! Writes what is counted: five-minute figures, the months' maxima, closed months.
 
-use super::bulk::Bulk;
+use super::bulk::{Bulk, Statement};
 use super::tables::Writing;
 use super::value::{millis, month_text, session_text};
-use crate::domain::ids::{LicenceId, SessionId, UserName};
+use crate::domain::ids::LicenceId;
 use crate::domain::interval::INTERVAL;
 use crate::store::net_effect::Maximum;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
@@ -94,12 +94,14 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// A month's maximum never falls.
     async fn maxima(&mut self) -> Result<(), sqlx::Error> {
         const RAISE: Bulk = Bulk {
-            head: "INSERT OR REPLACE INTO maxima (organisation, month, licence, maximum, \
-                   reached_at) VALUES ",
+            head: "INSERT INTO maxima (organisation, month, licence, maximum, reached_at) VALUES ",
             columns: 5,
-            tail: "",
+            tail: " ON CONFLICT (organisation, month, licence) DO UPDATE SET \
+                   maximum = excluded.maximum, reached_at = excluded.reached_at \
+                   WHERE excluded.maximum > maximum",
         };
         let maxima = self.all_maxima();
         let catalogue = self.catalogue;
@@ -115,40 +117,42 @@ impl<'a> Writing<'a> {
             .await
     }
 
-    /// Those of the maximum before are nobody's business any more.
+    /// Those of the maximum before go; a maximum that was not raised keeps its own.
     async fn maximum_sessions(&mut self) -> Result<(), sqlx::Error> {
         const FORGET: Bulk = Bulk {
             head: "DELETE FROM maximum_sessions WHERE (organisation, month, licence) IN \
                    (SELECT column1, column2, column3 FROM (VALUES ",
-            columns: 3,
-            tail: "))",
+            columns: 5,
+            tail: ") JOIN maxima ON maxima.organisation = column1 AND maxima.month = column2 \
+                   AND maxima.licence = column3 AND maximum = column4 AND reached_at = column5)",
         };
         const NOTE: Bulk = Bulk {
-            head: "INSERT INTO maximum_sessions (organisation, month, licence, session, user) \
-                   VALUES ",
-            columns: 5,
-            tail: "",
+            head: "INSERT OR REPLACE INTO maximum_sessions (organisation, month, licence, session, \
+                   user) SELECT column1, column2, column3, column6, column7 FROM (VALUES ",
+            columns: 7,
+            tail: ") JOIN maxima ON maxima.organisation = column1 AND maxima.month = column2 \
+                   AND maxima.licence = column3 AND maximum = column4 AND reached_at = column5",
         };
         let maxima = self.all_maxima();
         let catalogue = self.catalogue;
+        let bind = |statement: Statement, key: i64, (month, licence): (NaiveDate, LicenceId)| {
+            statement.bind(key).bind(month_text(month)).bind(catalogue.key(licence).clone())
+        };
         FORGET
-            .run(self.connection, &maxima, |statement, (key, ((month, licence), _))| {
-                statement.bind(*key).bind(month_text(*month)).bind(catalogue.key(*licence).clone())
+            .run(self.connection, &maxima, |statement, (key, (of, raised))| {
+                let statement = bind(statement, *key, *of);
+                statement.bind(i64::from(raised.maximum)).bind(millis(raised.at))
             })
             .await?;
-        let sessions: Vec<(i64, NaiveDate, LicenceId, &(SessionId, UserName))> = maxima
-            .iter()
-            .flat_map(|(key, ((month, licence), raised))| {
-                raised.sessions.iter().map(|held| (*key, *month, *licence, held))
-            })
-            .collect();
-        NOTE.run(self.connection, &sessions, |statement, (key, month, licence, held)| {
-            statement
-                .bind(*key)
-                .bind(month_text(*month))
-                .bind(catalogue.key(*licence).clone())
-                .bind(session_text(held.0))
-                .bind(held.1.clone())
+        let held = |(key, (of, raised)): &(i64, (_, Maximum<'a>))| {
+            let (key, of, raised) = (*key, *of, *raised);
+            raised.sessions.iter().map(move |held| (key, of, raised, held))
+        };
+        let sessions: Vec<_> = maxima.iter().flat_map(held).collect();
+        NOTE.run(self.connection, &sessions, |statement, (key, of, raised, (session, user))| {
+            let statement = bind(statement, *key, *of);
+            let statement = statement.bind(i64::from(raised.maximum)).bind(millis(raised.at));
+            statement.bind(session_text(*session)).bind(user.clone())
         })
         .await
     }
