@@ -169,7 +169,8 @@ impl<'a> World<'a> {
 
     fn act(&mut self) {
         let pause_s = *[0, 0, 0, 1, 1, 1, 5, 5, 30, 4_000].choose(&mut self.rng).expect("some");
-        self.now.at += TimeDelta::seconds(pause_s);
+        // The logs tell decisions apart by the millisecond.
+        self.now.at += TimeDelta::seconds(pause_s) + TimeDelta::milliseconds(1);
         self.now.elapsed += Duration::from_secs(pause_s.unsigned_abs());
         match self.rng.random_range(0..46) {
             0..14 => self.log_in(),
@@ -190,7 +191,9 @@ impl<'a> World<'a> {
     fn crowd(&mut self) {
         for _ in 0..60 {
             self.log_in();
+            self.now.at += TimeDelta::milliseconds(1);
             self.acquire();
+            self.now.at += TimeDelta::milliseconds(1);
         }
     }
 
