@@ -85,7 +85,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn prices(concurrent: u32, contingency: u32) -> Prices {
-        Prices { concurrent: Decimal::new(concurrent.into(), 2), contingency: Decimal::new(contingency.into(), 2) }
+        Prices {
+            concurrent: Decimal::new(concurrent.into(), 2),
+            contingency: Decimal::new(contingency.into(), 2),
+        }
     }
 
     #[test]

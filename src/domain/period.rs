@@ -142,10 +142,12 @@ mod tests {
 
     #[test]
     fn hours_begin_when_clocks_show_them() {
-        let kolkata = Period::Hour.around(utc("2026-03-06T12:29:59.999Z"), chrono_tz::Asia::Kolkata);
+        let kolkata =
+            Period::Hour.around(utc("2026-03-06T12:29:59.999Z"), chrono_tz::Asia::Kolkata);
         assert_eq!(kolkata.start, utc("2026-03-06T11:30:00Z"));
         assert_eq!(kolkata.end, utc("2026-03-06T12:30:00Z"));
-        let kathmandu = Period::Hour.around(utc("2026-03-06T12:15:00Z"), chrono_tz::Asia::Kathmandu);
+        let kathmandu =
+            Period::Hour.around(utc("2026-03-06T12:15:00Z"), chrono_tz::Asia::Kathmandu);
         assert_eq!(kathmandu.start, utc("2026-03-06T12:15:00Z"));
     }
 
@@ -154,7 +156,8 @@ mod tests {
         // 2026-04-05 02:00 +11 becomes 01:30 +10:30.
         let zone = chrono_tz::Australia::Lord_Howe;
         let found = starts(Period::Hour, "2026-04-04T14:00:00Z", "2026-04-04T16:30:00Z", zone);
-        let expected = ["14:00", "15:00", "15:30"].map(|time| utc(&format!("2026-04-04T{time}:00Z")));
+        let expected =
+            ["14:00", "15:00", "15:30"].map(|time| utc(&format!("2026-04-04T{time}:00Z")));
         assert_eq!(found, expected);
     }
 

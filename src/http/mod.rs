@@ -6,10 +6,13 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod advice;
 mod body;
+mod by_time;
 mod csv;
 mod cursor;
 mod denials;
+mod denied_demand;
 mod etag;
 mod gate;
 mod health;
@@ -17,13 +20,19 @@ mod holders;
 mod import;
 mod import_file;
 mod licences;
+mod organisation_usage;
 mod organisations;
 mod page;
 mod pages;
 mod query;
+mod range;
+mod report_fields;
+mod report_request;
+mod reports;
 mod sessions;
 mod tokens;
 mod usage;
+mod usage_shapes;
 mod user_fields;
 mod users;
 mod words;
@@ -90,6 +99,11 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/holders", [get(Supervisor, holders::list)]))
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
         .service(path("/denials", [get(Supervisor, denials::list)]))
+        .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
+        .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
+        .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
+        .service(path("/reports", [post(Supervisor, reports::create)]))
+        .service(path("/advice", [get(Admin, advice::list)]))
         // `GET` is taken before it comes here; this is for the other methods.
         .service(path("/session", [get(Supervisor, problem::no_such_path)]))
         .service(path("/live", [get(Supervisor, problem::no_such_path)]));

@@ -177,13 +177,8 @@ impl Source {
     }
 }
 
-const TEXT_OPERATORS: &[Operator] = &[
-    Operator::Equal,
-    Operator::NotEqual,
-    Operator::In,
-    Operator::Contains,
-    Operator::StartsWith,
-];
+const TEXT_OPERATORS: &[Operator] =
+    &[Operator::Equal, Operator::NotEqual, Operator::In, Operator::Contains, Operator::StartsWith];
 const WORD_OPERATORS: &[Operator] = &[Operator::Equal, Operator::NotEqual, Operator::In];
 const NUMBER_OPERATORS: &[Operator] = &[
     Operator::Equal,

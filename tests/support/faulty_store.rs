@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
-use licence_broker::domain::user::UserRecord;
 use licence_broker::domain::period::Span;
+use licence_broker::domain::user::UserRecord;
 use licence_broker::store::reports::{
     ByTime, DemandRow, DeniedRow, IntervalFilter, IntervalRow, MetricsRow, ReportOutcome,
     ReportQuery, Reports,
