@@ -1,6 +1,5 @@
 //! `GET …/advice`: what should have been bought, with the calculation (see [`crate::domain::advice`]).
 
-use super::body::Invalid;
 use super::by_time;
 use super::page::Page;
 use super::query::Parameters;
@@ -9,7 +8,7 @@ use super::words;
 use crate::broker::Broker;
 use crate::domain::advice::{self, Mix, Prices};
 use crate::domain::catalogue::{LicenceType, Model};
-use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId};
+use crate::domain::ids::{LicenceSet, OrganisationId};
 use crate::domain::moment::{end_of_month, month_of};
 use crate::domain::organisation::Organisation;
 use crate::domain::period::Span;
