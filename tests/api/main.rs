@@ -8,6 +8,9 @@ mod support;
 
 mod acting_on_sessions;
 mod concurrency;
+mod custom_reports;
+mod demand;
+mod figures;
 mod health;
 mod leaving_early;
 mod order;

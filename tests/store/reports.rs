@@ -34,10 +34,10 @@ fn closed(start: DateTime<Utc>, records: Vec<IntervalRecord>) -> Event {
 /// What was recorded, for counting it again.
 type Raw = Vec<(DateTime<Utc>, &'static str, IntervalRecord)>;
 
-/// Records of two types every five minutes of a span, in batches of a day, with a gap of two days.
+/// Records of two types every five minutes of a span, in batches of a day, with a gap of 25 hours.
 async fn with_intervals(store: &dyn Store, from: &str, to: &str) -> Raw {
     let (mut start, to) = (utc(from), utc(to));
-    let gap = start + TimeDelta::days(3)..start + TimeDelta::days(5);
+    let gap = start + TimeDelta::hours(50)..start + TimeDelta::hours(75);
     let (mut raw, mut number, mut batches) = (Raw::new(), 0_u32, 0);
     while start < to {
         let mut events = Vec::new();
@@ -181,7 +181,13 @@ pub(crate) async fn metrics_are_those_of_the_records_in_every_zone_and_at_every_
         metrics(&*store, &question(cuts[0].0, cuts[0].1, Some(Period::Day), zones[1]), 3).await;
     let of_29th = days.iter().find(|row| row.span.start == utc("2026-03-29T00:00:00Z"));
     let hours = of_29th.map(|row| (row.span.end - row.span.start).num_hours());
-    assert_eq!(hours, None, "nothing is invented for the gap");
+    assert_eq!(hours, Some(23));
+    let of_28th = metrics(
+        &*store,
+        &question("2026-03-27T02:00:00Z", "2026-03-28T03:00:00Z", None, zones[0]),
+        9,
+    );
+    assert!(of_28th.await.is_empty(), "nothing is invented for the gap");
 }
 
 pub(crate) async fn a_range_without_ends_is_that_of_the_records(backend: &dyn Backend) {
