@@ -24,6 +24,7 @@ pub(crate) async fn at(at: &str, zone: &str) -> (TestBroker, Clock) {
 
 /// Provisions an active user; the base licence is bought first where one is needed.
 pub(crate) async fn add_agent(operator: &Api, user: &str, features: &[&str]) {
+    operator.buy_base(129).await;
     operator.add_user(129, user, "inbound_agent", features).await;
 }
 

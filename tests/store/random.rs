@@ -190,10 +190,10 @@ impl<'a> World<'a> {
     /// Many come at once, so that queues are long.
     fn crowd(&mut self) {
         for _ in 0..60 {
+            self.now.at += TimeDelta::milliseconds(1);
             self.log_in();
             self.now.at += TimeDelta::milliseconds(1);
             self.acquire();
-            self.now.at += TimeDelta::milliseconds(1);
         }
     }
 
@@ -214,6 +214,7 @@ impl<'a> World<'a> {
 
     /// What a broker that starts now makes of the store; the same as this one.
     async fn restored(&mut self) -> Organisation {
+        self.now.at += TimeDelta::milliseconds(1);
         self.decide(Tick);
         self.commit().await;
         let loaded = load(self.store, self.organisation.id().get()).await;
