@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const FIELDS: &str = "/v1/organisations/129/reports/fields";
 const REPORTS: &str = "/v1/organisations/129/reports";
 
-/// `a` on a desktop and, an hour later, on a deskphone; `b` on a desktop.
+/// `a` on a desktop and, an hour later, on a deskphone; `b` on a desktop. All log out.
 async fn with_usage() -> (TestBroker, Clock) {
     let (broker, clock) = at("2020-07-06T12:40:00Z", "Asia/Kolkata").await;
     let operator = broker.operator();
@@ -19,10 +19,13 @@ async fn with_usage() -> (TestBroker, Clock) {
     for user in ["a", "b"] {
         add_agent(&operator, user, &["agent_email"]).await;
     }
-    let (_a, _) = broker.login(129, "a", "agent_desktop").await;
-    let (_b, _) = broker.login(129, "b", "agent_desktop").await;
+    let (desktop, _) = broker.login(129, "a", "agent_desktop").await;
+    let (other, _) = broker.login(129, "b", "agent_desktop").await;
     turn(&operator, &clock, minutes(60)).await;
-    let (_phone, _) = broker.login(129, "a", "deskphone").await;
+    let (phone, _) = broker.login(129, "a", "deskphone").await;
+    for socket in [desktop, other, phone] {
+        socket.log_out().await;
+    }
     (broker, clock)
 }
 
@@ -100,7 +103,8 @@ async fn a_report_has_the_shape_of_the_contract() {
 async fn a_report_is_a_file_for_those_who_ask_for_one() {
     let (broker, _clock) = with_usage().await;
     let body = json!({"source": "licence_usage", "dimensions": ["hour", "licence", "reason"],
-        "metrics": ["acquired"], "filters": [{"field": "user", "op": "eq", "value": "a"}]});
+        "metrics": ["acquired"], "filters": [{"field": "user", "op": "eq", "value": "a"},
+            {"field": "usage_type", "op": "eq", "value": "Acquired"}]});
     for (query, accept) in [("", "text/csv"), ("?format=csv", "application/json")] {
         let operator = broker.operator();
         let request = operator.request(Method::POST, &format!("{REPORTS}{query}"));

@@ -18,7 +18,7 @@ async fn with_denials() -> (TestBroker, Clock) {
     for user in ["a", "b", "c"] {
         add_agent(&operator, user, &[]).await;
     }
-    let (_a, _) = broker.login(129, "a", "agent_desktop").await;
+    let (a, _) = broker.login(129, "a", "agent_desktop").await;
     turn(&operator, &clock, minutes(31)).await;
     for user in ["b", "c"] {
         let (_, refused) = broker.login(129, user, "agent_desktop").await;
@@ -31,7 +31,7 @@ async fn with_denials() -> (TestBroker, Clock) {
     // The clock is turned further than records are made up for: nobody knows what was in use meanwhile.
     turn(&operator, &clock, minutes(60 * 24 * 30)).await;
     turn(&operator, &clock, minutes(5)).await;
-    _a.log_out().await;
+    a.log_out().await;
     (broker, clock)
 }
 

@@ -19,12 +19,12 @@ pub(crate) async fn at(at: &str, zone: &str) -> (TestBroker, Clock) {
     let broker = TestBroker::with(setup).await;
     let body = json!({"id": 129, "name": "Example", "time_zone": zone});
     broker.operator().send(Method::POST, "/v1/organisations", body).await;
+    broker.operator().buy_base(129).await;
     (broker, clock)
 }
 
-/// Provisions an active user; the base licence is bought first where one is needed.
+/// Provisions an active user.
 pub(crate) async fn add_agent(operator: &Api, user: &str, features: &[&str]) {
-    operator.buy_base(129).await;
     operator.add_user(129, user, "inbound_agent", features).await;
 }
 
@@ -47,12 +47,12 @@ async fn with_two_intervals() -> (TestBroker, Clock) {
     for user in ["a", "b"] {
         add_agent(&operator, user, &["agent_email"]).await;
     }
-    let (_a, _) = broker.login(129, "a", "agent_desktop").await;
+    let (a, _) = broker.login(129, "a", "agent_desktop").await;
     let (b, _) = broker.login(129, "b", "agent_desktop").await;
     turn(&operator, &clock, minutes(5)).await;
     b.log_out().await;
     turn(&operator, &clock, minutes(5)).await;
-    _a.log_out().await;
+    a.log_out().await;
     (broker, clock)
 }
 
