@@ -12,7 +12,7 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::interval::INTERVAL;
 use crate::domain::organisation::Settings;
 use crate::domain::period::Span;
-use crate::problem::{Answer, Problem};
+use crate::problem::Answer;
 use crate::store::reports::{ByTime, IntervalFilter, IntervalRow, Metrics, MetricsRow};
 use crate::store::{self, StoreError, Stored};
 use actix_web::HttpRequest;
@@ -140,7 +140,6 @@ async fn as_csv(broker: Data<Broker>, settings: Settings, question: Question) ->
             .await
         }
     }
-    .map_err(Problem::from)
 }
 
 const FILE_NAME: &str = "organisation-licence-usage";

@@ -4,7 +4,7 @@
 use super::error::aborted;
 use super::value::{Reader, millis, number};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::ids::OrganisationId;
+use crate::domain::ids::{LicenceId, OrganisationId};
 use crate::domain::period::Span;
 use crate::store::reports::{ByTime, IntervalFilter};
 use crate::store::{Page, StoreError, Stored};
@@ -89,11 +89,11 @@ pub(super) fn bounds(start_ms: i64, end_ms: i64) -> [i64; 4] {
 }
 
 impl Reading<'_> {
-    fn from_ms(&self) -> i64 {
+    fn range_start_ms(&self) -> i64 {
         self.filter.range.from.map_or(i64::MIN, millis)
     }
 
-    fn to_ms(&self) -> i64 {
+    fn range_end_ms(&self) -> i64 {
         self.filter.range.to.map_or(i64::MAX, millis)
     }
 
@@ -105,8 +105,8 @@ impl Reading<'_> {
         from_ms: i64,
     ) -> Result<Option<Span>, StoreError> {
         let from_ms = match question.period {
-            Some(_) => from_ms.max(self.from_ms()),
-            None => self.from_ms(),
+            Some(_) => from_ms.max(self.range_start_ms()),
+            None => self.range_start_ms(),
         };
         let Some(first) = self.instant(figure.first, from_ms).await? else { return Ok(None) };
         if let Some(period) = question.period {
@@ -125,7 +125,7 @@ impl Reading<'_> {
         text: &'static str,
         from_ms: i64,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let to_ms = self.to_ms();
+        let to_ms = self.range_end_ms();
         let found = self.fetch(text, [from_ms, to_ms, to_ms, to_ms]).await?;
         found.first().map(|row| Reader(row).instant("at")).transpose()
     }
@@ -135,8 +135,8 @@ impl Reading<'_> {
         figure: &Figure<R>,
         span: Span,
     ) -> Result<Vec<SqliteRow>, StoreError> {
-        let start_ms = millis(span.start).max(self.from_ms());
-        let end_ms = millis(span.end).min(self.to_ms());
+        let start_ms = millis(span.start).max(self.range_start_ms());
+        let end_ms = millis(span.end).min(self.range_end_ms());
         self.fetch(figure.rows, bounds(start_ms, end_ms)).await
     }
 
@@ -164,7 +164,7 @@ fn ranked<R>(
     let mut known = Vec::with_capacity(rows.len());
     for row in rows {
         let key = Reader(row).text("licence")?;
-        known.push((catalogue.find(key).map_or(usize::MAX, |id| id.index()), key, row));
+        known.push((catalogue.find(key).map_or(usize::MAX, LicenceId::index), key, row));
     }
     known.sort_unstable_by_key(|(index, key, _)| (*index, *key));
     let mut stored = Vec::with_capacity(known.len());

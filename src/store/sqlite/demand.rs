@@ -5,7 +5,7 @@ use super::error::aborted;
 use super::metrics::with_parts;
 use super::value::{Reader, millis};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::ids::OrganisationId;
+use crate::domain::ids::{LicenceId, OrganisationId};
 use crate::domain::period::Span;
 use crate::store::StoreError;
 use crate::store::reports::{DemandRow, DeniedRow};
@@ -85,7 +85,7 @@ pub(super) async fn demand(
     let read = rows.iter().map(|row| demand_row(Reader(row)));
     let mut rows: Vec<DemandRow> = read.collect::<Result<_, _>>()?;
     rows.sort_by_cached_key(|row| {
-        (catalogue.find(&row.licence).map_or(usize::MAX, |id| id.index()), row.licence.clone())
+        (catalogue.find(&row.licence).map_or(usize::MAX, LicenceId::index), row.licence.clone())
     });
     Ok(rows)
 }
