@@ -7,6 +7,7 @@
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
 mod advice;
+mod billing;
 mod body;
 mod by_time;
 mod csv;
@@ -19,12 +20,15 @@ mod health;
 mod holders;
 mod import;
 mod import_file;
+mod licence_metrics;
+mod licence_sync;
 mod licences;
 mod openapi;
 mod organisation_usage;
 mod organisations;
 mod page;
 mod pages;
+mod prices;
 mod query;
 mod range;
 mod report_fields;
@@ -36,6 +40,7 @@ mod usage;
 mod usage_shapes;
 mod user_fields;
 mod users;
+mod wallboards;
 mod words;
 
 use crate::problem::{self, Problem};
@@ -82,6 +87,18 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/prices", [get(Admin, prices::list)]))
+        .service(path("/prices/{licence}", [put(Admin, prices::set)]))
+        .service(path("/billing/{month}", [get(Admin, billing::statement)]))
+        .service(path("/billing/{month}/{licence}", [get(Admin, billing::line)]))
+        .service(path("/licence-metrics", [get(Supervisor, licence_metrics::show)]))
+        .service(path("/licence-metrics/wallboard", [put(Admin, licence_metrics::set_maximum)]))
+        .service(path(
+            "/wallboards",
+            [get(Supervisor, wallboards::list), post(Admin, wallboards::create)],
+        ))
+        .service(path("/wallboards/{id}", [delete(Admin, wallboards::remove)]))
+        .service(path("/licence-sync/{licence}", [put(Admin, licence_sync::put)]))
         .service(path("/users", [get(Admin, users::list), post(Admin, users::create)]))
         // A user may be called `import`.
         .service(path(
