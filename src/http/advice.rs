@@ -2,6 +2,7 @@
 
 use super::by_time;
 use super::page::Page;
+use super::prices::price;
 use super::query::Parameters;
 use super::range;
 use super::words;
@@ -22,9 +23,6 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use std::sync::Arc;
-
-/// The most that a licence may cost, so that no sum of a report is beyond what can be counted.
-const PRICE_MAX: u32 = 1_000_000_000;
 
 #[derive(Serialize)]
 struct Shape {
@@ -111,14 +109,7 @@ pub(super) async fn list(
     Ok(Page::whole(items).respond())
 }
 
-const A_PRICE: &str = "a decimal from 0 to 1000000000 with at most 9 places, such as 12.50";
-
-/// Digits, with a point among them at most.
-fn price(text: &str) -> Option<Decimal> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let price: Decimal = text.parse().ok().filter(|_| is_plain && text.len() <= 24)?;
-    (price <= Decimal::from(PRICE_MAX) && price.scale() <= 9).then_some(price)
-}
+const A_PRICE: &str = "a decimal as 12.50, not negative and below a billion";
 
 /// The months in which anything was recorded; before an organisation began there was no demand to serve.
 async fn months(
@@ -198,21 +189,5 @@ impl Given {
     fn or(self, unit_price: Option<Decimal>) -> Option<Prices> {
         let concurrent = self.concurrent.or(unit_price)?;
         Some(Prices { concurrent, contingency: self.contingency.or(unit_price)? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prices_are_plain_decimals_within_bounds() {
-        assert_eq!(price("12.50").map(|price| price.to_string()), Some("12.50".to_owned()));
-        assert_eq!(price("0"), Some(Decimal::ZERO));
-        assert_eq!(price("1000000000"), Some(Decimal::from(PRICE_MAX)));
-        for wrong in ["", "-1", "+1", "1e3", "1_000", "1,5", "x", "1000000001", "0.0000000001", "."]
-        {
-            assert_eq!(price(wrong), None, "{wrong}");
-        }
     }
 }
