@@ -18,7 +18,7 @@ pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
 pub const ASKS_UNDER_WAY_MAX: usize = 16_384;
 /// Batches of different organisations that share one commit; the rest waits for the next.
 pub const BATCHES_PER_COMMIT_MAX: usize = 512;
-/// Custom reports that are made at once; above it 503 with `Retry-After`.
+/// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
 pub const REPORTS_UNDER_WAY_MAX: usize = 2;
 /// A custom report that takes longer is stopped: 503.
 pub const REPORT_TIME_MAX: Duration = Duration::from_secs(20);

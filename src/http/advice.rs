@@ -5,6 +5,7 @@ use super::page::Page;
 use super::prices::price;
 use super::query::Parameters;
 use super::range;
+use super::reports::permit;
 use super::words;
 use crate::broker::Broker;
 use crate::domain::advice::{self, Mix, Prices};
@@ -96,6 +97,7 @@ pub(super) async fn list(
     };
     let span = range::bounded(parameters.range()?, broker.clock.now().at)?;
     let settings = by_time::settings(&broker, *organisation).await?;
+    let _permit = permit(&broker)?;
     let months = months(&broker, *organisation, span, settings.time_zone).await?;
     let types = broker.catalogue.iter().filter(|(_, licence)| is_advised(licence));
     let types: LicenceSet =

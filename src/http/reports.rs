@@ -17,6 +17,7 @@ use actix_web::web::{Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
+use tokio::sync::SemaphorePermit;
 
 pub(super) async fn create(
     request: HttpRequest,
@@ -28,12 +29,7 @@ pub(super) async fn create(
     let body = body::fields(&request, payload, broker.limits.body_max_bytes).await?;
     let settings = by_time::settings(&broker, *organisation).await?;
     let query = report_request::read(body, &settings, broker.clock.now().at)?;
-    let Ok(_permit) = broker.reports.try_acquire() else {
-        telemetry::count_bound("reports_under_way");
-        return Err(Problem::overloaded(
-            "as many reports as may be are being made; try again soon",
-        ));
-    };
+    let _permit = permit(&broker)?;
     let rows = match broker.store.report(*organisation, &query).await? {
         ReportOutcome::Rows(rows) => rows,
         ReportOutcome::TooLong => {
@@ -54,6 +50,14 @@ pub(super) async fn create(
     }
     let items: Vec<Vec<Value>> = rows.iter().map(|row| row.iter().map(member).collect()).collect();
     Ok(HttpResponse::Ok().json(json!({"columns": columns, "items": items})))
+}
+
+/// To be held while a report is made: it reads much, and others want to read as well.
+pub(super) fn permit(broker: &Broker) -> Result<SemaphorePermit<'_>, Problem> {
+    broker.reports.try_acquire().map_err(|_| {
+        telemetry::count_bound("reports_under_way");
+        Problem::overloaded("as many reports as may be are being made; try again soon")
+    })
 }
 
 fn member(value: &ReportValue) -> Value {

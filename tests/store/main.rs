@@ -1,6 +1,7 @@
 //! What every store must do, run against each that there is, and what is peculiar to one of them.
 
 mod batches;
+mod custom_reports;
 mod faults;
 mod fixture;
 mod logs;
@@ -63,7 +64,8 @@ conformance! {
         a_range_without_ends_is_that_of_the_records,
         demand_that_could_not_be_served_is_counted_by_type_and_hour,
         what_was_needed_is_what_was_held_and_denied_in_the_same_five_minutes,
-        the_first_five_minutes_of_a_peak_are_found_within_its_hour,
+        the_first_five_minutes_of_a_peak_are_found_within_its_hour;
+    custom_reports:
         a_report_is_broken_down_by_the_calendar_of_the_zone,
         a_report_counts_filters_and_orders,
         every_field_and_metric_of_every_source_can_be_asked_for;

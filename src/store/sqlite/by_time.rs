@@ -171,7 +171,7 @@ fn ranked<R>(
     let mut rank = 0;
     for (index, _, row) in known {
         // The position in the catalogue, so that a filter by type does not change it.
-        rank = i64::try_from(index).map_or(rank + 1, |index| index.min(rank.max(127) + 1));
+        rank = i64::try_from(index).unwrap_or(rank + 1);
         let cursor = millis(span.start) * RANKS + rank;
         if after == 0 || cursor > after {
             stored.push(Stored { cursor, row: (figure.read)(Reader(row), span)? });
