@@ -11,7 +11,9 @@ use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
-use crate::limits::{DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits};
+use crate::limits::{
+    DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, REPORTS_UNDER_WAY_MAX,
+};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
@@ -215,6 +217,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         catalogue: parts.catalogue,
         ready: Readiness::ready(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
+        reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
         sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
         addresses: Addresses::new(parts.limits.connections_per_address_per_second),
         limits: parts.limits,

@@ -6,11 +6,14 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod advice;
 mod billing;
 mod body;
+mod by_time;
 mod csv;
 mod cursor;
 mod denials;
+mod denied_demand;
 mod etag;
 mod gate;
 mod health;
@@ -21,14 +24,20 @@ mod licence_metrics;
 mod licence_sync;
 mod licences;
 mod openapi;
+mod organisation_usage;
 mod organisations;
 mod page;
 mod pages;
 mod prices;
 mod query;
+mod range;
+mod report_fields;
+mod report_request;
+mod reports;
 mod sessions;
 mod tokens;
 mod usage;
+mod usage_shapes;
 mod user_fields;
 mod users;
 mod wallboards;
@@ -110,6 +119,11 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/holders", [get(Supervisor, holders::list)]))
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
         .service(path("/denials", [get(Supervisor, denials::list)]))
+        .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
+        .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
+        .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
+        .service(path("/reports", [post(Supervisor, reports::create)]))
+        .service(path("/advice", [get(Admin, advice::list)]))
         // `GET` is taken before it comes here; this is for the other methods.
         .service(path("/session", [get(Supervisor, problem::no_such_path)]))
         .service(path("/live", [get(Supervisor, problem::no_such_path)]));

@@ -12,20 +12,26 @@
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
+//! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
 mod bills;
 mod bulk;
+mod by_time;
 mod commit;
 mod create;
+mod custom_report;
+mod demand;
 mod error;
 mod estate;
 mod figures;
 mod load;
 mod load_estate;
 mod location;
+mod metrics;
 mod report;
+mod reports;
 mod tables;
 mod value;
 mod writer;
