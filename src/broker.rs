@@ -1,7 +1,7 @@
 //! What every connection needs.
 
 use crate::actor::directory::Directory;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Hashing};
 use crate::clock::Clock;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::LinkId;
@@ -23,6 +23,8 @@ pub struct Broker {
     pub store: Arc<dyn Store>,
     /// Judges and issues tokens.
     pub authenticator: Arc<Authenticator>,
+    /// Looks at passwords of those who sign in.
+    pub hashing: Hashing,
     /// Tells the time.
     pub clock: Clock,
     /// The licence types.

@@ -27,6 +27,11 @@ pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
 /// out, and a snapshot follows when they are taken.
 pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
+/// Passwords that may wait to be checked, beside those that are; a further sign-in is answered 503 with
+/// `Retry-After`. At some 30 ms each that is a wait of two seconds.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
+/// Accounts of one organisation; above it 409 `too_many_accounts`.
+pub const ACCOUNTS_PER_ORGANISATION_MAX: u32 = 10_000;
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// While nothing is committed, the broker notes this often that it is alive.

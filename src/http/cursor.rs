@@ -15,6 +15,8 @@ pub(super) enum List {
     Holders,
     LicenceUsage,
     Denials,
+    Accounts,
+    Audit,
 }
 
 impl List {
@@ -26,6 +28,8 @@ impl List {
             Self::Holders => 'h',
             Self::LicenceUsage => 'l',
             Self::Denials => 'd',
+            Self::Accounts => 'a',
+            Self::Audit => 't',
         }
     }
 

@@ -4,8 +4,13 @@
 //! events of the rules, several organisations in one transaction. Reading is either of an organisation as
 //! a whole ([`Store::load`]) or of pages for reports.
 
+pub mod accounts;
+pub mod audit;
 mod net_effect;
 pub mod sqlite;
+
+pub use accounts::Accounts;
+pub use audit::{AuditFilter, AuditRow};
 
 use crate::domain::event::Event;
 use crate::domain::ids::{OrganisationId, SessionId, UserName};
@@ -174,7 +179,7 @@ pub struct DenialRow {
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Accounts + Send + Sync + 'static {
     /// Keeps a new organisation; `false` if the number is taken.
     async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError>;
 
@@ -229,4 +234,12 @@ pub trait Store: Send + Sync + 'static {
         filter: &DenialFilter,
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError>;
+
+    /// A page of the audit, in the order in which its records were kept.
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError>;
 }

@@ -9,9 +9,13 @@
 //! | `bulk` | statements over many rows |
 //! | `load` | an organisation as a whole |
 //! | `report` | pages |
+//! | `accounts` | who signs in to the broker itself |
+//! | `audit` | who changed what |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
+mod accounts;
+mod audit;
 mod bulk;
 mod commit;
 mod error;
@@ -23,8 +27,8 @@ mod value;
 mod writer;
 
 use super::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range, Store, StoreError,
-    Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range,
+    Store, StoreError, Stored, UsageFilter, UsageRow,
 };
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
@@ -283,5 +287,14 @@ impl Store for SqliteStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         report::denials_page(&self.inner.readers, organisation, filter, page).await
+    }
+
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+        report::audit_page(&self.inner.readers, organisation, filter, page).await
     }
 }
