@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 pub struct Broker {
     /// Finds organisations.
     pub directory: Directory,
-    /// For reading pages of what is kept; writing is the organisations' alone.
+    /// For reading pages of what is kept, and for accounts; other writing is the organisations' alone.
     pub store: Arc<dyn Store>,
     /// Judges and issues tokens.
     pub authenticator: Arc<Authenticator>,

@@ -66,7 +66,7 @@ impl Kind {
             Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
             Self::BadCursor => ("bad_cursor", StatusCode::UNPROCESSABLE_ENTITY, "Unknown cursor"),
             Self::Unauthorised => ("unauthorised", StatusCode::UNAUTHORIZED, "Token needed"),
-            Self::SignInRefused => ("sign_in_refused", StatusCode::UNAUTHORIZED, "Sign-in refused"),
+            Self::SignInRefused => ("sign_in_refused", StatusCode::UNAUTHORIZED, "Wrong sign-in"),
             Self::AccountLocked => ("account_locked", StatusCode::FORBIDDEN, "Account locked"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Not permitted"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "Not found"),

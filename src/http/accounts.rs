@@ -4,7 +4,7 @@
 //! A secret is answered once, to whoever made it: when an account is created, and when a reset asks for a
 //! new one.
 
-use super::body::{self, Fields, check_text};
+use super::body::{self, Fields, Invalid, check_text};
 use super::cursor::List;
 use super::etag;
 use super::gate::Caller;
@@ -91,15 +91,12 @@ pub(super) async fn create(
     body: Payload,
 ) -> Answer {
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
-    let user = fields.needed("user", fields.text("user")?)?;
-    check_text(user, 1, USER_MAX_CHARS).map_err(|reason| fields.invalid("user", reason))?;
-    let role = role(&fields, &caller.0)?;
-    let role = fields.needed("role", role)?;
-    let password = new_password(&fields, "password")?;
-    let password = fields.needed("password", password)?;
+    let user = new_user(&fields)?;
+    let role = fields.needed("role", role(&fields, &caller.0)?)?;
+    let password = fields.needed("password", new_password(&fields, "password")?)?;
     let new = NewAccount {
         organisation: Some(*organisation),
-        user: user.into(),
+        user,
         role,
         credentials: Credentials {
             password: broker.hashing.hash(password).await?,
@@ -269,6 +266,12 @@ fn role(fields: &Fields, caller: &Claims) -> Result<Option<Role>, Problem> {
     let words = ROLES.map(Role::as_str).join(", ");
     let complaint = || fields.invalid("role", format!("must be one of: {words}")).into();
     role.map(Some).ok_or_else(complaint)
+}
+
+fn new_user(fields: &Fields) -> Result<UserName, Invalid> {
+    let user = fields.needed("user", fields.text("user")?)?;
+    check_text(user, 1, USER_MAX_CHARS).map_err(|reason| fields.invalid("user", reason))?;
+    Ok(user.into())
 }
 
 fn new_password(fields: &Fields, name: &str) -> Result<Option<String>, Problem> {

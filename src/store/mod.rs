@@ -1,8 +1,9 @@
 //! What is kept.
 //!
-//! One trait, so that the layers above know no database. Writing is by [`Store::commit`] alone: the
-//! events of the rules, several organisations in one transaction. Reading is either of an organisation as
-//! a whole ([`Store::load`]) or of pages for reports.
+//! One trait, so that the layers above know no database. What the rules decide is written by
+//! [`Store::commit`] alone: their events, several organisations in one transaction. Reading is either of an
+//! organisation as a whole ([`Store::load`]) or of pages for reports. Who signs in to the broker itself is
+//! no matter of the rules, and kept beside them ([`Accounts`]).
 
 pub mod accounts;
 pub mod audit;
