@@ -28,7 +28,7 @@ pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// out, and a snapshot follows when they are taken.
 pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
 /// Passwords that may wait to be checked, beside those that are; a further sign-in is answered 503 with
-/// `Retry-After`. At some 30 ms each that is a wait of two seconds.
+/// `Retry-After`. At some tens of milliseconds each that is a wait of a few seconds.
 pub const PASSWORDS_WAITING_MAX: usize = 64;
 /// Accounts of one organisation; above it 409 `too_many_accounts`.
 pub const ACCOUNTS_PER_ORGANISATION_MAX: u32 = 10_000;
