@@ -13,6 +13,7 @@ use crate::catalogue_file;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::settings::Settings;
+use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
 use crate::store::accounts::{AccountChange, Accounts, By, Changing, Creation, NewAccount};
 use crate::store::sqlite::SqliteStore;
@@ -79,7 +80,10 @@ impl UserArgs {
         let password = PasswordHash::of(&sources.password()?).map_err(Failure::of)?;
         let second_factor = TotpSecret::generate().map_err(Failure::of)?;
         let credentials = Credentials { password, second_factor };
-        let by = By { actor: ACTOR.into(), role: Role::Operator, at: clock.now().at };
+        let by = By {
+            author: Author { name: ACTOR.into(), role: Role::Operator.as_str() },
+            at: clock.now().at,
+        };
         if self.reset {
             self.reset(&store, organisation, credentials, &by).await
         } else {

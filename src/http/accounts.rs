@@ -103,7 +103,7 @@ pub(super) async fn create(
             second_factor: new_secret()?,
         },
     };
-    let by = By::bearer(&caller.0, broker.clock.now().at);
+    let by = by(&broker, &caller);
     match broker.store.create_account(&new, &by).await? {
         Creation::Created(account) => {
             let mut response = HttpResponse::Created();
@@ -153,7 +153,7 @@ pub(super) async fn change(
             Ok(respond(HttpResponse::Ok(), account, false))
         };
     };
-    let by = By::bearer(&caller.0, broker.clock.now().at);
+    let by = by(&broker, &caller);
     let change = AccountChange::Role(role);
     let account = decide(&broker, *organisation, &path, expected_version, &change, &by).await?;
     Ok(respond(HttpResponse::Ok(), account, false))
@@ -167,7 +167,7 @@ pub(super) async fn remove(
     path: Path<UserPath>,
 ) -> Answer {
     let expected_version = etag::expected_version(&request)?;
-    let by = By::bearer(&caller.0, broker.clock.now().at);
+    let by = by(&broker, &caller);
     let change = AccountChange::Delete;
     decide(&broker, *organisation, &path, expected_version, &change, &by).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -192,7 +192,7 @@ pub(super) async fn reset(
     };
     let second_factor = if is_enrolled { Some(new_secret()?) } else { None };
     let change = AccountChange::Reset { password, second_factor };
-    let by = By::bearer(&caller.0, broker.clock.now().at);
+    let by = by(&broker, &caller);
     let account = decide(&broker, *organisation, &path, expected_version, &change, &by).await?;
     Ok(respond(HttpResponse::Ok(), account, is_enrolled))
 }
@@ -224,10 +224,14 @@ pub(super) async fn change_password(
     if version != account.version {
         return Err(etag::changed());
     }
-    let by = By::bearer(&caller.0, broker.clock.now().at);
+    let by = by(&broker, &caller);
     let change = AccountChange::Password(new);
     decide(&broker, organisation, &path, Some(version), &change, &by).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+fn by(broker: &Broker, caller: &Caller) -> By {
+    By { author: caller.author(), at: broker.clock.now().at }
 }
 
 async fn kept(

@@ -1,31 +1,22 @@
 //! Accounts as they are kept. Each change goes into the audit with it: both or neither.
 
 use super::{Page, StoreError, Stored};
+use crate::auth::Role;
 use crate::auth::account::{Account, Credentials, Evidence, Verdict};
 use crate::auth::password::PasswordHash;
 use crate::auth::second_factor::TotpSecret;
-use crate::auth::{Claims, Role};
+use crate::domain::audit::Author;
 use crate::domain::ids::{OrganisationId, UserName};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use std::sync::Arc;
 
 /// Who changes something, and when; for the audit.
 #[derive(Clone, Debug)]
 pub struct By {
-    /// The login name of who does it, or the command that does it.
-    pub actor: Arc<str>,
-    /// As what they do it.
-    pub role: Role,
+    /// A login name, or the command that does it.
+    pub author: Author,
     /// When.
     pub at: DateTime<Utc>,
-}
-
-impl By {
-    /// Whoever has this token.
-    pub fn bearer(claims: &Claims, at: DateTime<Utc>) -> Self {
-        Self { actor: claims.subject.clone(), role: claims.role, at }
-    }
 }
 
 /// An account that is to be.

@@ -7,6 +7,7 @@ use licence_broker::auth::Role;
 use licence_broker::auth::account::{Account, Credentials, Evidence, Standing, Verdict};
 use licence_broker::auth::password::PasswordHash;
 use licence_broker::auth::second_factor::TotpSecret;
+use licence_broker::domain::audit::Author;
 use licence_broker::domain::event::Event;
 use licence_broker::domain::reason::UserStatus;
 use licence_broker::domain::user::UserRecord;
@@ -16,7 +17,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 fn by(actor: &str, seconds: i64) -> By {
-    By { actor: actor.into(), role: Role::Admin, at: at(seconds) }
+    By { author: Author { name: actor.into(), role: "admin" }, at: at(seconds) }
 }
 
 /// No hash of anything: the store believes whoever looked at the password.
@@ -82,7 +83,7 @@ async fn with_alice(backend: &dyn Backend) -> Arc<dyn Store> {
 
 pub(crate) async fn an_account_is_read_as_it_was_created(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
-    assert!(store.create_organisation(&settings(130)).await.expect("created"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     let account = create(&*store, &new(Some(129), "alice")).await;
     let expected = Account {
         organisation: Some(id(129)),
@@ -104,7 +105,7 @@ pub(crate) async fn an_account_is_read_as_it_was_created(backend: &dyn Backend) 
 
 pub(crate) async fn a_login_name_is_taken_within_its_organisation_alone(backend: &dyn Backend) {
     let store = with_alice(backend).await;
-    assert!(store.create_organisation(&settings(130)).await.expect("created"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     for other in [new(Some(130), "alice"), new(None, "alice")] {
         assert_eq!(create(&*store, &other).await.organisation, other.organisation);
     }
@@ -264,7 +265,7 @@ pub(crate) async fn a_later_organisation_with_the_same_number_has_none_of_the_ac
         assert!(audit(store, &AuditFilter::default()).await.is_empty());
     };
     is_gone(&*store).await;
-    assert!(store.create_organisation(&settings(129)).await.expect("the number is free"));
+    assert!(store.create_organisation(&settings(129), None).await.expect("the number is free"));
     is_gone(&*store).await;
     store.commit(&[batch(129, 1, at(3), vec![user_saved("alice")])]).await.expect("committed");
     create(&*store, &new(Some(129), "alice")).await;

@@ -99,10 +99,8 @@ async fn a_database_of_a_newer_version_is_refused() {
     let backend = SqliteBackend::new();
     drop(fixture::open_with_129(&backend).await);
     let mut raw = backend.raw().await;
-    sqlx::query("UPDATE _sqlx_migrations SET version = 999999")
-        .execute(&mut raw)
-        .await
-        .expect("done");
+    let newer = "UPDATE _sqlx_migrations SET version = 999999 WHERE version = 1";
+    sqlx::query(newer).execute(&mut raw).await.expect("done");
     raw.close().await.expect("closed");
     let error = backend.open().await.err().expect("refused");
     assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("999999")), "{error}");
@@ -159,7 +157,7 @@ async fn a_commit_that_fails_halfway_leaves_nothing_and_the_next_one_works() {
     assert!(matches!(&refused, StoreError::Aborted(why) if why.contains("full")), "{refused}");
     let loaded = load(&*store, 129).await;
     assert_eq!((loaded.batch, loaded.snapshot.users.len()), (0, 0));
-    assert!(store.create_organisation(&settings(130)).await.expect("other writes work"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("other writes work"));
     sqlx::raw_sql("DROP TRIGGER full").execute(&mut raw).await.expect("no trigger");
     store.commit(&[login]).await.expect("committed");
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);

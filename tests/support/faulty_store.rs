@@ -5,8 +5,8 @@
 //! the wrapped store's own, but fail while it is down.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use licence_broker::auth::account::{Account, Verdict};
+use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::user::UserRecord;
@@ -14,8 +14,8 @@ use licence_broker::store::accounts::{
     AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn,
 };
 use licence_broker::store::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Store,
-    StoreError, Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Run,
+    Store, StoreError, Stored, UsageFilter, UsageRow,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -148,8 +148,12 @@ impl Store for FaultyStore {
         }
     }
 
-    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError> {
-        self.up()?.create_organisation(settings).await
+    async fn create_organisation(
+        &self,
+        settings: &Settings,
+        author: Option<&Author>,
+    ) -> Result<bool, StoreError> {
+        self.up()?.create_organisation(settings, author).await
     }
 
     async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
@@ -164,12 +168,12 @@ impl Store for FaultyStore {
         self.up()?.load(organisation).await
     }
 
-    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.up()?.record_life(at).await
+    async fn record_life(&self, run: Run) -> Result<(), StoreError> {
+        self.up()?.record_life(run).await
     }
 
-    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.up()?.last_life().await
+    async fn last_run(&self) -> Result<Option<Run>, StoreError> {
+        self.up()?.last_run().await
     }
 
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {

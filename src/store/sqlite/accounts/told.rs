@@ -2,13 +2,15 @@
 //! not with what.
 
 use crate::auth::account::Account;
+use crate::domain::audit::Author;
+use crate::domain::reason::AuditAction;
 use crate::store::accounts::{AccountChange, By};
 use crate::store::audit::AuditRow;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 pub(super) fn created(account: &Account, by: &By) -> AuditRow {
-    record(by, "account.created", account, None, Some(shape(account)))
+    record(by, AuditAction::AccountCreated, account, None, Some(shape(account)))
 }
 
 /// Of an account as it is before the change.
@@ -18,11 +20,11 @@ pub(super) fn changed(account: &Account, change: &AccountChange, by: &By) -> Aud
     let action = match change {
         AccountChange::Role(role) => {
             after["role"] = json!(role.as_str());
-            "account.changed"
+            AuditAction::AccountChanged
         }
         AccountChange::Password(_) => {
             after["password"] = json!(REPLACED);
-            "account.changed"
+            AuditAction::AccountChanged
         }
         AccountChange::Reset { password, second_factor } => {
             after["locked_at"] = Value::Null;
@@ -32,10 +34,10 @@ pub(super) fn changed(account: &Account, change: &AccountChange, by: &By) -> Aud
             if second_factor.is_some() {
                 after["second_factor"] = json!(REPLACED);
             }
-            "account.reset"
+            AuditAction::AccountReset
         }
         AccountChange::Delete => {
-            return record(by, "account.deleted", account, Some(before), None);
+            return record(by, AuditAction::AccountDeleted, account, Some(before), None);
         }
     };
     record(by, action, account, Some(before), Some(after))
@@ -43,8 +45,14 @@ pub(super) fn changed(account: &Account, change: &AccountChange, by: &By) -> Aud
 
 /// The account itself did it.
 pub(super) fn locked(before: &Account, after: &Account, at: DateTime<Utc>) -> AuditRow {
-    let by = By { actor: after.user.clone(), role: after.role, at };
-    record(&by, "account.locked", after, Some(shape(before)), Some(shape(after)))
+    let author = Author { name: after.user.clone(), role: after.role.as_str() };
+    record(
+        &By { author, at },
+        AuditAction::AccountLocked,
+        after,
+        Some(shape(before)),
+        Some(shape(after)),
+    )
 }
 
 const REPLACED: &str = "replaced";
@@ -57,16 +65,16 @@ fn shape(account: &Account) -> Value {
 
 fn record(
     by: &By,
-    action: &str,
+    action: AuditAction,
     account: &Account,
     before: Option<Value>,
     after: Option<Value>,
 ) -> AuditRow {
     AuditRow {
         at: by.at,
-        actor: by.actor.to_string(),
-        role: by.role.to_string(),
-        action: action.to_owned(),
+        actor: by.author.name.to_string(),
+        role: by.author.role.to_owned(),
+        action: action.to_string(),
         target: account.user.to_string(),
         before,
         after,
