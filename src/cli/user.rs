@@ -43,11 +43,14 @@ pub struct UserArgs {
     pub user: String,
     /// What they may do [default: admin]
     #[arg(long, value_name = "ROLE", value_parser = role_parser(),
-          conflicts_with_all = ["operator", "reset"])]
+          conflicts_with_all = ["operator", "reset", "delete"])]
     pub role: Option<Role>,
     /// Give an account that there is a new password and a new second factor, and unlock it
     #[arg(long)]
     pub reset: bool,
+    /// Delete an account; its tokens live on for up to 12 hours
+    #[arg(long, conflicts_with_all = ["reset", "password_file"])]
+    pub delete: bool,
     /// File that holds the password; else the variable LICENCE_BROKER_PASSWORD does, else it is asked for
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
@@ -76,19 +79,26 @@ impl UserArgs {
         let organisation = self.home()?;
         self.check_name()?;
         let store = self.store().await?;
+        let author = Author { name: ACTOR.into(), role: Role::Operator.as_str() };
+        let by = By { author, at: clock.now().at };
+        if self.delete {
+            let account = self.change(&store, organisation, &AccountChange::Delete, &by).await?;
+            return Ok(format!("deleted: {}", named(&account)));
+        }
         let sources = Sources { file: self.password_file.clone() };
         let password = PasswordHash::of(&sources.password()?).map_err(Failure::of)?;
         let second_factor = TotpSecret::generate().map_err(Failure::of)?;
         let credentials = Credentials { password, second_factor };
-        let by = By {
-            author: Author { name: ACTOR.into(), role: Role::Operator.as_str() },
-            at: clock.now().at,
-        };
-        if self.reset {
-            self.reset(&store, organisation, credentials, &by).await
-        } else {
-            self.create(&store, organisation, credentials, &by).await
+        if !self.reset {
+            let account = self.create(&store, organisation, credentials, &by).await?;
+            return Ok(told("created", &account));
         }
+        let change = AccountChange::Reset {
+            password: Some(credentials.password),
+            second_factor: Some(credentials.second_factor),
+        };
+        let account = self.change(&store, organisation, &change, &by).await?;
+        Ok(told("reset", &account))
     }
 
     fn home(&self) -> Result<Option<OrganisationId>, Failure> {
@@ -125,11 +135,11 @@ impl UserArgs {
         organisation: Option<OrganisationId>,
         credentials: Credentials,
         by: &By,
-    ) -> Result<String, Failure> {
+    ) -> Result<Account, Failure> {
         let role = if self.operator { Role::Operator } else { self.role.unwrap_or(Role::Admin) };
         let new = NewAccount { organisation, user: self.user.as_str().into(), role, credentials };
         match store.create_account(&new, by).await.map_err(Failure::of)? {
-            Creation::Created(account) => Ok(told("created", &account)),
+            Creation::Created(account) => Ok(account),
             Creation::Exists => Err(Failure::Failed(format!(
                 "the account {} is there already; --reset gives it a new password",
                 self.user
@@ -141,22 +151,18 @@ impl UserArgs {
         }
     }
 
-    async fn reset(
+    async fn change(
         &self,
         store: &SqliteStore,
         organisation: Option<OrganisationId>,
-        credentials: Credentials,
+        change: &AccountChange,
         by: &By,
-    ) -> Result<String, Failure> {
-        let change = AccountChange::Reset {
-            password: Some(credentials.password),
-            second_factor: Some(credentials.second_factor),
-        };
-        let changing = store.change_account(organisation, &self.user, None, &change, by);
+    ) -> Result<Account, Failure> {
+        let changing = store.change_account(organisation, &self.user, None, change, by);
         match changing.await.map_err(Failure::of)? {
-            Changing::Done(account) => Ok(told("reset", &account)),
+            Changing::Done(account) => Ok(account),
             Changing::Unknown | Changing::Changed => {
-                Err(Failure::Failed(format!("there is no account {} to reset", self.user)))
+                Err(Failure::Failed(format!("there is no account {}", self.user)))
             }
         }
     }
@@ -168,19 +174,22 @@ fn no_organisation(organisation: Option<OrganisationId>) -> Failure {
     Failure::Failed(format!("there is no organisation {number} yet: {hint}"))
 }
 
-/// What happened, and what an authenticator app is to be told.
-fn told(what: &str, account: &Account) -> String {
+fn named(account: &Account) -> String {
     let home = account.organisation;
     let home = home.map_or_else(String::new, |number| format!(" of organisation {number}"));
+    format!("the {} {}{home}", account.role, account.user)
+}
+
+/// What happened, and what an authenticator app is to be told.
+fn told(what: &str, account: &Account) -> String {
     let secret = account.credentials.second_factor;
     let uri = secret.uri(&account.user);
     let picture = picture(&uri).unwrap_or_default();
     format!(
-        "{what}: the {} {}{home}\n\
+        "{what}: {}\n\
          The second factor is told once, here. Scan it with an authenticator app, or type the secret in.\n\
          \n{picture}\nsecret: {}\nuri: {uri}",
-        account.role,
-        account.user,
+        named(account),
         secret.base32()
     )
 }
@@ -259,7 +268,18 @@ mod tests {
         assert!(password::is_right(Some(&second.credentials.password), "another long password"));
         assert_ne!(first.credentials.second_factor, second.credentials.second_factor);
         let nobody = run(folder.path(), &["--operator", "--user", "nobody", "--reset"]).await;
-        assert_eq!(nobody, Err(Failure::Failed("there is no account nobody to reset".to_owned())));
+        assert_eq!(nobody, Err(Failure::Failed("there is no account nobody".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn an_account_is_deleted_without_a_password() {
+        let folder = folder("correct horse battery");
+        run(folder.path(), &["--operator", "--user", "root"]).await.expect("created");
+        std::fs::remove_file(folder.path().join("password")).expect("removed");
+        let arguments = ["--operator", "--user", "root", "--delete"];
+        let told = run(folder.path(), &arguments).await;
+        assert_eq!(told, Ok("deleted: the operator root".to_owned()));
+        assert_eq!(kept(folder.path(), "root").await, None);
     }
 
     #[tokio::test]

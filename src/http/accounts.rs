@@ -1,5 +1,5 @@
 //! `GET POST …/accounts`, `GET PATCH DELETE …/accounts/{user}`, `POST …/accounts/{user}/reset`,
-//! `PUT …/accounts/{user}/password`: who signs in to the broker itself.
+//! `PUT …/accounts/{user}/password`, `PUT /v1/auth/password`: who signs in to the broker itself.
 //!
 //! A secret is answered once, to whoever made it: when an account is created, and when a reset asks for a
 //! new one.
@@ -15,7 +15,7 @@ use super::user_fields::USER_MAX_CHARS;
 use super::users::{UserPath, percent_encoded};
 use super::words;
 use crate::auth::account::Credentials;
-use crate::auth::password::{self, PasswordHash};
+use crate::auth::password;
 use crate::auth::second_factor::TotpSecret;
 use crate::auth::{Account, Claims, Role};
 use crate::broker::Broker;
@@ -155,7 +155,8 @@ pub(super) async fn change(
     };
     let by = by(&broker, &caller);
     let change = AccountChange::Role(role);
-    let account = decide(&broker, *organisation, &path, expected_version, &change, &by).await?;
+    let account =
+        decide(&broker, Some(*organisation), &path.user, expected_version, &change, &by).await?;
     Ok(respond(HttpResponse::Ok(), account, false))
 }
 
@@ -169,7 +170,7 @@ pub(super) async fn remove(
     let expected_version = etag::expected_version(&request)?;
     let by = by(&broker, &caller);
     let change = AccountChange::Delete;
-    decide(&broker, *organisation, &path, expected_version, &change, &by).await?;
+    decide(&broker, Some(*organisation), &path.user, expected_version, &change, &by).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -193,11 +194,12 @@ pub(super) async fn reset(
     let second_factor = if is_enrolled { Some(new_secret()?) } else { None };
     let change = AccountChange::Reset { password, second_factor };
     let by = by(&broker, &caller);
-    let account = decide(&broker, *organisation, &path, expected_version, &change, &by).await?;
+    let account =
+        decide(&broker, Some(*organisation), &path.user, expected_version, &change, &by).await?;
     Ok(respond(HttpResponse::Ok(), account, is_enrolled))
 }
 
-/// Everybody's own: proved like a sign-in, so that a token that was stolen changes nothing.
+/// Of the account that the path names, which must be the caller's own.
 pub(super) async fn change_password(
     request: HttpRequest,
     broker: Data<Broker>,
@@ -210,23 +212,31 @@ pub(super) async fn change_password(
         let detail = "a password is changed by its owner; an administrator resets it";
         return Err(Problem::forbidden(detail));
     }
+    change_own_password(request, broker, caller, body).await
+}
+
+/// Of whoever calls, operators of the platform among them. Proved like a sign-in, so that a token that was
+/// stolen changes nothing.
+pub(super) async fn change_own_password(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    caller: ReqData<Caller>,
+    body: Payload,
+) -> Answer {
     let expected_version = etag::expected_version(&request)?;
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let old = fields.needed("old", fields.text("old")?)?;
     let new = fields.needed("new", new_password(&fields, "new")?)?;
     let code = fields.needed("code", fields.text("code")?)?;
-    let organisation = *organisation;
-    let proof = Proof { organisation: Some(organisation), user: &path.user, password: old, code };
-    let account = prove(&broker, proof).await?;
-    let new: PasswordHash = broker.hashing.hash(new).await?;
-    // What was proved holds for the account as it was then, and for no other.
-    let version = expected_version.unwrap_or(account.version);
-    if version != account.version {
+    let (organisation, user) = (caller.0.organisation, &*caller.0.subject);
+    let account = prove(&broker, Proof { organisation, user, password: old, code }).await?;
+    if expected_version.is_some_and(|expected| expected != account.version) {
         return Err(etag::changed());
     }
-    let by = by(&broker, &caller);
-    let change = AccountChange::Password(new);
-    decide(&broker, organisation, &path, Some(version), &change, &by).await?;
+    let change = AccountChange::Password(broker.hashing.hash(new).await?);
+    // What was proved holds for the account as it was then, and for no other.
+    let version = Some(account.version);
+    decide(&broker, organisation, user, version, &change, &by(&broker, &caller)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -244,15 +254,14 @@ async fn kept(
 
 async fn decide(
     broker: &Broker,
-    organisation: OrganisationId,
-    path: &UserPath,
+    organisation: Option<OrganisationId>,
+    user: &str,
     expected_version: Option<u64>,
     change: &AccountChange,
     by: &By,
 ) -> Result<Account, Problem> {
     let store = &broker.store;
-    let changing =
-        store.change_account(Some(organisation), &path.user, expected_version, change, by);
+    let changing = store.change_account(organisation, user, expected_version, change, by);
     match changing.await? {
         Changing::Done(account) => Ok(account),
         Changing::Unknown => Err(unknown()),

@@ -47,6 +47,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(path("/readyz", [get(Anyone, health::ready)]))
         .service(path("/metrics", [get(Anyone, health::metrics)]))
         .service(path("/v1/auth/login", [post(Anyone, sign_in::sign_in)]))
+        .service(path("/v1/auth/password", [put(Supervisor, accounts::change_own_password)]))
         .service(path("/v1/tokens", [post(Admin, tokens::issue)]))
         .service(path(
             "/v1/organisations",

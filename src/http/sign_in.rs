@@ -71,7 +71,9 @@ pub(super) async fn prove(broker: &Broker, proof: Proof<'_>) -> Result<Account, 
     let is_password_right = broker.hashing.is_right(hash, proof.password.to_owned()).await?;
     let at = broker.clock.now().at;
     let secret = credentials.as_ref().map(|credentials| credentials.second_factor);
-    let step = secret.and_then(|secret| secret.step_of(proof.code, at));
+    // Apps show it in two halves.
+    let code = proof.code.replace(' ', "");
+    let step = secret.and_then(|secret| secret.step_of(&code, at));
     let sign_in = SignIn {
         organisation: proof.organisation,
         user: proof.user.into(),

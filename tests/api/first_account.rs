@@ -1,6 +1,6 @@
 //! `licence-broker user`: from an empty folder to an administrator who is signed in.
 
-use crate::person::{PASSWORD, Person, sign_in};
+use crate::person::{PASSWORD, Person, STEP, sign_in};
 use crate::support::broker::{Setup, TestBroker};
 use licence_broker::clock::Clock;
 use reqwest::{Method, StatusCode};
@@ -45,13 +45,18 @@ async fn the_first_operator_and_the_first_administrator_come_from_the_command_li
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("broker.db");
     let clock = Clock::manual(chrono::Utc::now());
-    let root = made(&user(&database, &["--operator", "--user", "root"]), Value::Null, "root");
+    let person = made(&user(&database, &["--operator", "--user", "root"]), Value::Null, "root");
     let told = refused(&user(&database, &["--organisation", "129", "--user", "alice"]));
     assert!(told.contains("there is no organisation 129"), "{told}");
 
     let broker = start(&database, &clock).await;
-    let root = root.api(&broker, &clock).await;
+    let root = person.api(&broker, &clock).await;
     root.create_organisation(129).await;
+    clock.advance(STEP);
+    let new = json!({"old": PASSWORD, "new": "another long password", "code": person.code(&clock)});
+    root.send(Method::PUT, "/v1/auth/password", new).await;
+    clock.advance(STEP);
+    assert_eq!(sign_in(&broker, person.proof(&clock)).await.0, StatusCode::UNAUTHORIZED);
     let told = refused(&user(&database, &["--organisation", "129", "--user", "alice"]));
     assert!(told.contains("another broker"), "{told}");
     broker.halt().await;
@@ -69,6 +74,8 @@ async fn the_first_operator_and_the_first_administrator_come_from_the_command_li
     api.buy(129, "inbound_agent", 5, 0).await;
     let body = json!({"user": "bob", "role": "supervisor", "password": PASSWORD});
     api.send(Method::POST, "/v1/organisations/129/accounts", body).await;
+    let bought = api.get("/v1/organisations/129/audit?action=licences.put").await;
+    assert_eq!(bought["items"][0]["actor"], "alice", "{bought}");
     let audit = api.get("/v1/organisations/129/audit?target=alice").await;
     let told = audit["items"]
         .as_array()

@@ -58,6 +58,7 @@ const BESIDE: &[Route] = &[
     route("POST", "/v1/organisations", Role::Operator, 400),
     route("POST", "/v1/tokens", Role::Admin, 400),
     route("GET", "/v1/tokens", Role::Admin, 405),
+    route("PUT", "/v1/auth/password", Role::Supervisor, 400),
     route("DELETE", "/v1/organisations", Role::Admin, 405),
 ];
 
