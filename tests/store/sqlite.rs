@@ -99,8 +99,10 @@ async fn a_database_of_a_newer_version_is_refused() {
     let backend = SqliteBackend::new();
     drop(fixture::open_with_129(&backend).await);
     let mut raw = backend.raw().await;
-    let newer = "UPDATE _sqlx_migrations SET version = 999999 WHERE version = 1";
-    sqlx::query(newer).execute(&mut raw).await.expect("done");
+    sqlx::query("UPDATE _sqlx_migrations SET version = 999999 WHERE version = 1")
+        .execute(&mut raw)
+        .await
+        .expect("done");
     raw.close().await.expect("closed");
     let error = backend.open().await.err().expect("refused");
     assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("999999")), "{error}");
