@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// The shortest password that may be set, in characters.
 pub const PASSWORD_MIN_CHARS: usize = 12;
-/// The longest, in bytes: a sentence in any script.
-pub const PASSWORD_MAX_BYTES: usize = 1024;
+/// The longest, in characters.
+pub const PASSWORD_MAX_CHARS: usize = 1024;
 
 /// What the password of an account that there is not is held against. Nobody knows what it is the hash of.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
@@ -34,11 +34,12 @@ pub struct HashError(String);
 /// # Errors
 /// For people, without the password.
 pub fn check_new(password: &str) -> Result<(), String> {
-    if password.chars().take(PASSWORD_MIN_CHARS).count() < PASSWORD_MIN_CHARS {
+    let length = password.chars().take(PASSWORD_MAX_CHARS + 1).count();
+    if length < PASSWORD_MIN_CHARS {
         return Err(format!("must have at least {PASSWORD_MIN_CHARS} characters"));
     }
-    if password.len() > PASSWORD_MAX_BYTES {
-        return Err(format!("must have at most {PASSWORD_MAX_BYTES} bytes"));
+    if length > PASSWORD_MAX_CHARS {
+        return Err(format!("must have at most {PASSWORD_MAX_CHARS} characters"));
     }
     Ok(())
 }
@@ -121,8 +122,8 @@ mod tests {
         assert_eq!(check_new(&"字".repeat(12)), Ok(()));
         assert!(check_new("eleven char").is_err());
         assert!(check_new(&"字".repeat(11)).is_err());
-        assert_eq!(check_new(&"x".repeat(PASSWORD_MAX_BYTES)), Ok(()));
-        assert!(check_new(&"x".repeat(PASSWORD_MAX_BYTES + 1)).is_err());
+        assert_eq!(check_new(&"字".repeat(PASSWORD_MAX_CHARS)), Ok(()));
+        assert!(check_new(&"x".repeat(PASSWORD_MAX_CHARS + 1)).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
+use crate::limits::Limits;
 use crate::store::accounts::{AccountChange, Accounts, By, Changing, Creation, NewAccount};
 use crate::store::sqlite::SqliteStore;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -138,7 +139,8 @@ impl UserArgs {
     ) -> Result<Account, Failure> {
         let role = if self.operator { Role::Operator } else { self.role.unwrap_or(Role::Admin) };
         let new = NewAccount { organisation, user: self.user.as_str().into(), role, credentials };
-        match store.create_account(&new, by).await.map_err(Failure::of)? {
+        let max = Limits::default().accounts_per_organisation_max;
+        match store.create_account(&new, max, by).await.map_err(Failure::of)? {
             Creation::Created(account) => Ok(account),
             Creation::Exists => Err(Failure::Failed(format!(
                 "the account {} is there already; --reset gives it a new password",

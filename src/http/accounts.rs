@@ -104,7 +104,8 @@ pub(super) async fn create(
         },
     };
     let by = by(&broker, &caller);
-    match broker.store.create_account(&new, &by).await? {
+    let max = broker.limits.accounts_per_organisation_max;
+    match broker.store.create_account(&new, max, &by).await? {
         Creation::Created(account) => {
             let mut response = HttpResponse::Created();
             let name = percent_encoded(&account.user);
@@ -209,8 +210,8 @@ pub(super) async fn change_password(
     body: Payload,
 ) -> Answer {
     if caller.0.organisation != Some(*organisation) || *caller.0.subject != *path.user {
-        let detail = "a password is changed by its owner; an administrator resets it";
-        return Err(Problem::forbidden(detail));
+        // Nor does anybody learn here whose accounts there are.
+        return Err(unknown());
     }
     change_own_password(request, broker, caller, body).await
 }
@@ -229,10 +230,14 @@ pub(super) async fn change_own_password(
     let new = fields.needed("new", new_password(&fields, "new")?)?;
     let code = fields.needed("code", fields.text("code")?)?;
     let (organisation, user) = (caller.0.organisation, &*caller.0.subject);
-    let account = prove(&broker, Proof { organisation, user, password: old, code }).await?;
-    if expected_version.is_some_and(|expected| expected != account.version) {
-        return Err(etag::changed());
+    if expected_version.is_some() {
+        // Before the code is used up.
+        let account = broker.store.account(organisation, user).await?;
+        if account.map(|account| account.version) != expected_version {
+            return Err(etag::changed());
+        }
     }
+    let account = prove(&broker, Proof { organisation, user, password: old, code }).await?;
     let change = AccountChange::Password(broker.hashing.hash(new).await?);
     // What was proved holds for the account as it was then, and for no other.
     let version = Some(account.version);

@@ -109,8 +109,13 @@ pub trait Accounts: Send + Sync + 'static {
         page: Page,
     ) -> Result<Vec<Stored<Account>>, StoreError>;
 
-    /// Keeps a new account.
-    async fn create_account(&self, new: &NewAccount, by: &By) -> Result<Creation, StoreError>;
+    /// Keeps a new account, if its organisation has fewer than `max`.
+    async fn create_account(
+        &self,
+        new: &NewAccount,
+        max: u32,
+        by: &By,
+    ) -> Result<Creation, StoreError>;
 
     /// Changes an account, if it has the version that is expected.
     async fn change_account(

@@ -44,7 +44,7 @@ const BELOW: &[Route] = &[
     route("PATCH", "/v1/organisations/{org}/accounts/nobody", Role::Admin, 404),
     route("DELETE", "/v1/organisations/{org}/accounts/nobody", Role::Admin, 404),
     route("POST", "/v1/organisations/{org}/accounts/nobody/reset", Role::Admin, 404),
-    route("PUT", "/v1/organisations/{org}/accounts/nobody/password", Role::Supervisor, 403),
+    route("PUT", "/v1/organisations/{org}/accounts/nobody/password", Role::Supervisor, 404),
     route("GET", "/v1/organisations/{org}/audit", Role::Admin, 200),
     route("GET", "/v1/organisations/{org}/nothing", Role::Supervisor, 404),
     route("PUT", "/v1/organisations/{org}/users", Role::Admin, 405),

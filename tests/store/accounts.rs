@@ -16,6 +16,9 @@ use licence_broker::store::{AuditFilter, AuditRow, Page, Range, Store};
 use serde_json::json;
 use std::sync::Arc;
 
+/// More accounts than any test makes.
+const MAX: u32 = 100;
+
 fn by(actor: &str, seconds: i64) -> By {
     By { author: Author { name: actor.into(), role: "admin" }, at: at(seconds) }
 }
@@ -36,7 +39,7 @@ fn new(organisation: Option<u64>, name: &str) -> NewAccount {
 }
 
 async fn create(store: &dyn Store, new: &NewAccount) -> Account {
-    match store.create_account(new, &by("root", 1)).await.expect("answered") {
+    match store.create_account(new, MAX, &by("root", 1)).await.expect("answered") {
         Creation::Created(account) => account,
         refused @ (Creation::Exists | Creation::TooMany | Creation::NoOrganisation) => {
             panic!("{refused:?}")
@@ -110,11 +113,13 @@ pub(crate) async fn a_login_name_is_taken_within_its_organisation_alone(backend:
         assert_eq!(create(&*store, &other).await.organisation, other.organisation);
     }
     for taken in [new(Some(129), "alice"), new(Some(130), "alice"), new(None, "alice")] {
-        let creation = store.create_account(&taken, &by("root", 2)).await;
+        let creation = store.create_account(&taken, MAX, &by("root", 2)).await;
         assert_eq!(creation.expect("answered"), Creation::Exists);
     }
-    let nowhere = store.create_account(&new(Some(131), "alice"), &by("root", 2)).await;
+    let nowhere = store.create_account(&new(Some(131), "alice"), MAX, &by("root", 2)).await;
     assert_eq!(nowhere.expect("answered"), Creation::NoOrganisation);
+    let third = store.create_account(&new(Some(129), "bob"), 1, &by("root", 2)).await;
+    assert_eq!(third.expect("answered"), Creation::TooMany);
 }
 
 pub(crate) async fn accounts_are_listed_page_by_page(backend: &dyn Backend) {
@@ -323,7 +328,7 @@ pub(crate) async fn the_audit_is_read_page_by_page_and_filtered(backend: &dyn Ba
     // The instants go back now and then: what was decided first may be kept last.
     for (seconds, name) in [(3, "alice"), (1, "bob"), (2, "carol"), (4, "dave")] {
         let actor = if name == "bob" { "ann" } else { "root" };
-        let created = store.create_account(&new(Some(129), name), &by(actor, seconds)).await;
+        let created = store.create_account(&new(Some(129), name), MAX, &by(actor, seconds)).await;
         assert!(matches!(created, Ok(Creation::Created(_))));
     }
     let all = store.audit_page(id(129), &AuditFilter::default(), ALL).await.expect("a page");

@@ -246,8 +246,13 @@ impl Accounts for FaultyStore {
         self.up()?.accounts_page(organisation, page).await
     }
 
-    async fn create_account(&self, new: &NewAccount, by: &By) -> Result<Creation, StoreError> {
-        self.up()?.create_account(new, by).await
+    async fn create_account(
+        &self,
+        new: &NewAccount,
+        max: u32,
+        by: &By,
+    ) -> Result<Creation, StoreError> {
+        self.up()?.create_account(new, max, by).await
     }
 
     async fn change_account(

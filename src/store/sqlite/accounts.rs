@@ -12,7 +12,6 @@ use crate::auth::password::PasswordHash;
 use crate::auth::second_factor::TotpSecret;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::UserStatus;
-use crate::limits::ACCOUNTS_PER_ORGANISATION_MAX;
 use crate::store::accounts::{AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn};
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -73,11 +72,16 @@ impl Accounts for SqliteStore {
         rows.iter().map(one).collect()
     }
 
-    async fn create_account(&self, new: &NewAccount, by: &By) -> Result<Creation, StoreError> {
+    async fn create_account(
+        &self,
+        new: &NewAccount,
+        max: u32,
+        by: &By,
+    ) -> Result<Creation, StoreError> {
         let (inner, new, by) = (self.inner.clone(), new.clone(), by.clone());
         to_the_end(async move {
             let mut transaction = inner.writer.begin().await?;
-            let outcome = create(transaction.connection(), new, &by).await;
+            let outcome = create(transaction.connection(), new, max, &by).await;
             transaction.end(outcome).await
         })
         .await
@@ -193,6 +197,7 @@ fn account(row: Reader<'_>, organisation: Option<OrganisationId>) -> Result<Acco
 async fn create(
     connection: &mut SqliteConnection,
     new: NewAccount,
+    max: u32,
     by: &By,
 ) -> Result<Creation, StoreError> {
     let Some(home) = home(connection, new.organisation).await? else {
@@ -204,7 +209,7 @@ async fn create(
     let count = "SELECT count(*) FROM accounts WHERE coalesce(organisation, 0) = ?";
     let count = sqlx::query_scalar(count).bind(home).fetch_one(&mut *connection);
     let accounts: i64 = count.await.map_err(aborted)?;
-    if accounts >= i64::from(ACCOUNTS_PER_ORGANISATION_MAX) {
+    if accounts >= i64::from(max) {
         return Ok(Creation::TooMany);
     }
     let account = Account {
