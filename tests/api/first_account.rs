@@ -74,8 +74,8 @@ async fn the_first_operator_and_the_first_administrator_come_from_the_command_li
     api.buy(129, "inbound_agent", 5, 0).await;
     let body = json!({"user": "bob", "role": "supervisor", "password": PASSWORD});
     api.send(Method::POST, "/v1/organisations/129/accounts", body).await;
-    let bought = api.get("/v1/organisations/129/audit?action=licences.put").await;
-    assert_eq!(bought["items"][0]["actor"], "alice", "{bought}");
+    let bought = api.get("/v1/organisations/129/audit?actor=alice").await;
+    assert_eq!(bought["items"][0]["action"], "licences.put", "{bought}");
     let audit = api.get("/v1/organisations/129/audit?target=alice").await;
     let told = audit["items"]
         .as_array()

@@ -187,8 +187,6 @@ async fn four_wrong_sign_ins_are_forgiven_by_a_right_one() {
 async fn whose_user_is_suspended_does_not_get_in() {
     let (broker, clock) = broker().await;
     let operator = broker.operator();
-    let bought = json!({"base": 1, "concurrent": 0, "contingency": 0, "fixed": 0});
-    operator.send(Method::PUT, "/v1/organisations/129/licences/inbound_agent", bought).await;
     operator.add_user(129, "alice", "inbound_agent", &[]).await;
     let alice = Person::enrol(&operator, 129, "alice", "admin").await;
     let refused = sign_in(&broker, alice.proof_but(&clock, "password", json!("wrong"))).await;
