@@ -8,6 +8,7 @@
 
 mod accounts;
 mod audit;
+mod billing;
 mod body;
 mod csv;
 mod cursor;
@@ -18,11 +19,14 @@ mod health;
 mod holders;
 mod import;
 mod import_file;
+mod licence_metrics;
+mod licence_sync;
 mod licences;
 mod openapi;
 mod organisations;
 mod page;
 mod pages;
+mod prices;
 mod query;
 mod sessions;
 mod sign_in;
@@ -30,6 +34,7 @@ mod tokens;
 mod usage;
 mod user_fields;
 mod users;
+mod wallboards;
 mod words;
 
 use crate::problem::{self, Problem};
@@ -79,6 +84,18 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/prices", [get(Admin, prices::list)]))
+        .service(path("/prices/{licence}", [put(Admin, prices::set)]))
+        .service(path("/billing/{month}", [get(Admin, billing::statement)]))
+        .service(path("/billing/{month}/{licence}", [get(Admin, billing::line)]))
+        .service(path("/licence-metrics", [get(Supervisor, licence_metrics::show)]))
+        .service(path("/licence-metrics/wallboard", [put(Admin, licence_metrics::set_maximum)]))
+        .service(path(
+            "/wallboards",
+            [get(Supervisor, wallboards::list), post(Admin, wallboards::create)],
+        ))
+        .service(path("/wallboards/{id}", [delete(Admin, wallboards::remove)]))
+        .service(path("/licence-sync/{licence}", [put(Admin, licence_sync::put)]))
         .service(path("/users", [get(Admin, users::list), post(Admin, users::create)]))
         // A user may be called `import`.
         .service(path(

@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod audit;
 mod audit_text;
+pub mod bills;
 mod net_effect;
 pub mod sqlite;
 
@@ -191,7 +192,7 @@ pub struct DenialRow {
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
-pub trait Store: Accounts + Send + Sync + 'static {
+pub trait Store: Accounts + bills::Bills + Send + Sync + 'static {
     /// Keeps a new organisation, and notes in its audit log who created it; `false` if the number is
     /// taken.
     async fn create_organisation(

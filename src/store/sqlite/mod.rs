@@ -8,6 +8,7 @@
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
 //! | `figures`, `estate` | the same: what is counted, and what is had beside sessions |
+//! | `bills` | what bills are read from |
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
@@ -18,6 +19,7 @@
 
 mod accounts;
 mod audit;
+mod bills;
 mod bulk;
 mod commit;
 mod create;
@@ -118,6 +120,13 @@ impl SqliteStore {
             .connect_lazy_with(reader_options(&path));
         let writer = Writer::new(options, connection);
         Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, _lock: lock }) })
+    }
+}
+
+impl SqliteStore {
+    /// Connections that can only read.
+    fn readers(&self) -> &SqlitePool {
+        &self.inner.readers
     }
 }
 
