@@ -3,7 +3,7 @@
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
-use crate::auth::{Authenticator, KeyError, KeySources};
+use crate::auth::{Authenticator, Hashing, KeyError, KeySources};
 use crate::broker::{Addresses, Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
@@ -215,6 +215,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         authenticator: parts.authenticator,
         clock: parts.clock,
         catalogue: parts.catalogue,
+        hashing: Hashing::default(),
         ready: Readiness::ready(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),

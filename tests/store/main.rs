@@ -1,5 +1,6 @@
 //! What every store must do, run against each that there is, and what is peculiar to one of them.
 
+mod accounts;
 mod batches;
 mod custom_reports;
 mod faults;
@@ -78,6 +79,20 @@ conformance! {
     successor:
         a_removed_organisation_is_gone,
         a_successor_with_the_same_number_sees_nothing_of_it;
+    accounts:
+        an_account_is_read_as_it_was_created,
+        a_login_name_is_taken_within_its_organisation_alone,
+        accounts_are_listed_page_by_page,
+        an_account_is_changed_only_in_the_version_that_is_expected,
+        a_code_signs_in_once,
+        of_many_sign_ins_at_once_one_code_lets_one_in,
+        the_fifth_wrong_sign_in_locks_even_if_all_come_at_once,
+        a_reset_unlocks_and_gives_what_it_was_asked_for,
+        a_sign_in_that_was_held_against_old_credentials_is_refused,
+        whose_user_is_not_active_does_not_get_in,
+        a_later_organisation_with_the_same_number_has_none_of_the_accounts,
+        every_change_of_an_account_is_in_the_audit_without_its_secrets,
+        the_audit_is_read_page_by_page_and_filtered;
     random:
         an_organisation_is_restored_as_it_was_whatever_was_decided;
     faults:

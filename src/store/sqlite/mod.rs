@@ -13,9 +13,13 @@
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
 //! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
+//! | `accounts` | who signs in to the broker itself |
+//! | `audit` | who changed what |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
+mod accounts;
+mod audit;
 mod bills;
 mod bulk;
 mod by_time;
@@ -37,8 +41,8 @@ mod value;
 mod writer;
 
 use super::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range, Run, Store, StoreError,
-    Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range,
+    Run, Store, StoreError, Stored, UsageFilter, UsageRow,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -305,5 +309,14 @@ impl Store for SqliteStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         report::denials_page(&self.inner.readers, organisation, filter, page).await
+    }
+
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+        report::audit_page(&self.inner.readers, organisation, filter, page).await
     }
 }
