@@ -3,10 +3,14 @@
 //! Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly. Whatever goes wrong is one
 //! line on standard error.
 
+mod check;
 mod demo;
+mod place;
 mod token;
 
+pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use place::PlaceArgs;
 pub use token::TokenArgs;
 
 use crate::app;
@@ -40,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print a token, signed with the key that `serve` trusts
     Token(TokenArgs),
+    /// Verify the store's invariants; exit code 1 if one is broken
+    Check(CheckArgs),
 }
 
 /// Why a command ended early: what to print, and with which code to exit.
@@ -124,6 +130,7 @@ impl Command {
                 System::new().block_on(app::serve(config)).map_err(Failure::of)
             }
             Self::Demo(arguments) => System::new().block_on(demo::run(&arguments)),
+            Self::Check(arguments) => System::new().block_on(check::run(&arguments)),
             Self::Token(arguments) => {
                 let token = arguments.token(&Clock::system())?;
                 writeln!(std::io::stdout(), "{token}").map_err(Failure::of)

@@ -11,10 +11,16 @@
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
+//! | `snapshot` | a database at one instant, for tools beside a running broker |
+//! | `check` | the invariants of what is kept |
+//! | `backup` | a copy of the file |
+//! | `transfer` | an organisation out of one database and into another |
+//! | `prune` | what may be forgotten |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
 mod bulk;
+pub mod check;
 mod commit;
 mod create;
 mod error;
@@ -24,6 +30,7 @@ mod load;
 mod load_estate;
 mod location;
 mod report;
+mod snapshot;
 mod tables;
 mod value;
 mod writer;
