@@ -3,13 +3,19 @@
 //! Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly. Whatever goes wrong is one
 //! line on standard error.
 
+mod backup;
 mod check;
 mod demo;
+mod export;
+mod import;
 mod place;
 mod token;
 
+pub use backup::BackupArgs;
 pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use export::ExportArgs;
+pub use import::ImportArgs;
 pub use place::PlaceArgs;
 pub use token::TokenArgs;
 
@@ -46,6 +52,12 @@ pub enum Command {
     Token(TokenArgs),
     /// Verify the store's invariants; exit code 1 if one is broken
     Check(CheckArgs),
+    /// Copy the store into one file, while the broker runs
+    Backup(BackupArgs),
+    /// Write an organisation, whole, to standard output
+    Export(ExportArgs),
+    /// Take in an organisation that `export` wrote, from standard input
+    Import(ImportArgs),
 }
 
 /// Why a command ended early: what to print, and with which code to exit.
@@ -131,6 +143,9 @@ impl Command {
             }
             Self::Demo(arguments) => System::new().block_on(demo::run(&arguments)),
             Self::Check(arguments) => System::new().block_on(check::run(&arguments)),
+            Self::Backup(arguments) => System::new().block_on(backup::run(&arguments)),
+            Self::Export(arguments) => System::new().block_on(export::run(&arguments)),
+            Self::Import(arguments) => System::new().block_on(import::run(&arguments)),
             Self::Token(arguments) => {
                 let token = arguments.token(&Clock::system())?;
                 writeln!(std::io::stdout(), "{token}").map_err(Failure::of)

@@ -19,6 +19,7 @@
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
+pub mod backup;
 mod bulk;
 pub mod check;
 mod commit;
@@ -29,9 +30,11 @@ mod figures;
 mod load;
 mod load_estate;
 mod location;
+mod prune;
 mod report;
 mod snapshot;
 mod tables;
+pub mod transfer;
 mod value;
 mod writer;
 
@@ -45,6 +48,7 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
 use crate::domain::user::UserRecord;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use error::aborted;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -255,6 +259,10 @@ impl Store for SqliteStore {
 
     async fn last_run(&self) -> Result<Option<Run>, StoreError> {
         self.inner.last_run().await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.inner.prune(before, limit).await
     }
 
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
