@@ -10,13 +10,17 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::organisation::Bounds;
-use crate::limits::{DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits};
+use crate::limits::{
+    DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
+    PRUNED_AT_ONCE_MAX,
+};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
 use actix::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
+use chrono::TimeDelta;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +46,8 @@ pub struct Parts {
     pub heartbeat: Heartbeat,
     /// Origins that may connect beside the broker's own pages.
     pub allowed_origins: Vec<String>,
+    /// How long records of the logs are kept; `None` for ever.
+    pub retention: Option<TimeDelta>,
     /// Threads that serve connections; at least 1.
     pub workers: usize,
     /// Further routes: the demo's pages.
@@ -132,6 +138,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
         allowed_origins: config.allow_origin,
+        retention: config.retention_days.map(|days| TimeDelta::days(days.into())),
         workers: config.workers,
         routes: |_| {},
     })
@@ -223,8 +230,10 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         links: LinkNumbers::default(),
     });
     let upkeep = tokio::spawn(keep_up(broker.clone()));
+    let retaining = parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
+    let tasks = [committing, upkeep].into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running { address, broker, server, serving, tasks: vec![committing, upkeep], arbiters })
+    Ok(Running { address, broker, server, serving, tasks, arbiters })
 }
 
 /// Keeps what only grows from growing: samples of metrics, addresses that were seen.
@@ -234,6 +243,25 @@ async fn keep_up(broker: web::Data<Broker>) {
         interval.tick().await;
         broker.metrics.run_upkeep();
         broker.addresses.forget_the_quiet();
+    }
+}
+
+/// Deletes records that need not be kept any longer, a few at a time.
+async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
+    let mut interval = tokio::time::interval(PRUNE_INTERVAL);
+    loop {
+        interval.tick().await;
+        let before = broker.clock.now().at - retention;
+        loop {
+            match broker.store.prune(before, PRUNED_AT_ONCE_MAX).await {
+                Ok(0) => break,
+                Ok(records) => telemetry::count_pruned(records),
+                Err(error) => {
+                    tracing::warn!(%error, "old records stay for now");
+                    break;
+                }
+            }
+        }
     }
 }
 

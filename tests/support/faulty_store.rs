@@ -5,6 +5,7 @@
 //! the wrapped store's own, but fail while it is down.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
