@@ -17,6 +17,7 @@ mod holders;
 mod import;
 mod import_file;
 mod licences;
+mod openapi;
 mod organisations;
 mod page;
 mod pages;
@@ -40,6 +41,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(path("/", [get(Anyone, pages::index)]))
         .service(path("/static/{path:.*}", [get(Anyone, pages::file)]))
+        .service(path("/docs", [get(Anyone, pages::docs)]))
+        .service(path("/openapi.json", [get(Anyone, openapi::document)]))
         .service(path("/healthz", [get(Anyone, health::alive)]))
         .service(path("/readyz", [get(Anyone, health::ready)]))
         .service(path("/metrics", [get(Anyone, health::metrics)]))
