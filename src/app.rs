@@ -230,7 +230,8 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         links: LinkNumbers::default(),
     });
     let upkeep = tokio::spawn(keep_up(broker.clone()));
-    let retaining = parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
+    let retaining =
+        parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
     let tasks = [committing, upkeep].into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
     Ok(Running { address, broker, server, serving, tasks, arbiters })

@@ -183,7 +183,8 @@ pub(super) async fn set(
     decided.map_err(|refusal| refused(refusal, &broker.catalogue, licence))?;
     let wanted = [licence].into_iter().collect();
     let (version, list) = rows(&broker, *organisation, wanted).await?;
-    let row = list.items.first().ok_or_else(|| Problem::new(Kind::Internal, "the type has no row"))?;
+    let row =
+        list.items.first().ok_or_else(|| Problem::new(Kind::Internal, "the type has no row"))?;
     Ok(HttpResponse::Ok().insert_header((ETAG, etag::tag(version))).json(row))
 }
 

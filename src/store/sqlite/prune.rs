@@ -60,11 +60,7 @@ const BESIDE_USAGE: &[(&str, &str)] = &[(
 
 impl Inner {
     /// Forgets at most `limit` records of each log of each organisation that are from before `before`.
-    pub(super) async fn prune(
-        &self,
-        before: DateTime<Utc>,
-        limit: u32,
-    ) -> Result<u64, StoreError> {
+    pub(super) async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         let mut reader = self.readers.acquire().await.map_err(aborted)?;
         let cuts = self.cuts(&mut reader, before).await?;
         let mut rows = 0;

@@ -93,7 +93,8 @@ fn header(lines: &mut Lines<'_>) -> Result<OrganisationId, StoreError> {
         .map_err(|error| refused(&format!("this is no export of an organisation: {error}")))?;
     if header.format != FORMAT || header.version != VERSION {
         let Header { format, version, .. } = header;
-        let what = format!("format `{format}` version {version} is not `{FORMAT}` version {VERSION}");
+        let what =
+            format!("format `{format}` version {version} is not `{FORMAT}` version {VERSION}");
         return Err(refused(&what));
     }
     OrganisationId::new(header.organisation)
@@ -190,9 +191,9 @@ impl Lines<'_> {
         self.digest.update(&bytes);
         match bytes.pop() {
             None => Ok(None),
-            Some(b'\n') => String::from_utf8(bytes)
-                .map(Some)
-                .map_err(|_| refused("it is not UTF-8")),
+            Some(b'\n') => {
+                String::from_utf8(bytes).map(Some).map_err(|_| refused("it is not UTF-8"))
+            }
             Some(_) => Err(refused("it does not end, or is too long")),
         }
     }

@@ -77,7 +77,8 @@ impl Table {
     /// organisation itself under the number `?2`.
     pub(super) fn insert(&self) -> String {
         let is_organisation = self.name == ORGANISATIONS;
-        let taken = self.columns.iter().filter(|column| !is_organisation || column.name != "number");
+        let taken =
+            self.columns.iter().filter(|column| !is_organisation || column.name != "number");
         let taken: Vec<&Column> = taken.collect();
         let names: Vec<&str> = taken.iter().map(|column| column.name.as_str()).collect();
         let values: Vec<String> = taken.iter().map(|column| column.value()).collect();
@@ -98,7 +99,11 @@ impl Table {
 impl Column {
     fn pair(&self) -> String {
         let Self { name, is_binary } = self;
-        if *is_binary { format!("'{name}', lower(hex({name}))") } else { format!("'{name}', {name}") }
+        if *is_binary {
+            format!("'{name}', lower(hex({name}))")
+        } else {
+            format!("'{name}', {name}")
+        }
     }
 
     fn value(&self) -> String {
