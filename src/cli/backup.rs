@@ -7,14 +7,17 @@ use clap::Args;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// Copy the store into one file, beside a running broker or without one.
-///
-/// The copy is of one instant and has everything that the broker had answered before; it is checked, on
-/// disk, and readable by its owner alone. It holds password hashes and what sessions are resumed with:
-/// keep it as you keep the store. To restore it, stop the broker and put it where the store was.
-///
-/// Exit codes: 0 the copy is there, 1 it is not (nothing is left behind), 2 wrong command line or
-/// settings.
+/// What `--help` says.
+pub(super) const HELP: &str = "\
+Copy the store into one file, beside a running broker or without one.\n\n\
+The copy is of one instant and has everything that the broker had answered before; it is \
+checked, on disk, and readable by its owner alone. It holds password hashes and what \
+sessions are resumed with: keep it as you keep the store. To restore it, stop the broker and \
+put it where the store was.\n\n\
+Exit codes: 0 the copy is there, 1 it is not (nothing is left behind), 2 wrong command line \
+or settings.";
+
+/// What is to be copied, and where to.
 #[derive(Args, Clone, Debug)]
 pub struct BackupArgs {
     /// Where the store is.

@@ -6,13 +6,16 @@ use crate::store::sqlite::check::{self, Summary};
 use clap::Args;
 use std::io::Write as _;
 
-/// Verify the store's invariants, beside a running broker or without one.
-///
-/// Each record that breaks an invariant is a line on standard output; what was verified is the last one.
-/// Nothing is locked or written; while it runs on a busy broker, the database's journal grows.
-///
-/// Exit codes: 0 every invariant holds (there may be warnings), 1 one is broken or the store cannot be
-/// read, 2 wrong command line or settings.
+/// What `--help` says.
+pub(super) const HELP: &str = "\
+Verify the store's invariants, beside a running broker or without one.\n\n\
+Each record that breaks an invariant is a line on standard output; what was verified is the \
+last one. Nothing is locked or written; while it runs on a busy broker, the database's \
+journal grows.\n\n\
+Exit codes: 0 every invariant holds (there may be warnings), 1 one is broken or the store \
+cannot be read, 2 wrong command line or settings.";
+
+/// What is to be verified.
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// Where the store is.

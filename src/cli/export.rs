@@ -7,15 +7,17 @@ use crate::store::sqlite::transfer;
 use clap::Args;
 use std::io::BufWriter;
 
-/// Write an organisation, whole, to standard output, beside a running broker or without one.
-///
-/// Lines of JSON: a header, every row that the store has of the organisation as it stands at one
-/// instant, and a last line with their number and a checksum. It is the customer's own backup, so it has
-/// what is sensitive too: password hashes and second factors of accounts, and the digests that open
-/// sessions are resumed with. Keep it as you keep the store.
-///
-/// Exit codes: 0 done, 1 there is no such store or organisation, or it could not be written, 2 wrong
-/// command line or settings.
+/// What `--help` says.
+pub(super) const HELP: &str = "\
+Write an organisation, whole, to standard output, beside a running broker or without one.\n\n\
+Lines of JSON: a header, every row that the store has of the organisation as it stands at \
+one instant, and a last line with their number and a checksum. It is the customer's own \
+backup, so it has what is sensitive too: password hashes and second factors of accounts, and \
+the digests that open sessions are resumed with. Keep it as you keep the store.\n\n\
+Exit codes: 0 done, 1 there is no such store or organisation, or it could not be written, 2 \
+wrong command line or settings.";
+
+/// What is to be written.
 #[derive(Args, Clone, Debug)]
 pub struct ExportArgs {
     /// The number of the organisation

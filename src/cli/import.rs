@@ -8,14 +8,17 @@ use crate::store::sqlite::transfer::Imported;
 use clap::Args;
 use std::io::Write as _;
 
-/// Take in an organisation from standard input, as `export` wrote it, while no broker runs on the store.
-///
-/// All of it or nothing. A store that does not exist is made. The number must be free. Sessions that
-/// were open are open here too, and are released or linger as after a restart when the broker starts.
-/// Password hashes and other secrets that the export has come along.
-///
-/// Exit codes: 0 done, 1 nothing was taken in (the line that is wrong is named), 2 wrong command line or
-/// settings.
+/// What `--help` says.
+pub(super) const HELP: &str = "\
+Take in an organisation from standard input, as `export` wrote it, while no broker runs on \
+the store.\n\n\
+All of it or nothing. A store that does not exist is made. The number must be free. Sessions \
+that were open are open here too, and are released or linger as after a restart when the \
+broker starts. Password hashes and other secrets that the export has come along.\n\n\
+Exit codes: 0 done, 1 nothing was taken in (the line that is wrong is named), 2 wrong \
+command line or settings.";
+
+/// What is to be taken in, and where to.
 #[derive(Args, Clone, Debug)]
 pub struct ImportArgs {
     /// The number that it is to have here [default: the one that it had]

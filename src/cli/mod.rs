@@ -51,12 +51,16 @@ pub enum Command {
     /// Print a token, signed with the key that `serve` trusts
     Token(TokenArgs),
     /// Verify the store's invariants; exit code 1 if one is broken
+    #[command(long_about = check::HELP)]
     Check(CheckArgs),
     /// Copy the store into one file, while the broker runs
+    #[command(long_about = backup::HELP)]
     Backup(BackupArgs),
     /// Write an organisation, whole, to standard output
+    #[command(long_about = export::HELP)]
     Export(ExportArgs),
     /// Take in an organisation that `export` wrote, from standard input
+    #[command(long_about = import::HELP)]
     Import(ImportArgs),
 }
 

@@ -147,7 +147,7 @@ pub const BREAKS: &[Break] = &[
         "sessions of a month's maximum held the type when it was reached",
         "maximum_sessions",
         "did not hold the type",
-        "UPDATE maximum_sessions SET session = '00000000000000000000000000'",
+        "UPDATE maximum_sessions SET session = '00' || substr(session, 3)",
     ),
     (
         "an open session has a user who is active",
@@ -226,7 +226,7 @@ pub const BREAKS: &[Break] = &[
     (
         "who lapsed is not active",
         "lapses",
-        "`a`: the user is active",
+        "lapses `a` of organisation 129: the user is active",
         "INSERT INTO lapses SELECT key, (SELECT max(month) FROM maxima), '', 'a', 0, 1 \
          FROM organisations WHERE number = 129",
     ),

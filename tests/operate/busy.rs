@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, Months, TimeDelta, Utc};
 use licence_broker::auth::Role;
 use licence_broker::catalogue_file;
 use licence_broker::clock::Clock;
+use licence_broker::store::sqlite::backup::backup;
 use licence_broker::store::sqlite::check::{Finding, Severity, Summary, check};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -144,9 +145,16 @@ impl Busy {
         busy
     }
 
-    /// Ends the broker as if it were killed; what was open is open in its store.
+    /// Ends the broker and leaves its store as it was before: what was open is open.
     pub async fn halt(self) -> (TempDir, PathBuf) {
+        let copy = self.folder.path().join("killed.db");
+        backup(&self.broker.database.display().to_string(), &copy).await.unwrap();
         let database = self.broker.halt().await;
+        for left in ["test.db", "test.db-wal", "test.db-shm"] {
+            // Not every end leaves all of them.
+            let _ = std::fs::remove_file(self.folder.path().join(left));
+        }
+        std::fs::rename(copy, &database).unwrap();
         (self.folder, database)
     }
 }
