@@ -41,10 +41,7 @@ pub(super) async fn begin(path: &Path) -> Result<SqliteConnection, StoreError> {
 async fn judge_schema(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let text = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
     let applied: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as(text).fetch_all(connection).await.map_err(|error| match aborted(error) {
-            StoreError::Corrupt(why) => StoreError::Corrupt(why),
-            other => StoreError::Corrupt(format!("it is not of this program: {other}")),
-        })?;
+        sqlx::query_as(text).fetch_all(connection).await.map_err(not_of_this_program)?;
     let own = MIGRATIONS.iter().filter(|own| own.migration_type.is_up_migration());
     let own: Vec<(i64, Vec<u8>)> = own.map(|own| (own.version, own.checksum.to_vec())).collect();
     if applied == own {
@@ -56,4 +53,10 @@ async fn judge_schema(connection: &mut SqliteConnection) -> Result<(), StoreErro
         newest(&applied),
         newest(&own)
     )))
+}
+
+/// A database without the table of its versions, or no database at all.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
+fn not_of_this_program(error: sqlx::Error) -> StoreError {
+    StoreError::Corrupt(format!("it is no store of this program: {error}"))
 }
