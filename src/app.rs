@@ -12,7 +12,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::organisation::Bounds;
 use crate::limits::{
     DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
-    PRUNED_AT_ONCE_MAX,
+    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX,
 };
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -262,6 +262,7 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
                     break;
                 }
             }
+            tokio::time::sleep(PRUNE_PAUSE).await;
         }
     }
 }

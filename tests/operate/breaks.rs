@@ -174,6 +174,20 @@ pub const BREAKS: &[Break] = &[
         "UPDATE organisations SET removed_at = 1",
     ),
     (
+        "what a user has is a list",
+        "users",
+        "users f of organisation 129: features or synced is no JSON array",
+        "UPDATE users SET features = 'agent_email' WHERE user = 'f'",
+    ),
+    (
+        "an open instance has its grant",
+        "instances",
+        "nobody agent_calls",
+        "UPDATE instances SET session = 'nobody' WHERE licence = 'agent_calls' AND session = \
+         (SELECT max(session) FROM instances WHERE licence = 'agent_calls')",
+    ),
+    ("what is kept can be read", "bill_lines", "as a whole", "UPDATE bill_lines SET base = -1"),
+    (
         "nobody waits for what they hold",
         "places",
         "and holds it",

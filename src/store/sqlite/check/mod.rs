@@ -61,7 +61,7 @@ struct Checking<'a> {
 /// Verifies the database in the file that `url_or_path` names; each finding goes to `sink` as it is made.
 ///
 /// # Errors
-/// If there is no such database, it is of another version, or it cannot be read.
+/// If there is no such database, it is of another version, or its organisations cannot be read.
 pub async fn check(
     url_or_path: &str,
     catalogue: &Catalogue,
@@ -72,14 +72,18 @@ pub async fn check(
     let findings = Findings::new(sink);
     let mut checking = Checking { connection: &mut connection, catalogue, findings };
     let known = Known::read(&mut checking).await?;
-    let mut invariants = sound::check(&mut checking).await?;
-    invariants += words::check(&mut checking).await?;
-    invariants += order::check(&mut checking).await?;
-    invariants += queries::check(&mut checking).await?;
-    let replayed = replay::check(&mut checking, &known).await?;
+    let mut invariants = words::check(&mut checking).await + queries::check(&mut checking).await;
+    let outcome = sound::check(&mut checking).await;
+    invariants += checking.unless_unreadable("database", outcome);
+    let outcome = order::check(&mut checking).await;
+    invariants += checking.unless_unreadable("denials", outcome);
+    let outcome = bills::check(&mut checking, &known).await;
+    invariants += checking.unless_unreadable("bill_lines", outcome);
+    let outcome = lapses::check(&mut checking, &known).await;
+    invariants += checking.unless_unreadable("lapses", outcome);
+    let outcome = replay::check(&mut checking, &known).await;
+    let replayed = checking.unless_unreadable("usage", outcome);
     invariants += replayed.invariants;
-    invariants += bills::check(&mut checking, &known).await?;
-    invariants += lapses::check(&mut checking, &known).await?;
     Ok(Summary {
         invariants,
         organisations: known.organisations.len(),
@@ -88,4 +92,20 @@ pub async fn check(
         broken: checking.findings.broken,
         warnings: checking.findings.warnings,
     })
+}
+
+const READABLE: &str = "what is kept can be read";
+
+impl Checking<'_> {
+    /// What came of a verification; one that could not be finished is a finding, and others go on.
+    fn unless_unreadable<T: Default>(
+        &mut self,
+        table: &'static str,
+        outcome: Result<T, StoreError>,
+    ) -> T {
+        outcome.unwrap_or_else(|error| {
+            self.findings.broken(READABLE, table, None, "as a whole", error);
+            T::default()
+        })
+    }
 }

@@ -22,6 +22,7 @@ const ENDS: &str = "a grant has one release after it, or an open instance";
 const HELD: &str = "an open instance has its grant";
 
 /// What came of it.
+#[derive(Default)]
 pub(super) struct Replayed {
     pub(super) invariants: usize,
     pub(super) records: u64,
@@ -221,13 +222,15 @@ impl<'a> Replay<'a> {
 
     /// How many instances are kept as open.
     async fn compare_with_open(mut self, checking: &mut Checking<'_>) -> Result<usize, StoreError> {
-        let text = "SELECT organisation, session, licence, i.pool, s.user, s.device \
-                    FROM instances i JOIN sessions s USING (organisation, session)";
+        let text = "SELECT organisation, session, licence, i.pool, coalesce(s.user, '') AS user, \
+                    coalesce(s.device, '') AS device FROM instances i LEFT JOIN sessions s USING (organisation, session)";
         let rows = sqlx::query(text).fetch_all(&mut *checking.connection).await.map_err(aborted)?;
         for row in rows.iter().map(Reader) {
             let (key, licence) = (row.integer("organisation")?, row.text("licence")?);
             let number = self.number(licence);
-            let grant = self.open.remove(&(key, row.session()?.0, number));
+            // What is named by no ULID has no grant.
+            let session = Ulid::from_string(row.text("session")?).unwrap_or_default();
+            let grant = self.open.remove(&(key, session.0, number));
             let (user, device, pool) = (row.text("user")?, row.text("device")?, row.text("pool")?);
             let record = format!("{} {licence}", row.text("session")?);
             let what = match grant {
