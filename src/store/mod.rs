@@ -221,6 +221,12 @@ pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     /// last record.
     async fn last_run(&self) -> Result<Option<Run>, StoreError>;
 
+    /// Forgets records of the logs, five-minute figures and audit records from before `before`, at most
+    /// `limit` of each kind of each organisation in a transaction. How many; 0 when there is nothing left.
+    ///
+    /// What a session that is still open has stays, and so does everything of a month that is not closed.
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
+
     /// The settings of one organisation.
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError>;
 

@@ -211,6 +211,10 @@ impl Store for FaultyStore {
         self.up()?.last_run().await
     }
 
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.up()?.prune(before, limit).await
+    }
+
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
         self.up()?.settings(organisation).await
     }

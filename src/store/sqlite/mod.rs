@@ -15,14 +15,21 @@
 //! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
 //! | `accounts` | who signs in to the broker itself |
 //! | `audit` | who changed what |
+//! | `snapshot` | a database at one instant, for tools beside a running broker |
+//! | `check` | the invariants of what is kept |
+//! | `backup` | a copy of the file |
+//! | `transfer` | an organisation out of one database and into another |
+//! | `prune` | what may be forgotten |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
 mod accounts;
 mod audit;
+pub mod backup;
 mod bills;
 mod bulk;
 mod by_time;
+pub mod check;
 mod commit;
 mod create;
 mod custom_report;
@@ -34,9 +41,12 @@ mod load;
 mod load_estate;
 mod location;
 mod metrics;
+mod prune;
 mod report;
 mod reports;
+mod snapshot;
 mod tables;
+pub mod transfer;
 mod value;
 mod writer;
 
@@ -50,6 +60,7 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
 use crate::domain::user::UserRecord;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use error::aborted;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -267,6 +278,10 @@ impl Store for SqliteStore {
 
     async fn last_run(&self) -> Result<Option<Run>, StoreError> {
         self.inner.last_run().await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.inner.prune(before, limit).await
     }
 
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
