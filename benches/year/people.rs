@@ -35,7 +35,7 @@ const TYPES: &[(u32, &str, Option<Device>)] = &[
 const FEATURES: &[(u32, &str)] = &[
     (97, "agent_calls"),
     (90, "agent_email"),
-    (40, "agent_sms"),
+    (45, "agent_sms"),
     (85, "agent_web_chat"),
     (20, "agent_social_media"),
     (60, "recording"),
@@ -45,7 +45,7 @@ const FEATURES: &[(u32, &str)] = &[
 
 /// Of a hundred users with a type, for how many a concurrent and a contingency licence were bought: a
 /// little less than the busiest days ask for.
-const CONCURRENT_PERCENT: u32 = 70;
+const CONCURRENT_PERCENT: u32 = 73;
 const CONTINGENCY_PERCENT: u32 = 5;
 
 pub(super) fn name_of(agent: u32) -> String {

@@ -68,7 +68,7 @@ fn attend(
     };
     for (device, breaks) in [(who.screen, 1), (Some(Device::Deskphone), 0)] {
         let Some(device) = device else { continue };
-        let breaks = breaks + u64::from(random.chance(25));
+        let breaks = breaks + u64::from(random.chance(45));
         let mut from = begins - 10 * MINUTE_MS + random.below(20 * MINUTE_MS);
         let end = begins + 8 * HOUR_MS + random.below(30 * MINUTE_MS);
         for stretch in 0..=breaks {

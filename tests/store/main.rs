@@ -1,6 +1,8 @@
 //! What every store must do, run against each that there is, and what is peculiar to one of them.
 
 mod batches;
+mod by_user;
+mod exports;
 mod faults;
 mod fixture;
 mod logs;
@@ -56,6 +58,13 @@ conformance! {
         denials_are_read_and_filtered,
         a_range_includes_its_beginning_and_excludes_its_end,
         the_source_of_a_release_is_named_by_its_reason;
+    by_user:
+        a_users_records_are_the_same_while_their_index_is_written,
+        upkeep_has_an_end_and_goes_on_after_a_restart;
+    exports:
+        an_export_says_what_the_pages_say,
+        the_parts_of_an_export_make_up_the_whole,
+        a_scribe_that_panics_fails_its_own_export_alone;
     restart:
         the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone,
         the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,

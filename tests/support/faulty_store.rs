@@ -10,8 +10,8 @@ use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::user::UserRecord;
 use licence_broker::store::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Store, StoreError, Stored,
-    UsageFilter, UsageRow,
+    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part, Store, StoreError,
+    Stored, UsageFilter, UsageRow, UsageScribe,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -199,6 +199,20 @@ impl Store for FaultyStore {
         page: Page,
     ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
         self.up()?.usage_page(organisation, filter, page).await
+    }
+
+    async fn export_usage(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+        scribe: Box<dyn UsageScribe>,
+    ) -> Result<Part, StoreError> {
+        self.up()?.export_usage(organisation, filter, page, scribe).await
+    }
+
+    async fn upkeep(&self) -> Result<bool, StoreError> {
+        self.up()?.upkeep().await
     }
 
     async fn denials_page(

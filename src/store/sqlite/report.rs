@@ -3,16 +3,11 @@
 
 use super::error::aborted;
 use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
-use super::{
-    DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError, Stored, UsageFilter,
-    UsageRow,
-};
+use super::{DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError, Stored};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{
-    DenialOutcome, DenialReason, Device, GrantPool, LogonSource, ReleaseReason, UsageType,
-};
+use crate::domain::reason::{DenialOutcome, DenialReason, Device};
 use crate::domain::user::UserRecord;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
@@ -95,35 +90,13 @@ pub(super) async fn users_page(
     stored(&rows, |row| value::user(row, catalogue))
 }
 
-pub(super) async fn usage_page(
-    readers: &SqlitePool,
-    organisation: OrganisationId,
-    filter: &UsageFilter,
-    page: Page,
-) -> Result<Vec<Stored<UsageRow>>, StoreError> {
-    let index = match &filter.session {
-        Some(_) => Index::Cursor("usage_session"),
-        None => Index::Instant("usage_at"),
-    };
-    let mut log = LogQuery::new("usage", USAGE_COLUMNS, index, organisation, page);
-    log.within(filter.range);
-    log.equals("user", filter.user.clone());
-    log.equals("licence", filter.licence.clone());
-    log.equals("usage_type", filter.usage_type.map(UsageType::as_str));
-    log.equals("logon_source", filter.logon_source.map(LogonSource::as_str));
-    log.equals("reason", filter.reason.map(ReleaseReason::as_str));
-    log.equals("session", filter.session.map(|session| value::session_text(session).to_string()));
-    stored(&log.fetch(readers).await?, |row| usage_row(Reader(row)))
-}
-
 pub(super) async fn denials_page(
     readers: &SqlitePool,
     organisation: OrganisationId,
     filter: &DenialFilter,
     page: Page,
 ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
-    let index = Index::Instant("denials_at");
-    let mut log = LogQuery::new("denials", DENIAL_COLUMNS, index, organisation, page);
+    let mut log = LogQuery::new("denials", DENIAL_COLUMNS, "denials_at", organisation, page);
     log.within(filter.range);
     log.equals("user", filter.user.clone());
     log.equals("licence", filter.licence.clone());
@@ -131,46 +104,34 @@ pub(super) async fn denials_page(
     stored(&log.fetch(readers).await?, |row| denial_row(Reader(row)))
 }
 
-const USAGE_COLUMNS: &str =
-    "at, usage_type, licence, user, device, logon_source, session, pool, reason";
 const DENIAL_COLUMNS: &str = "at, licence, user, device, reason, outcome";
-
-/// By what an index leads from page to page, within what it is an index of.
-#[derive(Clone, Copy)]
-enum Index {
-    /// By the cursor.
-    Cursor(&'static str),
-    /// By the instant, then the cursor.
-    Instant(&'static str),
-}
 
 /// A page of a log, being put together.
 struct LogQuery {
     builder: QueryBuilder<Sqlite>,
-    index: Index,
     limit: u32,
 }
 
 impl LogQuery {
+    /// `index` leads by the instant, then the cursor, within an organisation.
     fn new(
         table: &'static str,
         columns: &'static str,
-        index: Index,
+        index: &'static str,
         organisation: OrganisationId,
         page: Page,
     ) -> Self {
-        let (Index::Cursor(name) | Index::Instant(name)) = index;
         let mut builder = QueryBuilder::new(format!(
-            "SELECT id AS cursor, {columns} FROM {table} INDEXED BY {name} WHERE organisation = \
+            "SELECT id AS cursor, {columns} FROM {table} INDEXED BY {index} WHERE organisation = \
              (SELECT key FROM organisations WHERE removed_at IS NULL AND number = "
         ));
         builder.push_bind(number(organisation)).push(") AND id > ").push_bind(page.after);
-        if matches!(index, Index::Instant(_)) && page.after > 0 {
+        if page.after > 0 {
             // Nothing after the cursor is earlier than it; a cursor of a row that is gone says nothing.
             builder.push(" AND at >= coalesce((SELECT at FROM ").push(table).push(" WHERE id = ");
             builder.push_bind(page.after).push("), 0)");
         }
-        Self { builder, index, limit: page.limit }
+        Self { builder, limit: page.limit }
     }
 
     fn within(&mut self, range: Range) {
@@ -189,11 +150,7 @@ impl LogQuery {
     }
 
     async fn fetch(mut self, readers: &SqlitePool) -> Result<Vec<SqliteRow>, StoreError> {
-        let order = match self.index {
-            Index::Cursor(_) => " ORDER BY id LIMIT ",
-            Index::Instant(_) => " ORDER BY at, id LIMIT ",
-        };
-        self.builder.push(order).push_bind(i64::from(self.limit));
+        self.builder.push(" ORDER BY at, id LIMIT ").push_bind(i64::from(self.limit));
         self.builder.build().fetch_all(readers).await.map_err(aborted)
     }
 }
@@ -204,20 +161,6 @@ fn stored<T>(
 ) -> Result<Vec<Stored<T>>, StoreError> {
     let one = |row| Ok(Stored { cursor: Reader(row).integer("cursor")?, row: read(row)? });
     rows.iter().map(one).collect()
-}
-
-fn usage_row(row: Reader<'_>) -> Result<UsageRow, StoreError> {
-    Ok(UsageRow {
-        usage_type: row.word("usage_type", UsageType::from_word)?,
-        at: row.instant("at")?,
-        licence: row.text("licence")?.to_owned(),
-        user: row.shared_text("user")?,
-        logon_source: row.word("logon_source", LogonSource::from_word)?,
-        device: row.word("device", Device::from_word)?,
-        session: row.session()?,
-        pool: row.word("pool", GrantPool::from_word)?,
-        reason: row.optional_word("reason", ReleaseReason::from_word)?,
-    })
 }
 
 fn denial_row(row: Reader<'_>) -> Result<DenialRow, StoreError> {

@@ -1,0 +1,66 @@
+//! The index of the per-user log by user, written behind the log in sorted runs (`usage_of_user`).
+
+use super::StoreError;
+use super::error::aborted;
+use super::writer::Writer;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+
+/// Records of one run. Commits wait while one is written: for some milliseconds with so many. A question
+/// about a user looks into every run of its range: a month of 2.5 million records has 600.
+const RUN_RECORDS: i64 = 4_096;
+
+/// How far the index is behind.
+#[derive(Clone, Copy)]
+struct Backlog {
+    /// The last record in the index.
+    indexed: i64,
+    /// The last record of the log.
+    newest: i64,
+}
+
+impl Backlog {
+    async fn read(readers: &SqlitePool) -> Result<Self, StoreError> {
+        let query = sqlx::query_as(
+            "SELECT coalesce((SELECT max(last_id) FROM usage_runs), 0), \
+             coalesce((SELECT max(id) FROM usage), 0)",
+        );
+        let (indexed, newest) = query.fetch_one(readers).await.map_err(aborted)?;
+        Ok(Self { indexed, newest })
+    }
+
+    fn has_a_run(self) -> bool {
+        self.newest - self.indexed >= RUN_RECORDS
+    }
+}
+
+/// Adds the run that follows, if the log has all of it; whether there is another one to add.
+pub(super) async fn add(readers: &SqlitePool, writer: &Writer) -> Result<bool, StoreError> {
+    let backlog = Backlog::read(readers).await?;
+    if !backlog.has_a_run() {
+        return Ok(false);
+    }
+    let last = backlog.indexed + RUN_RECORDS;
+    let mut transaction = writer.begin().await?;
+    let outcome = write(transaction.connection(), backlog.indexed, last).await;
+    transaction.end(outcome.map_err(aborted)).await?;
+    Ok(Backlog { indexed: last, ..backlog }.has_a_run())
+}
+
+/// The run of the records after `before` up to `last`. Nobody else writes runs.
+async fn write(
+    connection: &mut SqliteConnection,
+    before: i64,
+    last: i64,
+) -> Result<(), sqlx::Error> {
+    for statement in [
+        "INSERT INTO usage_of_user (run, organisation, user, id) \
+         SELECT ?2, organisation, user, id FROM usage WHERE id > ?1 AND id <= ?2 \
+         ORDER BY organisation, user, id",
+        "INSERT INTO usage_runs (last_id, first_at, last_at) \
+         SELECT ?2, coalesce(min(at), 0), coalesce(max(at), 0) FROM usage \
+         WHERE id > ?1 AND id <= ?2",
+    ] {
+        sqlx::query(statement).bind(before).bind(last).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
