@@ -10,7 +10,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::organisation::Bounds;
-use crate::limits::{DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits};
+use crate::limits::{
+    DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, UPKEEP_PAUSE,
+};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
@@ -219,8 +221,16 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         links: LinkNumbers::default(),
     });
     let upkeep = tokio::spawn(keep_up(broker.clone()));
+    let indexing = tokio::spawn(keep_store_up(broker.store.clone()));
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running { address, broker, server, serving, tasks: vec![committing, upkeep], arbiters })
+    Ok(Running {
+        address,
+        broker,
+        server,
+        serving,
+        tasks: vec![committing, upkeep, indexing],
+        arbiters,
+    })
 }
 
 /// Keeps what only grows from growing: samples of metrics, addresses that were seen.
@@ -230,6 +240,21 @@ async fn keep_up(broker: web::Data<Broker>) {
         interval.tick().await;
         broker.metrics.run_upkeep();
         broker.addresses.forget_the_quiet();
+    }
+}
+
+/// Does what commits left for later, in small pieces with room for commits between them.
+async fn keep_store_up(store: Arc<dyn Store>) {
+    loop {
+        let pause = match store.upkeep().await {
+            Ok(true) => UPKEEP_PAUSE,
+            Ok(false) => LIFE_INTERVAL,
+            Err(error) => {
+                tracing::warn!(%error, "the store's upkeep failed; it is tried again");
+                LIFE_INTERVAL
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -188,7 +188,7 @@ pub trait UsageScribe: Send {
 /// A part of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What the scribe wrote.
+    /// What the scribe wrote; may be empty though others follow.
     pub text: Vec<u8>,
     /// After which row the next part begins; `None` if this is the last one.
     pub after: Option<i64>,
@@ -263,8 +263,9 @@ pub trait Store: Send + Sync + 'static {
         page: Page,
     ) -> Result<Vec<Stored<UsageRow>>, StoreError>;
 
-    /// The same page, written by `scribe` while it is read: for exports, which keep no rows. Between two
-    /// parts nothing is held, and all exports together have one reader at a time.
+    /// What `filter` lets through, written by `scribe` while it is read: for exports, which keep no rows.
+    /// `page.limit` bounds the records that are looked at, so that a part is short however few it lets
+    /// through. Between two parts nothing is held; all exports together have one reader at a time.
     async fn export_usage(
         &self,
         organisation: OrganisationId,

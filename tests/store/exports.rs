@@ -1,7 +1,11 @@
 //! Records that are written while they are read.
 
-use crate::fixture::{Backend, acquired, commit, id, open_with_129, released, session_opened};
-use licence_broker::store::{Page, Part, Store, StoreError, UsageFilter, UsageLine, UsageScribe};
+use crate::fixture::{Backend, acquired, at, commit, id, open_with_129, released, session_opened};
+use licence_broker::domain::ids::SessionId;
+use licence_broker::domain::reason::{LogonSource, ReleaseReason, UsageType};
+use licence_broker::store::{
+    Page, Part, Range, Store, StoreError, UsageFilter, UsageLine, UsageScribe,
+};
 
 /// A line for each record, with all that it says.
 #[derive(Default)]
@@ -50,8 +54,17 @@ async fn with_records(backend: &dyn Backend) -> std::sync::Arc<dyn Store> {
 
 pub(crate) async fn an_export_says_what_the_pages_say(backend: &dyn Backend) {
     let store = with_records(backend).await;
-    let user = Some("エドレッド".to_owned());
-    for filter in [UsageFilter::default(), UsageFilter { user, ..UsageFilter::default() }] {
+    let none = UsageFilter::default;
+    for filter in [
+        none(),
+        UsageFilter { user: Some("エドレッド".to_owned()), ..none() },
+        UsageFilter { licence: Some("agent_email".to_owned()), ..none() },
+        UsageFilter { usage_type: Some(UsageType::Released), ..none() },
+        UsageFilter { logon_source: Some(LogonSource::AgentDesktop), ..none() },
+        UsageFilter { reason: Some(ReleaseReason::Logout), ..none() },
+        UsageFilter { session: Some(SessionId(2)), ..none() },
+        UsageFilter { range: Range { from: Some(at(2)), to: Some(at(3)) }, ..none() },
+    ] {
         let page = Page { after: 0, limit: 10 };
         let mut expected = Box::<Lines>::default();
         for stored in store.usage_page(id(129), &filter, page).await.expect("a page") {
@@ -77,15 +90,16 @@ pub(crate) async fn an_export_says_what_the_pages_say(backend: &dyn Backend) {
 pub(crate) async fn the_parts_of_an_export_make_up_the_whole(backend: &dyn Backend) {
     let store = with_records(backend).await;
     let all = UsageFilter::default();
-    let whole = part(&*store, 129, &all, Page { after: 0, limit: 10 }).await.text;
-    for limit in 1..=3 {
+    let last = UsageFilter { reason: Some(ReleaseReason::Logout), ..all.clone() };
+    for (filter, limit) in [(&all, 1), (&all, 2), (&all, 3), (&last, 1), (&last, 2)] {
+        let whole = part(&*store, 129, filter, Page { after: 0, limit: 10 }).await.text;
         let (mut text, mut after) = (Vec::new(), Some(0));
         while let Some(cursor) = after {
-            let part = part(&*store, 129, &all, Page { after: cursor, limit }).await;
+            let part = part(&*store, 129, filter, Page { after: cursor, limit }).await;
             text.extend(part.text);
             after = part.after;
         }
-        assert_eq!(text, whole, "by {limit}");
+        assert_eq!(text, whole, "{filter:?} by {limit}");
     }
     let none = part(&*store, 5, &all, Page { after: 0, limit: 1 }).await;
     assert_eq!(none, Part { text: Vec::new(), after: None }, "of no organisation");

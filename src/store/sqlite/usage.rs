@@ -28,7 +28,8 @@ pub(super) fn page(
     Ok(records)
 }
 
-/// The records of a page as `scribe` writes them.
+/// What `filter` lets through of the records of a page, as `scribe` writes them. All but whose and when is
+/// judged here, so that a part ends after so many records however few of them are asked for.
 pub(super) fn part(
     connection: &mut Connection,
     organisation: OrganisationId,
@@ -36,13 +37,25 @@ pub(super) fn part(
     page: Page,
     mut scribe: Box<dyn UsageScribe>,
 ) -> Result<Part, StoreError> {
+    let UsageFilter { range, session, .. } = *filter;
+    let looked_at =
+        UsageFilter { range, user: filter.user.clone(), session, ..UsageFilter::default() };
     let mut last = 0;
-    let count = read(connection, organisation, filter, page, &mut |cursor, line| {
-        scribe.write(line);
+    let count = read(connection, organisation, &looked_at, page, &mut |cursor, line| {
         last = cursor;
+        if lets_through(filter, line) {
+            scribe.write(line);
+        }
         Ok(())
     })?;
     Ok(Part { text: scribe.finish(), after: (count == page.limit).then_some(last) })
+}
+
+fn lets_through(filter: &UsageFilter, line: &UsageLine<'_>) -> bool {
+    filter.licence.as_deref().is_none_or(|licence| line.licence == licence)
+        && filter.usage_type.is_none_or(|usage_type| line.usage_type == usage_type.as_str())
+        && filter.logon_source.is_none_or(|source| line.logon_source == source.as_str())
+        && filter.reason.is_none_or(|reason| line.reason == Some(reason.as_str()))
 }
 
 /// Calls `each` for the records of a page, in order; how many there were.
