@@ -32,11 +32,11 @@ async fn measure() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("bench.db").display());
     let store = SqliteStore::open(&url, catalogue_file::built_in()).await.expect("a store");
-    store.create_organisation(&settings()).await.expect("created");
+    store.create_organisation(&settings(), None).await.expect("created");
     let loaded = store.load(id()).await.expect("read").expect("there");
     let bounds = Bounds { waiting_per_licence_max: 0, users_max: usize::MAX };
     let catalogue = catalogue_file::built_in();
-    let mut organisation = Organisation::restore(loaded.snapshot, catalogue, bounds);
+    let mut organisation = Organisation::restore(loaded.snapshot, catalogue, bounds, now().at);
     let set_up = provision(&mut organisation);
     commit(&store, &organisation, 1, set_up).await;
 

@@ -188,6 +188,8 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`]; nothing is left running.
 pub async fn start(parts: Parts) -> Result<Running, StartError> {
+    let last_run = parts.store.last_run().await?;
+    let running_since = parts.clock.now().at;
     let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let arbiters: Vec<Arbiter> = (0..threads.min(4)).map(|_| Arbiter::new()).collect();
@@ -202,6 +204,8 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         },
         heartbeat: parts.heartbeat,
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        last_run,
+        running_since,
     })
     .await?;
     let broker = web::Data::new(Broker {

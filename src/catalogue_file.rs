@@ -59,6 +59,10 @@ struct Entry {
     channel: bool,
     #[serde(default)]
     reported: bool,
+    #[serde(default)]
+    synced: bool,
+    #[serde(default)]
+    live_wallboard: bool,
     group: Option<GroupWord>,
 }
 
@@ -141,6 +145,8 @@ fn licence_type(entry: Entry) -> Result<LicenceType, CatalogueFileError> {
         acquired_on,
         channel: entry.channel,
         reported: entry.reported,
+        synced: entry.synced,
+        live_wallboard: entry.live_wallboard,
         group: entry.group.map(|group| match group {
             GroupWord::Users => Group::Users,
             GroupWord::Clients => Group::Clients,

@@ -32,6 +32,10 @@ pub enum Kind {
     Exists,
     /// More fixed seats would be assigned than were bought.
     FixedExhausted,
+    /// No base licence is available, or more are bound than would be bought.
+    BaseExhausted,
+    /// As many wallboards are configured as may be, or more than would be.
+    WallboardsExhausted,
     /// The organisation has as many users as it may.
     TooManyUsers,
     /// `If-Match` names an older version.
@@ -68,6 +72,12 @@ impl Kind {
             Self::Exists => ("exists", StatusCode::CONFLICT, "Already there"),
             Self::FixedExhausted => {
                 ("fixed_exhausted", StatusCode::CONFLICT, "Not enough fixed seats")
+            }
+            Self::BaseExhausted => {
+                ("base_exhausted", StatusCode::CONFLICT, "Not enough base licences")
+            }
+            Self::WallboardsExhausted => {
+                ("wallboards_exhausted", StatusCode::CONFLICT, "Not enough wallboards")
             }
             Self::TooManyUsers => ("too_many_users", StatusCode::CONFLICT, "Too many users"),
             Self::Changed => ("changed", StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),

@@ -145,6 +145,15 @@ pub fn count_events(catalogue: &Catalogue, events: &[Event]) {
             | Event::Queued { .. }
             | Event::Unqueued { .. }
             | Event::MaximumRaised { .. }
+            | Event::MonthClosed { .. }
+            | Event::IntervalClosed { .. }
+            | Event::BaseUnitSaved { .. }
+            | Event::Lapsed { .. }
+            | Event::PriceSet { .. }
+            | Event::WallboardSaved(_)
+            | Event::WallboardRemoved { .. }
+            | Event::WallboardMaximumSet { .. }
+            | Event::Audited(_)
             | Event::UserSaved(_)
             | Event::UserDeleted { .. }
             | Event::TotalsSet { .. }

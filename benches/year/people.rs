@@ -7,8 +7,9 @@ use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::Organisation;
 use licence_broker::domain::pool::Totals;
 use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft};
-use licence_broker::domain::purchases::SetTotals;
+use licence_broker::domain::purchases::{SetPrice, SetTotals};
 use licence_broker::domain::reason::{Device, UserStatus};
+use rust_decimal::Decimal;
 
 /// A named user.
 pub(super) struct Agent {
@@ -85,12 +86,13 @@ pub(super) fn provision(
             .iter()
             .filter(|agent| agent.user_type == key || agent.features.contains(&key))
             .count();
-        let command = SetTotals {
-            licence: find(organisation, key),
-            totals: bought(organisation, key, u32::try_from(with_it).expect("few")),
-            expected_version: None,
-        };
-        events.extend(organisation.apply(command, now).effects.events);
+        let licence = find(organisation, key);
+        let totals = bought(organisation, key, u32::try_from(with_it).expect("few"));
+        let buy = SetTotals { licence, totals, expected_version: None };
+        events.extend(organisation.apply(buy, now).effects.events);
+        let price = Some(Decimal::new(1_250, 2));
+        let price = SetPrice { licence, price, expected_version: None };
+        events.extend(organisation.apply(price, now).effects.events);
     }
     let draft = |agent: &Agent| UserDraft {
         user: agent.name.clone(),

@@ -7,9 +7,28 @@ use chrono_tz::Tz;
 use licence_broker::domain::moment::start_of_day;
 use licence_broker::domain::reason::{Departure, Device};
 
+/// What happens next.
+#[derive(Clone, Copy)]
+pub(super) enum Step {
+    Visit(Visit),
+    /// Nobody does anything; the clock is looked at.
+    TimePasses {
+        at: DateTime<Utc>,
+    },
+}
+
+impl Step {
+    fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Visit(visit) => visit.at,
+            Self::TimePasses { at } => *at,
+        }
+    }
+}
+
 /// A login or the end of one.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct Visit {
     pub(super) at: DateTime<Utc>,
     /// The agent's place in the list.
     pub(super) agent: usize,
@@ -40,13 +59,15 @@ pub(super) fn day(day: NaiveDate, zone: Tz, agents: &[Agent], random: &mut Rando
     let percent = if is_weekend { WEEKEND_PERCENT } else { WEEKDAY_PERCENT };
     // Clocks change at night, so the day's hours are those that count back from its end.
     let midnight = start_of_day(day + TimeDelta::days(1), zone) - TimeDelta::days(1);
-    let mut steps = Vec::new();
+    // A clock that nobody looks at for a day leaves a gap in the figures.
+    let looks = (1..=4).map(|quarter| midnight + TimeDelta::hours(6 * quarter));
+    let mut steps: Vec<Step> = looks.map(|at| Step::TimePasses { at }).collect();
     for (number, agent) in agents.iter().enumerate() {
         if random.chance(percent) {
             attend(number, agent, midnight, random, &mut steps);
         }
     }
-    steps.sort_by_key(|step| step.at);
+    steps.sort_by_key(Step::at);
     steps
 }
 
@@ -63,8 +84,9 @@ fn attend(
     let (_, begins) = shift.expect("a hundred is above every draw");
     let mut add = |device, from: u64, to: u64, departure| {
         let at = |ms: u64| midnight + TimeDelta::milliseconds(ms.cast_signed());
-        steps.push(Step { at: at(from), agent, device, change: Change::LogIn });
-        steps.push(Step { at: at(to), agent, device, change: Change::Leave(departure) });
+        let visit = |at, change| Step::Visit(Visit { at, agent, device, change });
+        steps.push(visit(at(from), Change::LogIn));
+        steps.push(visit(at(to), Change::Leave(departure)));
     };
     for (device, breaks) in [(who.screen, 1), (Some(Device::Deskphone), 0)] {
         let Some(device) = device else { continue };

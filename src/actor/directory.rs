@@ -9,6 +9,7 @@ use super::live::{Live, LiveFrame};
 use super::organisation::{Departed, OrganisationActor, Retire, Submit, Tell, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
+use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::Notice;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
@@ -16,7 +17,7 @@ use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
 use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
-use crate::store::{Store, StoreError};
+use crate::store::{Run, Store, StoreError};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
@@ -57,6 +58,8 @@ pub(super) struct Shared {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) bounds: Bounds,
     pub(super) heartbeat: Heartbeat,
+    /// When this run of the broker began.
+    pub(super) running_since: DateTime<Utc>,
     deaths: mpsc::UnboundedSender<Arc<Cell>>,
 }
 
@@ -74,9 +77,8 @@ pub(super) struct Cell {
     address: Mutex<Option<Addr<OrganisationActor>>>,
     links: Links,
     live: Live,
-    /// When the broker was last known to be alive before this process, until what was open then is
-    /// settled.
-    last_life: Mutex<Option<DateTime<Utc>>>,
+    /// The broker's last run before this process, until what was open then is settled.
+    last_run: Mutex<Option<Run>>,
     /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
     untold: Mutex<Vec<(LinkId, Notice)>>,
     /// Set when the organisation is gone or the broker stops: its actor is not started again.
@@ -88,13 +90,13 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    fn new(id: OrganisationId, at: DateTime<Utc>, last_life: Option<DateTime<Utc>>) -> Self {
+    fn new(id: OrganisationId, at: DateTime<Utc>, last_run: Option<Run>) -> Self {
         Self {
             id,
             address: Mutex::new(None),
             links: Links::default(),
             live: Live::new(at),
-            last_life: Mutex::new(last_life),
+            last_run: Mutex::new(last_run),
             untold: Mutex::default(),
             is_retired: AtomicBool::new(false),
             is_removed: AtomicBool::new(false),
@@ -114,12 +116,12 @@ impl Cell {
         &self.live
     }
 
-    pub(super) fn last_life(&self) -> Option<DateTime<Utc>> {
-        *self.last_life.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn last_run(&self) -> Option<Run> {
+        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn forget_last_life(&self) {
-        *self.last_life.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    pub(super) fn forget_last_run(&self) {
+        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.deaths.store(0, Ordering::Relaxed);
     }
 
@@ -196,6 +198,10 @@ pub struct DirectoryParts {
     pub heartbeat: Heartbeat,
     /// Threads for organisations' actors; at least one.
     pub arbiters: Vec<ArbiterHandle>,
+    /// The broker's last run before this one, read before this one left a sign of life.
+    pub last_run: Option<Run>,
+    /// When this run of the broker began.
+    pub running_since: DateTime<Utc>,
 }
 
 impl Directory {
@@ -205,20 +211,36 @@ impl Directory {
     /// # Errors
     /// If the store cannot be read, or what was open cannot be settled.
     pub async fn open(parts: DirectoryParts) -> Result<Self, StoreError> {
-        let DirectoryParts { store, journal, clock, catalogue, bounds, heartbeat, arbiters } =
-            parts;
+        let DirectoryParts {
+            store,
+            journal,
+            clock,
+            catalogue,
+            bounds,
+            heartbeat,
+            arbiters,
+            last_run,
+            running_since,
+        } = parts;
         assert!(!arbiters.is_empty(), "organisations need a thread to run on");
-        let last_life = store.last_life().await?;
         let entries = store.organisations().await?;
         let now = clock.now().at;
         let cells = DashMap::new();
         for entry in &entries {
-            let cell = Cell::new(entry.id, now, Some(last_life.unwrap_or(now)));
+            let cell = Cell::new(entry.id, now, last_run);
             cells.insert(entry.id, Arc::new(cell));
         }
         let (deaths, died) = mpsc::unbounded_channel();
-        let shared =
-            Arc::new(Shared { store, journal, clock, catalogue, bounds, heartbeat, deaths });
+        let shared = Arc::new(Shared {
+            store,
+            journal,
+            clock,
+            catalogue,
+            bounds,
+            heartbeat,
+            running_since,
+            deaths,
+        });
         let directory = Self(Arc::new(Inner {
             cells,
             shared,
@@ -291,14 +313,19 @@ impl Directory {
     ///
     /// # Errors
     /// [`AskError::Unavailable`] if the store refuses.
-    pub async fn create(&self, settings: Settings) -> Result<bool, AskError> {
+    pub async fn create(
+        &self,
+        author: Option<Author>,
+        settings: Settings,
+    ) -> Result<bool, AskError> {
         let directory = self.clone();
-        to_the_end(async move { directory.keep(settings).await }).await
+        to_the_end(async move { directory.keep(author, settings).await }).await
     }
 
-    async fn keep(&self, settings: Settings) -> Result<bool, AskError> {
+    async fn keep(&self, author: Option<Author>, settings: Settings) -> Result<bool, AskError> {
+        let store = &self.0.shared.store;
         let created =
-            self.0.shared.store.create_organisation(&settings).await.map_err(|error| {
+            store.create_organisation(&settings, author.as_ref()).await.map_err(|error| {
                 tracing::error!(organisation = %settings.id, %error, "cannot create");
                 AskError::Unavailable
             })?;
@@ -334,17 +361,31 @@ impl Directory {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
+        self.ask_by(None, organisation, command).await
+    }
+
+    /// [`Self::ask`] on behalf of somebody whose changes the audit log notes.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask_by<C>(
+        &self,
+        author: Option<Author>,
+        organisation: OrganisationId,
+        command: C,
+    ) -> Result<C::Answer, AskError>
+    where
+        C: Command + Send + 'static,
+        C::Answer: Send + 'static,
+    {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
         let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
         let (sender, answer) = oneshot::channel();
-        found.submit(
-            command,
-            None,
-            Reply::new(move |answer| {
-                // Whoever asked may have gone; the decision stands all the same.
-                let _ = sender.send(answer);
-            }),
-        );
+        let reply = Reply::new(move |answer| {
+            // Whoever asked may have gone; the decision stands all the same.
+            let _ = sender.send(answer);
+        });
+        found.send(Submit { command, reply, link: None, author });
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
     }
 
@@ -412,14 +453,22 @@ impl Directory {
     ///
     /// # Errors
     /// See [`AskError`].
-    pub async fn remove(&self, organisation: OrganisationId) -> Result<(), AskError> {
+    pub async fn remove(
+        &self,
+        author: Option<Author>,
+        organisation: OrganisationId,
+    ) -> Result<(), AskError> {
         let directory = self.clone();
-        to_the_end(async move { directory.forget(organisation).await }).await
+        to_the_end(async move { directory.forget(author, organisation).await }).await
     }
 
-    async fn forget(&self, organisation: OrganisationId) -> Result<(), AskError> {
+    async fn forget(
+        &self,
+        author: Option<Author>,
+        organisation: OrganisationId,
+    ) -> Result<(), AskError> {
         let OrganisationRef(cell) = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        if let Err(error) = self.ask(organisation, RemoveOrganisation).await {
+        if let Err(error) = self.ask_by(author, organisation, RemoveOrganisation).await {
             // What was decided after somebody else's removal cannot be kept, and need not be.
             let is_gone = matches!(self.0.shared.store.settings(organisation).await, Ok(None));
             return Err(if is_gone { AskError::UnknownOrganisation } else { error });
@@ -499,8 +548,16 @@ impl OrganisationRef {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
+        self.send(Submit { command, reply, link, author: None });
+    }
+
+    fn send<C>(&self, message: Submit<C>)
+    where
+        C: Command + Send + 'static,
+        C::Answer: Send + 'static,
+    {
         if let Some(address) = self.0.address() {
-            address.do_send(Submit { command, reply, link });
+            address.do_send(message);
         }
     }
 

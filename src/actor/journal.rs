@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
-use crate::store::{Batch, Store, StoreError};
+use crate::store::{Batch, Run, Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -49,6 +49,7 @@ impl Journal {
 }
 
 async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedReceiver<Entry>) {
+    let since = clock.now().at;
     let mut entries = Vec::new();
     let mut life = tokio::time::interval(LIFE_INTERVAL);
     life.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,7 +63,8 @@ async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedR
                 serve(&*store, &clock, std::mem::take(&mut entries)).await;
             }
             _ = life.tick() => {
-                if let Err(error) = store.record_life(clock.now().at).await {
+                let run = Run { since, last: clock.now().at };
+                if let Err(error) = store.record_life(run).await {
                     tracing::warn!(%error, "the sign of life could not be kept");
                 }
             }

@@ -10,6 +10,7 @@ use super::link::{Inventory, Link, Overdue, ToDevice};
 use super::pipeline::{Delivery, Pipeline};
 use super::reply::Reply;
 use super::untold::{self, Notices};
+use crate::domain::audit::Author;
 use crate::domain::event::{Event, Notice};
 use crate::domain::ids::{LinkId, SessionId};
 use crate::domain::moment::Moment;
@@ -33,6 +34,8 @@ pub(super) struct Submit<C: Command> {
     pub(super) reply: Reply<C::Answer>,
     /// The connection that a login or a resume comes on.
     pub(super) link: Option<Link>,
+    /// Who asks, if it is an administrative change.
+    pub(super) author: Option<Author>,
 }
 
 impl<C: Command> Message for Submit<C> {
@@ -166,20 +169,23 @@ impl OrganisationActor {
         let told = untold::come_true(self.cell.take_untold(), session_of, &loaded.snapshot);
         let told = Notices::new(self.cell.clone(), told);
         let catalogue = self.shared.catalogue.clone();
-        let restored = Organisation::restore(loaded.snapshot, catalogue, self.shared.bounds);
-        self.organisation = Some(restored);
         let now = self.shared.clock.now();
+        let running_since = self.shared.running_since;
+        let last_run = self.cell.last_run();
+        let ran_since = last_run.map_or(running_since, |run| run.since);
+        let (snapshot, bounds) = (loaded.snapshot, self.shared.bounds);
+        let restored = Organisation::restore(snapshot, catalogue, bounds, ran_since);
+        self.organisation = Some(restored);
         let Inventory { connected, departed } = self.cell.links().inventory();
         let known = connected.iter().map(|(session, _)| *session);
         let known = known.chain(departed.iter().map(|(session, _, _)| *session)).collect();
-        let last_life = self.cell.last_life().unwrap_or(now.at).min(now.at);
-        let then = Moment { at: last_life, ..now };
-        self.decide_at(then, ReleaseAbsent { known }, ctx, |_, ()| {});
+        let then = Moment { at: last_run.map_or(now.at, |run| run.last).min(now.at), ..now };
+        self.decide_by(None, then, ReleaseAbsent { known, running_since }, ctx, |_, ()| {});
         let gone: Vec<(LinkId, Departure)> =
             departed.iter().map(|(_, link, how)| (*link, *how)).collect();
         let departed = departed.into_iter().map(|(session, _, how)| (session, how)).collect();
         self.decide(Reattach { connected, departed }, ctx, move |actor, orphans| {
-            actor.cell.forget_last_life();
+            actor.cell.forget_last_run();
             actor.notify(told.take());
             // A connection that the sweep had found overdue is still there, and has not been told.
             for (link, departure) in gone {
@@ -200,13 +206,14 @@ impl OrganisationActor {
     ) where
         C::Answer: 'static,
     {
-        self.decide_at(self.shared.clock.now(), command, ctx, deliver);
+        self.decide_by(None, self.shared.clock.now(), command, ctx, deliver);
     }
 
     /// Decides, hands what changed to the journal, and sees to it that the answer and the notices leave
     /// once that is durable. Before the organisation is loaded `deliver` is dropped, uncalled.
-    fn decide_at<C: Command>(
+    fn decide_by<C: Command>(
         &mut self,
+        author: Option<Author>,
         now: Moment,
         command: C,
         ctx: &mut Context<Self>,
@@ -215,7 +222,7 @@ impl OrganisationActor {
         C::Answer: 'static,
     {
         let Some(organisation) = self.organisation.as_mut() else { return };
-        let decision = organisation.apply(command, now);
+        let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_events(organisation.catalogue(), &effects.events);
         let notices = Notices::new(self.cell.clone(), effects.notices);
@@ -333,7 +340,7 @@ where
     type Result = ();
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
-        let Submit { command, reply, link } = message;
+        let Submit { command, reply, link, author } = message;
         if self.organisation.is_none() {
             // The reply is dropped and says so. Nobody would take the connection out again.
             return;
@@ -343,7 +350,8 @@ where
             self.cell.links().add(link);
             ids
         });
-        self.decide(command, ctx, move |_, answer| reply.answer(answer));
+        let now = self.shared.clock.now();
+        self.decide_by(author, now, command, ctx, move |_, answer| reply.answer(answer));
         // A login or a resume that was refused leaves its connection without a session.
         if let (Some((session, link)), Some(organisation)) = (attached, &self.organisation)
             && !organisation.is_connected(session, link)

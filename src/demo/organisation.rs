@@ -71,7 +71,7 @@ pub(super) async fn set_up(broker: &Broker, agents: usize) -> Result<(), DemoErr
         created_at: broker.clock.now().at,
         version: 1,
     };
-    broker.directory.create(settings).await.map_err(|error| failed("create", error))?;
+    broker.directory.create(None, settings).await.map_err(|error| failed("create", error))?;
     let count = u32::try_from(agents).unwrap_or(u32::MAX);
     for (key, concurrent, contingency, fixed) in bought(count.min(10_000)) {
         let command = SetTotals {

@@ -224,7 +224,7 @@ impl Organisation {
 
         let carried = self.catalogue.carried_by(login.device);
         let (mut asked, unknown) = match &login.wanted {
-            Wanted::Assigned => (user.record.features.intersection(carried), Vec::new()),
+            Wanted::Assigned => (user.record.all_features().intersection(carried), Vec::new()),
             Wanted::Named(names) => self.resolve(names),
         };
         asked.remove(seat);
@@ -233,7 +233,7 @@ impl Organisation {
 
         let applied = asked
             .intersection(carried)
-            .intersection(user.record.features)
+            .intersection(user.record.all_features())
             .intersection(self.catalogue.channels());
         let served = |licence| {
             plan.granted.iter().any(|(granted, _)| *granted == licence)
@@ -455,19 +455,18 @@ impl Organisation {
             holder_since,
         });
         if is_new_holder {
-            self.count_new_holder(licence, now, effects);
+            self.count_new_holder(&name, holder_order, licence);
+            self.raise_maximum(licence, now.at, effects);
             self.share_with_waiting(&name, licence, now, effects);
         }
     }
 
-    fn count_new_holder(&mut self, licence: LicenceId, now: Moment, effects: &mut Effects) {
-        let month = self.month;
+    fn count_new_holder(&mut self, name: &UserName, order: u64, licence: LicenceId) {
+        let is_concurrent = self.model(licence) == Model::Concurrent;
         let pool = self.pool_mut(licence);
         pool.holders += 1;
-        let maximum = pool.contingency_used();
-        if maximum > pool.contingency_max {
-            pool.contingency_max = maximum;
-            effects.events.push(Event::MaximumRaised { month, licence, maximum, at: now.at });
+        if is_concurrent && pool.holders > pool.totals.concurrent {
+            pool.overflow.insert(order, name.clone());
         }
     }
 

@@ -65,6 +65,10 @@ pub struct LicenceType {
     pub reported: bool,
     /// Its heading in Licence Metrics.
     pub group: Option<Group>,
+    /// Whether a list from the PBX may assign it beside what is assigned by hand.
+    pub synced: bool,
+    /// Whether the wallboards of a user who has it are sent live counts.
+    pub live_wallboard: bool,
 }
 
 /// Every licence type, in the order of every list; immutable once built.
@@ -76,6 +80,7 @@ pub struct Catalogue {
     carried: [LicenceSet; Device::ALL.len()],
     channels: LicenceSet,
     acquirable: LicenceSet,
+    live_wallboards: LicenceSet,
 }
 
 /// Why a list of licence types is not a catalogue.
@@ -128,6 +133,7 @@ impl Catalogue {
             carried: [LicenceSet::EMPTY; Device::ALL.len()],
             channels: LicenceSet::EMPTY,
             acquirable: LicenceSet::EMPTY,
+            live_wallboards: LicenceSet::EMPTY,
             types: Vec::with_capacity(types.len()),
         };
         for licence in types {
@@ -148,6 +154,9 @@ impl Catalogue {
         }
         if licence.channel {
             self.channels.insert(id);
+        }
+        if licence.live_wallboard {
+            self.live_wallboards.insert(id);
         }
         self.types.push(licence);
         Ok(())
@@ -194,6 +203,11 @@ impl Catalogue {
     /// The service features that carry interactions.
     pub fn channels(&self) -> LicenceSet {
         self.channels
+    }
+
+    /// The types that make the wallboards of their user live.
+    pub fn live_wallboards(&self) -> LicenceSet {
+        self.live_wallboards
     }
 
     /// What a login can acquire on any device: the types that can have holders.

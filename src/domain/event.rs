@@ -1,13 +1,22 @@
 //! What a decision changed: the only thing that is written to the store.
 
+use super::activity::LapseChange;
+use super::audit::{AuditRecord, Author, Subject};
+use super::base::BaseUnit;
+use super::billing::BillLine;
 use super::ids::{LicenceId, LinkId, ResumeDigest, SessionId, UserName};
+use super::interval::IntervalRecord;
+use super::moment::Moment;
 use super::organisation::Settings;
 use super::pool::Totals;
 use super::reason::{
-    DenialOutcome, DenialReason, Device, EndReason, GrantPool, ReleaseReason, UsageType,
+    AuditAction, BaseChange, DenialOutcome, DenialReason, Device, EndReason, GrantPool,
+    ReleaseReason, UsageType,
 };
 use super::user::UserRecord;
+use super::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use std::sync::Arc;
 
 /// A session that began, and all that is needed to find it again after a restart.
@@ -132,6 +141,44 @@ pub enum Event {
         maximum: u32,
         /// When.
         at: DateTime<Utc>,
+        /// The sessions by which they were held then, and whose they are.
+        sessions: Vec<(SessionId, UserName)>,
+    },
+    /// A month is over; its lines never change.
+    MonthClosed {
+        /// Its first day.
+        month: NaiveDate,
+        /// A line for each type of which anything was bought in it or in use.
+        lines: Vec<BillLine>,
+        /// When it ended.
+        at: DateTime<Utc>,
+    },
+    /// An interval is over.
+    IntervalClosed {
+        /// When it began; it ended [`super::interval::INTERVAL`] later.
+        start: DateTime<Utc>,
+        /// In catalogue order; at least one.
+        records: Vec<IntervalRecord>,
+    },
+    /// A base licence changed hands.
+    BaseUnitSaved {
+        /// As it stands now.
+        unit: BaseUnit,
+        /// What became of it; `None` where only its user was deleted.
+        change: Option<BaseChange>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A user who was active this month is not any more, or is again.
+    Lapsed {
+        /// The first day of the month.
+        month: NaiveDate,
+        /// Who.
+        user: UserName,
+        /// What.
+        change: LapseChange,
+        /// When.
+        at: DateTime<Utc>,
     },
     /// A user was created or changed.
     UserSaved(UserRecord),
@@ -150,7 +197,34 @@ pub enum Event {
         totals: Totals,
         /// The version of all totals.
         version: u64,
+        /// When.
+        at: DateTime<Utc>,
     },
+    /// The price of a type changed.
+    PriceSet {
+        /// Of which type.
+        licence: LicenceId,
+        /// What a contingency licence costs in a month now.
+        price: Option<Decimal>,
+        /// The version of all totals and prices.
+        version: u64,
+    },
+    /// A wallboard was configured or changed.
+    WallboardSaved(Wallboard),
+    /// A wallboard was taken away.
+    WallboardRemoved {
+        /// Its id.
+        id: Arc<str>,
+    },
+    /// The number of wallboards that may be configured changed.
+    WallboardMaximumSet {
+        /// That many.
+        maximum: u32,
+        /// Its version.
+        version: u64,
+    },
+    /// Somebody changed something as an administrator.
+    Audited(AuditRecord),
     /// The organisation's settings changed.
     SettingsSaved(Settings),
     /// The organisation was deleted.
@@ -183,6 +257,25 @@ pub struct Effects {
     pub events: Vec<Event>,
     /// To be sent, in this order, once the events are durable and the answer is out.
     pub notices: Vec<(LinkId, Notice)>,
+    /// Who asked for it, if it is an administrative change; it is noted in the audit log then.
+    pub author: Option<Author>,
+}
+
+impl Effects {
+    /// Notes an administrative change, if it is one: what devices and time bring has no author.
+    pub(super) fn audit(
+        &mut self,
+        now: Moment,
+        action: AuditAction,
+        target: impl Into<Arc<str>>,
+        before: Option<Subject>,
+        after: Option<Subject>,
+    ) {
+        let Some(author) = self.author.clone() else { return };
+        let (at, target) = (now.at, target.into());
+        let record = AuditRecord { at, author, action, target, before, after };
+        self.events.push(Event::Audited(record));
+    }
 }
 
 /// What came of a command.

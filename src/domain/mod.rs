@@ -21,13 +21,25 @@
 //! | [`resume`] | grace, resume, and finding one's sockets again after a restart |
 //! | [`provisioning`] | users, and what their change does to running sessions |
 //! | [`purchases`] | what was bought, and what its change does to holders and queues |
+//! | [`sync`] | features that a list from the PBX assigns |
 //! | [`settings`] | the organisation itself |
+//! | [`base`] | base licences and their 90 days |
+//! | [`activity`] | who was active this month |
+//! | [`interval`] | the five-minute figures |
+//! | [`billing`] | the month: what was bought, and the most contingency used |
+//! | [`wallboards`] | configured wallboards and their number |
+//! | [`audit`] | administrative changes and their authors |
 //! | [`view`] | the present, for pages and wallboards |
 
+pub mod activity;
 pub mod admission;
+pub mod audit;
+pub mod base;
+pub mod billing;
 pub mod catalogue;
 pub mod event;
 pub mod ids;
+pub mod interval;
 pub mod moment;
 pub mod organisation;
 pub mod pool;
@@ -38,6 +50,8 @@ pub mod release;
 pub mod resume;
 pub mod session;
 pub mod settings;
+pub mod sync;
 pub mod user;
 pub mod view;
 pub mod waiting;
+pub mod wallboards;

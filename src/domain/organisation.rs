@@ -1,15 +1,18 @@
 //! The state of one organisation, and the one way to change it.
 
+use super::audit::Author;
+use super::base::BaseLedger;
 use super::catalogue::{Catalogue, Model};
-use super::event::{Decision, Effects, Event};
+use super::event::{Decision, Effects};
 use super::ids::{LicenceId, LicenceSet, OrganisationId, SessionId, UserName};
 use super::moment::{self, Moment};
 use super::pool::Pool;
 use super::session::Session;
 use super::user::User;
+use super::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,8 +70,22 @@ pub struct Organisation {
     pub(super) settings: Settings,
     /// By [`LicenceId::index`]; as many as the catalogue has.
     pub(super) pools: Vec<Pool>,
-    /// The version of all totals together.
+    /// By [`LicenceId::index`]; empty for types that need no base licence.
+    pub(super) base: Vec<BaseLedger>,
+    /// The version of all totals and prices together.
     pub(super) totals_version: u64,
+    /// By their ids; bounded by the maximum.
+    pub(super) wallboards: BTreeMap<Arc<str>, Wallboard>,
+    /// How many may be configured.
+    pub(super) wallboard_maximum: u32,
+    /// The version of that number.
+    pub(super) wallboard_version: u64,
+    /// Active users.
+    pub(super) active: u32,
+    /// Users who were active this month and are not any more.
+    pub(super) lapsed: u32,
+    /// When the five-minute interval began that is under way.
+    pub(super) interval_start: DateTime<Utc>,
     pub(super) users: HashMap<UserName, User>,
     pub(super) sessions: HashMap<SessionId, Session>,
     /// Lingering sessions by the monotonic time at which their grace runs out.
@@ -89,6 +106,8 @@ pub struct Organisation {
     pub(super) bounds: Bounds,
     /// Types whose counts changed since they were last taken.
     pub(super) changed: LicenceSet,
+    /// Types whose counts changed in the decision under way.
+    pub(super) touched: LicenceSet,
     /// After deletion nothing is granted any more.
     pub(super) removed: bool,
     /// False from a restart until the sessions have found their connections again: before that nobody can
@@ -101,14 +120,27 @@ impl Organisation {
     /// brought by then comes first: the turn of the month, grace that ran out, the daily log-off. So no
     /// decision depends on how late anybody looked at the clock.
     pub fn apply<C: Command>(&mut self, command: C, now: Moment) -> Decision<C::Answer> {
+        self.apply_by(None, command, now)
+    }
+
+    /// [`Self::apply`] on behalf of somebody whose changes the audit log notes.
+    pub fn apply_by<C: Command>(
+        &mut self,
+        author: Option<Author>,
+        command: C,
+        now: Moment,
+    ) -> Decision<C::Answer> {
         let now = Moment { at: now.at.max(self.last_at), ..now };
         let mut effects = Effects::default();
+        self.close_intervals(now.at, &mut effects);
         self.turn_calendar(now.at, &mut effects);
         if self.is_attached {
             self.end_expired(now, &mut effects);
             self.log_off_if_due(now, &mut effects);
         }
+        effects.author = author;
         let answer = command.decide(self, now, &mut effects);
+        self.observe();
         if !effects.events.is_empty() {
             self.last_at = now.at;
         }
@@ -157,6 +189,7 @@ impl Organisation {
     /// A pool that is about to change; its counts go out with the next live frame.
     pub(super) fn pool_mut(&mut self, licence: LicenceId) -> &mut Pool {
         self.changed.insert(licence);
+        self.touched.insert(licence);
         &mut self.pools[licence.index()]
     }
 
@@ -191,40 +224,19 @@ impl Organisation {
         self.users.get_mut(user).expect("the user of a session exists")
     }
 
-    /// Turns the month and the day when they are over: maxima restart at what is in use, the day's
-    /// denials at nothing. Nothing was decided since the turn, so what is in use now was in use then.
+    /// Turns the month and the day when they are over, and frees base licences whose 90 days have
+    /// passed.
     pub(super) fn turn_calendar(&mut self, at: DateTime<Utc>, effects: &mut Effects) {
-        let zone = self.settings.time_zone;
-        if at >= self.month_ends_at {
-            self.month = moment::month_of(at, zone);
-            let turned_at = moment::start_of_day(self.month, zone);
-            self.month_ends_at = moment::end_of_month(self.month, zone);
-            self.restart_maxima(turned_at.max(self.last_at), effects);
+        self.turn_months(at, effects);
+        for ledger in &mut self.base {
+            ledger.expire(at);
         }
         if at >= self.day_ends_at {
-            self.day_ends_at = day_after(at, zone);
+            self.day_ends_at = day_after(at, self.settings.time_zone);
             for index in 0..self.pools.len() {
                 if self.pools[index].denied_today > 0 {
                     self.pool_mut(LicenceId::from_index(index)).denied_today = 0;
                 }
-            }
-        }
-    }
-
-    fn restart_maxima(&mut self, at: DateTime<Utc>, effects: &mut Effects) {
-        for index in 0..self.pools.len() {
-            let licence = LicenceId::from_index(index);
-            let maximum = self.pools[index].contingency_used();
-            if self.pools[index].contingency_max != maximum {
-                self.pool_mut(licence).contingency_max = maximum;
-            }
-            if maximum > 0 {
-                effects.events.push(Event::MaximumRaised {
-                    month: self.month,
-                    licence,
-                    maximum,
-                    at,
-                });
             }
         }
     }

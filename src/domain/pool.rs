@@ -1,7 +1,9 @@
 //! The numbers of one licence type in one organisation, and the arithmetic of overflow.
 
-use super::ids::SessionId;
+use super::ids::{SessionId, UserName};
+use super::interval::Window;
 use super::reason::GrantPool;
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
 /// What was bought of one licence type.
@@ -66,6 +68,16 @@ pub(super) struct Pool {
     pub(super) assigned: u32,
     /// Those of them who are active.
     pub(super) active: u32,
+    /// Users who were active with the type this month and are not any more.
+    pub(super) lapsed: u32,
+    /// Of a concurrent type the holders beyond the concurrent total, by [`super::user::Holding::order`].
+    pub(super) overflow: BTreeMap<u64, UserName>,
+    /// What a contingency licence costs in a month.
+    pub(super) unit_price: Option<Decimal>,
+    /// The highest totals in force this month, each by itself.
+    pub(super) highest: Totals,
+    /// What has been in use since the five-minute interval began.
+    pub(super) window: Window,
     /// The month's contingency maximum.
     pub(super) contingency_max: u32,
     /// Denials since the organisation's midnight.

@@ -1,11 +1,13 @@
 //! Users, and what their change does to running sessions.
 
+use super::audit::Subject;
+use super::base::{BaseLedger, Changed};
 use super::catalogue::Model;
 use super::event::{Effects, Event, Notice};
 use super::ids::{LicenceId, LicenceSet, SessionId, UserName};
 use super::moment::Moment;
 use super::organisation::{Command, Organisation};
-use super::reason::{EndReason, ReleaseReason, UserStatus};
+use super::reason::{AuditAction, EndReason, ReleaseReason, UserStatus};
 use super::user::{User, UserRecord};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct UserPatch {
     pub user_type: Option<LicenceId>,
     /// All features and products.
     pub features: Option<LicenceSet>,
+    /// All that the PBX's list assigns.
+    pub synced: Option<LicenceSet>,
 }
 
 /// One change of one user.
@@ -74,6 +78,8 @@ pub enum UserRefusal {
     Changed,
     /// More seats of this fixed-seat type would be assigned than were bought.
     FixedExhausted(LicenceId),
+    /// No base licence of this user type is available.
+    BaseExhausted(LicenceId),
     /// The organisation has as many users as it may.
     TooManyUsers,
 }
@@ -98,14 +104,27 @@ impl Command for ProvisionUsers {
         now: Moment,
         effects: &mut Effects,
     ) -> Self::Answer {
-        let mut staged = Staged::new(organisation);
+        let mut base = std::mem::take(&mut organisation.base);
+        base.iter_mut().for_each(BaseLedger::begin);
+        let mut staged = Staged::new(organisation, base);
         let results: Vec<_> =
             self.changes.into_iter().map(|change| staged.stage(change, now)).collect();
-        let Staged { order, after, deleted, sequence, .. } = staged;
+        let Staged { order, after, deleted, sequence, mut base, base_changes, .. } = staged;
         if self.atomic && results.iter().any(Result::is_err) {
+            base.iter_mut().for_each(BaseLedger::take_back);
+            organisation.base = base;
             return results;
         }
+        base.iter_mut().for_each(BaseLedger::keep);
+        organisation.base = base;
         organisation.sequence = sequence;
+        effects.events.extend(
+            base_changes.into_iter().map(|(unit, change)| Event::BaseUnitSaved {
+                unit,
+                change,
+                at: now.at,
+            }),
+        );
         for name in order {
             let record = after.get(&name).cloned().flatten();
             if deleted.contains(&name) && record.is_some() {
@@ -131,12 +150,17 @@ struct Staged<'a> {
     assigned: Vec<i64>,
     users: usize,
     sequence: u64,
+    /// The organisation's own, with what was tried so far.
+    base: Vec<BaseLedger>,
+    base_changes: Vec<Changed>,
 }
 
 impl<'a> Staged<'a> {
-    fn new(organisation: &'a Organisation) -> Self {
+    fn new(organisation: &'a Organisation, base: Vec<BaseLedger>) -> Self {
         Self {
             organisation,
+            base,
+            base_changes: Vec::new(),
             after: HashMap::new(),
             deleted: HashSet::new(),
             order: Vec::new(),
@@ -159,6 +183,7 @@ impl<'a> Staged<'a> {
         if before.is_none() && self.users >= self.organisation.bounds.users_max {
             return Err(UserRefusal::TooManyUsers);
         }
+        self.move_base(before.as_ref(), &record, now)?;
         self.sequence += 1;
         record.version = self.sequence;
         self.count(before.as_ref(), -1);
@@ -231,6 +256,41 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
+    /// An active user of a type that needs a base licence has one (SPEC §5).
+    fn move_base(
+        &mut self,
+        before: Option<&UserRecord>,
+        after: &UserRecord,
+        now: Moment,
+    ) -> Result<(), UserRefusal> {
+        let had = before.and_then(|before| self.based(before));
+        let needs = self.based(after);
+        if had != needs {
+            if let Some(licence) = needs {
+                self.sequence += 1;
+                let total = self.organisation.pool(licence).totals.base;
+                let ledger = &mut self.base[licence.index()];
+                let unit = ledger.assign(licence, &after.user, total, self.sequence, now.at);
+                self.base_changes.push(unit.ok_or(UserRefusal::BaseExhausted(licence))?);
+            }
+            if let Some(licence) = had {
+                let released = self.base[licence.index()].release(&after.user, now.at);
+                self.base_changes.extend(released);
+            }
+        }
+        if after.status == UserStatus::Deleted {
+            let forgotten = self.base.iter_mut().filter_map(|ledger| ledger.forget(&after.user));
+            self.base_changes.extend(forgotten);
+        }
+        Ok(())
+    }
+
+    /// The type of which a user needs a base licence.
+    fn based(&self, record: &UserRecord) -> Option<LicenceId> {
+        let needs = self.organisation.catalogue.get(record.user_type).base;
+        (needs && record.status == UserStatus::Active).then_some(record.user_type)
+    }
+
     fn count(&mut self, record: Option<&UserRecord>, by: i64) {
         for licence in record.map_or(LicenceSet::EMPTY, UserRecord::licences).iter() {
             self.assigned[licence.index()] += by;
@@ -244,10 +304,18 @@ fn record_of(draft: UserDraft, before: Option<&UserRecord>, now: Moment) -> User
         name: draft.name,
         status: draft.status,
         user_type: draft.user_type,
-        features: draft.features,
+        features: without_synced(draft.features, before),
+        synced: before.map_or(LicenceSet::EMPTY, |record| record.synced),
         created_at: before.map_or(now.at, |record| record.created_at),
         version: 0,
     }
+}
+
+/// What is assigned by hand of `features`: a type that only the PBX's list assigns, and that is shown
+/// among them, does not become one by being given back.
+fn without_synced(features: LicenceSet, before: Option<&UserRecord>) -> LicenceSet {
+    let only_synced = before.map(|before| before.synced.difference(before.features));
+    features.difference(only_synced.unwrap_or_default())
 }
 
 fn patched(before: &UserRecord, patch: UserPatch) -> UserRecord {
@@ -256,7 +324,8 @@ fn patched(before: &UserRecord, patch: UserPatch) -> UserRecord {
         name: patch.name.unwrap_or_else(|| before.name.clone()),
         status: patch.status.unwrap_or(before.status),
         user_type: patch.user_type.unwrap_or(before.user_type),
-        features: patch.features.unwrap_or(before.features),
+        features: patch.features.map_or(before.features, |f| without_synced(f, Some(before))),
+        synced: patch.synced.unwrap_or(before.synced),
         created_at: before.created_at,
         version: before.version,
     }
@@ -274,8 +343,10 @@ impl Organisation {
         let before = self.users.get(name).map(|user| user.record.clone());
         if let Some(before) = &before {
             self.end_for_change(before, record.as_ref(), now, effects);
+            self.note_activity(name, record.as_ref(), now, effects);
             self.count_assigned(before, -1);
         }
+        audit_user(name, before.as_ref(), record.as_ref(), now, effects);
         match record {
             Some(record) => {
                 self.count_assigned(&record, 1);
@@ -289,6 +360,7 @@ impl Organisation {
             }
             None if before.is_some() => {
                 self.users.remove(name);
+                self.orphan_wallboards(name, effects);
                 effects.events.push(Event::UserDeleted { user: name.clone(), at: now.at });
             }
             None => {}
@@ -318,9 +390,9 @@ impl Organisation {
             self.throw_out(&sessions, reason, end, now, effects);
             return;
         }
-        let kept = after.map_or(LicenceSet::EMPTY, |after| after.features);
+        let kept = after.map_or(LicenceSet::EMPTY, UserRecord::all_features);
         for session in sessions {
-            self.unassign(session, before.features.difference(kept), now, effects);
+            self.unassign(session, before.all_features().difference(kept), now, effects);
         }
     }
 
@@ -346,6 +418,9 @@ impl Organisation {
 
     /// Adds `by` (1 or −1) to the numbers of users who have each of the record's types.
     pub(super) fn count_assigned(&mut self, record: &UserRecord, by: i32) {
+        if record.status == UserStatus::Active {
+            self.active = self.active.saturating_add_signed(by);
+        }
         for licence in record.licences().iter() {
             let pool = &mut self.pools[licence.index()];
             pool.assigned = pool.assigned.saturating_add_signed(by);
@@ -353,6 +428,31 @@ impl Organisation {
                 pool.active = pool.active.saturating_add_signed(by);
             }
         }
+    }
+}
+
+/// Notes the change of a user, unless nothing of them is different.
+fn audit_user(
+    name: &UserName,
+    before: Option<&UserRecord>,
+    after: Option<&UserRecord>,
+    now: Moment,
+    effects: &mut Effects,
+) {
+    let action = match (before, after) {
+        (None, None) => return,
+        (None, Some(_)) => AuditAction::UserCreated,
+        (Some(_), None) => AuditAction::UserDeleted,
+        (Some(before), Some(after)) => {
+            if (UserRecord { version: after.version, ..before.clone() }) == *after {
+                return;
+            }
+            AuditAction::UserChanged
+        }
+    };
+    if effects.author.is_some() {
+        let subject = |record: Option<&UserRecord>| record.cloned().map(Subject::User);
+        effects.audit(now, action, name.clone(), subject(before), subject(after));
     }
 }
 
@@ -383,19 +483,9 @@ mod tests {
             created_at: NOW.at,
             version: 0,
         };
-        let snapshot = Snapshot {
-            settings,
-            totals: Vec::new(),
-            totals_version: 0,
-            users: Vec::new(),
-            sessions: Vec::new(),
-            maxima: Vec::new(),
-            denied_today: Vec::new(),
-            last_at: NOW.at,
-            sequence: 0,
-        };
         let bounds = Bounds { waiting_per_licence_max: 9, users_max: 9 };
-        Organisation::restore(snapshot, catalogue_file::built_in(), bounds)
+        let snapshot = Snapshot::new(settings);
+        Organisation::restore(snapshot, catalogue_file::built_in(), bounds, NOW.at)
     }
 
     fn edred(organisation: &Organisation) -> UserDraft {
@@ -413,7 +503,7 @@ mod tests {
     fn a_user_deleted_and_created_anew_in_one_call_inherits_no_session() {
         let mut organisation = organisation();
         let draft = edred(&organisation);
-        let totals = Totals { concurrent: 1, ..Totals::default() };
+        let totals = Totals { base: 1, concurrent: 1, ..Totals::default() };
         let set = SetTotals { licence: draft.user_type, totals, expected_version: None };
         organisation.apply(set, NOW).answer.expect("bought");
         let changes = vec![UserChange::Create(draft.clone())];

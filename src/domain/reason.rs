@@ -304,6 +304,60 @@ pub enum EndReason {
     GoingAway,
 }
 
+vocabulary! {
+    /// What became of a base licence (SPEC §5).
+    BaseChange {
+        /// A free unit was assigned.
+        Assigned = "assigned",
+        /// A unit was re-assigned within its 90 days, which it may be once.
+        Reassigned = "reassigned",
+        /// A user who is active again got their own unit back.
+        Returned = "returned",
+        /// Its user is not active with this type any more.
+        Released = "released",
+    }
+}
+
+vocabulary! {
+    /// Administrative changes of an organisation, as the audit log names them.
+    AuditAction {
+        /// The organisation was created.
+        OrganisationCreated = "organisation.created",
+        /// The organisation itself was changed.
+        OrganisationChanged = "organisation.changed",
+        /// The organisation was deleted.
+        OrganisationDeleted = "organisation.deleted",
+        /// What was bought of a type was changed.
+        LicencesPut = "licences.put",
+        /// The price of a type was changed.
+        PricePut = "price.put",
+        /// A user was created.
+        UserCreated = "user.created",
+        /// A user was changed.
+        UserChanged = "user.changed",
+        /// A user was deleted.
+        UserDeleted = "user.deleted",
+        /// A session was ended by force.
+        SessionForced = "session.forced",
+        /// A wallboard was configured.
+        WallboardCreated = "wallboard.created",
+        /// A wallboard was taken away.
+        WallboardDeleted = "wallboard.deleted",
+        /// The number of wallboards that may be configured was changed.
+        WallboardMaximumPut = "wallboard_maximum.put",
+    }
+}
+
+vocabulary! {
+    /// What a wallboard is sent, by the licence of the user that it is assigned to.
+    WallboardKind {
+        /// The five-minute figures.
+        Analytics = "analytics",
+        /// Live counts as well.
+        LiveAnalytics = "live_analytics",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

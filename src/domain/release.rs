@@ -1,12 +1,14 @@
 //! The one way out. Whatever ends a session or an instance comes through here, and a second goodbye for
 //! the same session, or one of a connection that it has left, changes nothing.
 
+use super::audit::Subject;
 use super::event::{Effects, Event, Notice, UsageRecord};
 use super::ids::{LicenceId, LicenceSet, LinkId, SessionId};
 use super::moment::{self, Moment};
 use super::organisation::{Command, Organisation};
-use super::reason::{Departure, EndReason, ReleaseReason, UsageType};
+use super::reason::{AuditAction, Departure, EndReason, ReleaseReason, UsageType};
 use super::session::{Instance, Presence};
+use super::user::Holding;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,12 +118,14 @@ impl Command for ForceLogout {
     type Answer = bool;
 
     fn decide(self, organisation: &mut Organisation, now: Moment, effects: &mut Effects) -> bool {
-        let known = organisation.sessions.contains_key(&self.session);
-        if known {
-            let (reason, end) = (ReleaseReason::Forced, EndReason::Forced);
-            organisation.throw_out(&[self.session], reason, end, now, effects);
-        }
-        known
+        let Some(known) = organisation.sessions.get(&self.session) else { return false };
+        let (session, user, device) = (known.id, known.user.clone(), known.device);
+        let before = Some(Subject::Session { session, user, device });
+        let target = session.to_string();
+        effects.audit(now, AuditAction::SessionForced, target, before, None);
+        let (reason, end) = (ReleaseReason::Forced, EndReason::Forced);
+        organisation.throw_out(&[session], reason, end, now, effects);
+        true
     }
 }
 
@@ -139,6 +143,10 @@ impl Command for RemoveOrganisation {
         let (reason, end) = (ReleaseReason::OrganisationRemoved, EndReason::OrganisationRemoved);
         organisation.throw_out(&everybody, reason, end, now, effects);
         organisation.removed = true;
+        let settings = organisation.settings.clone();
+        let target = settings.id.to_string();
+        let before = Some(Subject::Settings(settings));
+        effects.audit(now, AuditAction::OrganisationDeleted, target, before, None);
         effects.events.push(Event::OrganisationRemoved { at: now.at });
     }
 }
@@ -266,8 +274,13 @@ impl Organisation {
             .expect("the user of an instance holds its type");
         holdings[index].instances -= 1;
         if holdings[index].instances == 0 {
-            holdings.swap_remove(index);
-            self.pool_mut(licence).holders -= 1;
+            let Holding { order, .. } = holdings.swap_remove(index);
+            let pool = self.pool_mut(licence);
+            pool.holders -= 1;
+            if pool.overflow.remove(&order).is_none() {
+                // Whoever stood first beyond the concurrent total moves up.
+                pool.overflow.pop_first();
+            }
         }
     }
 

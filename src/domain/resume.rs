@@ -1,17 +1,23 @@
 //! Grace and resume, and how an organisation finds itself again after a restart.
 
+use super::activity::StoredLapse;
 use super::admission::Welcome;
+use super::base::{BaseLedger, BaseUnit};
 use super::catalogue::Catalogue;
 use super::event::{Effects, Notice, SessionOpened};
-use super::ids::{LicenceId, LinkId, ResumeDigest, SessionId, UserName};
+use super::ids::{LicenceId, LicenceSet, LinkId, ResumeDigest, SessionId, UserName};
+use super::interval::{PastChange, interval_of};
 use super::moment::{self, Moment};
 use super::organisation::{Bounds, Command, Organisation, Settings, day_after};
 use super::pool::{Pool, Totals};
 use super::reason::{Departure, EndReason, ReleaseReason};
 use super::session::{Instance, Place, Presence, Session};
 use super::user::{Holding, User, UserRecord};
-use chrono::{DateTime, Utc};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use super::wallboards::Wallboard;
+use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,7 +111,27 @@ pub struct Snapshot {
     pub users: Vec<UserRecord>,
     /// Open sessions.
     pub sessions: Vec<StoredSession>,
-    /// The contingency maxima of the local month in which `last_at` falls.
+    /// Units of base licences that are used, those whose 90 days have passed since included.
+    pub base_units: Vec<BaseUnit>,
+    /// Prices, of the types that have one.
+    pub prices: Vec<(LicenceId, Decimal)>,
+    /// The highest totals in force in [`Self::month`], where they are higher than `totals`.
+    pub highest: Vec<(LicenceId, Totals)>,
+    /// Who was active in [`Self::month`] and is not any more.
+    pub lapses: Vec<StoredLapse>,
+    /// Configured wallboards.
+    pub wallboards: Vec<Wallboard>,
+    /// How many may be configured.
+    pub wallboard_maximum: u32,
+    /// The version of that number.
+    pub wallboard_version: u64,
+    /// The month that was under way at `last_at`: see [`month_under_way`].
+    pub month: NaiveDate,
+    /// The end of the last interval that has records; an instant long ago if there is none.
+    pub intervals_until: DateTime<Utc>,
+    /// What the logs have since the start of the interval of `last_at`, oldest first.
+    pub since_interval: Vec<PastChange>,
+    /// The contingency maxima of [`Self::month`].
     pub maxima: Vec<(LicenceId, u32)>,
     /// The denials of the local day in which `last_at` falls.
     pub denied_today: Vec<(LicenceId, u32)>,
@@ -116,6 +142,41 @@ pub struct Snapshot {
     pub sequence: u64,
 }
 
+impl Snapshot {
+    /// An organisation that was just created, at `settings.created_at`.
+    pub fn new(settings: Settings) -> Self {
+        let at = settings.created_at;
+        Self {
+            totals: Vec::new(),
+            totals_version: 0,
+            users: Vec::new(),
+            sessions: Vec::new(),
+            base_units: Vec::new(),
+            prices: Vec::new(),
+            highest: Vec::new(),
+            lapses: Vec::new(),
+            wallboards: Vec::new(),
+            wallboard_maximum: 0,
+            wallboard_version: 0,
+            month: moment::month_of(at, settings.time_zone),
+            intervals_until: DateTime::UNIX_EPOCH,
+            since_interval: Vec::new(),
+            maxima: Vec::new(),
+            denied_today: Vec::new(),
+            last_at: at,
+            sequence: 0,
+            settings,
+        }
+    }
+}
+
+/// The month that was under way at `last_at`, where `closed` is the last one that was closed: no month is
+/// begun twice, even if the zone has moved back into the one before.
+pub fn month_under_way(last_at: DateTime<Utc>, zone: Tz, closed: Option<NaiveDate>) -> NaiveDate {
+    let month = moment::month_of(last_at, zone);
+    closed.map_or(month, |closed| month.max(closed + Months::new(1)))
+}
+
 /// After a restart: releases the sessions without grace that have no device any more.
 ///
 /// To be applied at the broker's last sign of life, before anything else.
@@ -123,6 +184,9 @@ pub struct Snapshot {
 pub struct ReleaseAbsent {
     /// Sessions whose connection is known, alive or just ended.
     pub known: HashSet<SessionId>,
+    /// When the present run of the broker began: between the last sign of life and this it did not run,
+    /// and intervals that ended meanwhile have no records.
+    pub running_since: DateTime<Utc>,
 }
 
 /// After [`ReleaseAbsent`]: puts sessions back on their connections, ends those whose connection ended
@@ -144,6 +208,8 @@ impl Command for ReleaseAbsent {
         let absent: Vec<SessionId> =
             organisation.session_ids().into_iter().filter(absent).collect();
         organisation.end_sessions(&absent, ReleaseReason::BrokerRestart, now, effects);
+        organisation.observe();
+        organisation.skip_intervals(interval_of(self.running_since));
     }
 }
 
@@ -202,13 +268,28 @@ impl Command for Reattach {
 impl Organisation {
     /// Builds an organisation from what is kept of it. Its sessions have no connections yet: apply
     /// [`ReleaseAbsent`] and [`Reattach`] before anything else.
-    pub fn restore(snapshot: Snapshot, catalogue: Arc<Catalogue>, bounds: Bounds) -> Self {
+    ///
+    /// `ran_since` is when the run of the broker began in which the last records were made.
+    pub fn restore(
+        snapshot: Snapshot,
+        catalogue: Arc<Catalogue>,
+        bounds: Bounds,
+        ran_since: DateTime<Utc>,
+    ) -> Self {
         let zone = snapshot.settings.time_zone;
         let at = snapshot.last_at;
-        let month = moment::month_of(at, zone);
+        let month = snapshot.month;
         let everything = catalogue.iter().map(|(licence, _)| licence).collect();
         let mut organisation = Self {
             pools: (0..catalogue.len()).map(|_| Pool::default()).collect(),
+            base: (0..catalogue.len()).map(|_| BaseLedger::default()).collect(),
+            wallboards: BTreeMap::new(),
+            wallboard_maximum: snapshot.wallboard_maximum,
+            wallboard_version: snapshot.wallboard_version,
+            active: 0,
+            lapsed: 0,
+            interval_start: interval_of(at),
+            touched: LicenceSet::EMPTY,
             catalogue,
             totals_version: snapshot.totals_version,
             users: HashMap::with_capacity(snapshot.users.len()),
@@ -226,9 +307,7 @@ impl Organisation {
             is_attached: snapshot.sessions.is_empty(),
             settings: snapshot.settings,
         };
-        for (licence, totals) in snapshot.totals {
-            organisation.pool_mut(licence).totals = totals;
-        }
+        organisation.restore_purchases(&snapshot.totals, &snapshot.highest, &snapshot.prices);
         for (licence, maximum) in snapshot.maxima {
             organisation.pool_mut(licence).contingency_max = maximum;
         }
@@ -241,8 +320,54 @@ impl Organisation {
         for session in snapshot.sessions {
             organisation.restore_session(session);
         }
-        organisation.schedule_log_off(Moment { at, elapsed: Duration::ZERO });
+        for unit in snapshot.base_units {
+            organisation.sequence = organisation.sequence.max(unit.unit);
+            organisation.base[unit.licence.index()].restore(unit);
+        }
+        for lapse in &snapshot.lapses {
+            organisation.restore_lapse(lapse);
+        }
+        let wallboards = snapshot.wallboards.into_iter();
+        organisation.wallboards = wallboards.map(|board| (board.id.clone(), board)).collect();
+        organisation.restore_present(at, snapshot.intervals_until.max(ran_since));
+        if organisation.interval_start == interval_of(at) {
+            organisation.recall_interval(&snapshot.since_interval);
+        }
         organisation
+    }
+
+    /// What follows from all the rest.
+    fn restore_present(&mut self, at: DateTime<Utc>, interval: DateTime<Utc>) {
+        for (licence, _) in self.catalogue.clone().iter() {
+            if self.pool(licence).holders > self.pool(licence).totals.concurrent {
+                self.resize_overflow(licence);
+            }
+        }
+        for ledger in &mut self.base {
+            ledger.expire(at);
+        }
+        self.schedule_log_off(Moment { at, elapsed: Duration::ZERO });
+        self.begin_interval(interval_of(interval).max(interval_of(at)));
+        self.touched = LicenceSet::EMPTY;
+    }
+
+    fn restore_purchases(
+        &mut self,
+        totals: &[(LicenceId, Totals)],
+        highest: &[(LicenceId, Totals)],
+        prices: &[(LicenceId, Decimal)],
+    ) {
+        for (licence, totals) in totals {
+            self.pool_mut(*licence).totals = *totals;
+            self.pool_mut(*licence).highest = *totals;
+        }
+        for (licence, totals) in highest {
+            let pool = self.pool_mut(*licence);
+            pool.highest = pool.highest.highest(*totals);
+        }
+        for (licence, price) in prices {
+            self.pool_mut(*licence).unit_price = Some(*price);
+        }
     }
 
     fn restore_user(&mut self, record: UserRecord) {

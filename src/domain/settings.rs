@@ -1,8 +1,10 @@
 //! The organisation itself: its name, its zone, its schedule.
 
+use super::audit::Subject;
 use super::event::{Effects, Event};
 use super::moment::{self, Moment};
 use super::organisation::{Command, Organisation, Settings, day_after};
+use super::reason::AuditAction;
 use chrono::NaiveTime;
 use chrono_tz::Tz;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ impl Command for ChangeSettings {
             return Err(SettingsChanged);
         }
         let version = organisation.next_sequence();
+        let before = organisation.settings.clone();
         let settings = &mut organisation.settings;
         settings.version = version;
         settings.name = self.name.unwrap_or_else(|| settings.name.clone());
@@ -47,7 +50,11 @@ impl Command for ChangeSettings {
         let zone = self.time_zone.unwrap_or(settings.time_zone);
         let moved = std::mem::replace(&mut settings.time_zone, zone) != zone;
         settings.scheduled_log_off = self.scheduled_log_off.unwrap_or(settings.scheduled_log_off);
-        effects.events.push(Event::SettingsSaved(settings.clone()));
+        let after = settings.clone();
+        effects.events.push(Event::SettingsSaved(after.clone()));
+        let (target, action) = (after.id.to_string(), AuditAction::OrganisationChanged);
+        let (before, after) = (Subject::Settings(before), Subject::Settings(after));
+        effects.audit(now, action, target, Some(before), Some(after));
         if moved {
             organisation.move_calendar(now, effects);
         }
@@ -57,16 +64,15 @@ impl Command for ChangeSettings {
 }
 
 impl Organisation {
-    /// Another time zone: its month may be another one, its day ends at another time. A month that is
-    /// the same by name goes on with its maxima.
+    /// Another time zone: its day ends at another time, and its month may be over. A month that has begun
+    /// is not begun again: where the new zone is still in the one before, it goes on to its end there.
     fn move_calendar(&mut self, now: Moment, effects: &mut Effects) {
         let zone = self.settings.time_zone;
         self.day_ends_at = day_after(now.at, zone);
-        if moment::month_of(now.at, zone) == self.month {
-            self.month_ends_at = moment::end_of_month(self.month, zone);
-        } else {
+        self.month_ends_at = moment::end_of_month(self.month, zone);
+        if self.month_ends_at <= now.at {
             self.month_ends_at = now.at;
-            self.turn_calendar(now.at, effects);
         }
+        self.turn_calendar(now.at, effects);
     }
 }

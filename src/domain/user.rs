@@ -1,5 +1,6 @@
 //! Named users, and what is known of them at this instant.
 
+use super::activity::Lapsed;
 use super::ids::{LicenceId, LicenceSet, SessionId, UserName};
 use super::reason::{Device, UserStatus};
 use chrono::{DateTime, Utc};
@@ -16,8 +17,10 @@ pub struct UserRecord {
     pub status: UserStatus,
     /// The user's one user type: the seat that a login takes.
     pub user_type: LicenceId,
-    /// Service features and products assigned to the user.
+    /// Service features and products assigned to the user by hand.
     pub features: LicenceSet,
+    /// Those that the PBX's list assigns, whatever is assigned by hand.
+    pub synced: LicenceSet,
     /// When the user was created.
     pub created_at: DateTime<Utc>,
     /// Grows with every change of the organisation; what an `ETag` is made of.
@@ -25,9 +28,14 @@ pub struct UserRecord {
 }
 
 impl UserRecord {
+    /// Service features and products that the user has, by hand or by the PBX's list.
+    pub fn all_features(&self) -> LicenceSet {
+        self.features.union(self.synced)
+    }
+
     /// Every type that the user has: the user type and the features.
     pub fn licences(&self) -> LicenceSet {
-        let mut all = self.features;
+        let mut all = self.all_features();
         all.insert(self.user_type);
         all
     }
@@ -53,11 +61,18 @@ pub(super) struct User {
     pub(super) sessions: [Option<SessionId>; Device::ALL.len()],
     /// A handful at the most: what a login acquires.
     pub(super) holdings: Vec<Holding>,
+    /// What the user was active with this month and is not any more.
+    pub(super) lapsed: Lapsed,
 }
 
 impl User {
     pub(super) fn new(record: UserRecord) -> Self {
-        Self { record, sessions: [None; Device::ALL.len()], holdings: Vec::new() }
+        Self {
+            record,
+            sessions: [None; Device::ALL.len()],
+            holdings: Vec::new(),
+            lapsed: Lapsed::NONE,
+        }
     }
 
     pub(super) fn holding(&self, licence: LicenceId) -> Option<&Holding> {

@@ -3,10 +3,11 @@
 use super::catalogue::{Class, Model};
 use super::ids::{LicenceId, LicenceSet, OrganisationId, SessionId, UserName};
 use super::organisation::Organisation;
-use super::pool::{Split, Totals};
+use super::pool::{Pool, Split, Totals};
 use super::reason::{Device, HolderPool};
 use super::user::{Holding, User};
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use std::sync::Arc;
 
 /// The live counts of one licence type.
@@ -32,6 +33,23 @@ pub struct LicenceCounts {
     pub assigned: u32,
     /// Those of them who are active.
     pub active: u32,
+    /// Those who were active with the type at any time this month.
+    pub active_in_month: u32,
+    /// Base licences, of a user type that needs them.
+    pub base: BaseCounts,
+    /// What a contingency licence costs in a month.
+    pub unit_price: Option<Decimal>,
+}
+
+/// The base licences of one user type (SPEC §5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BaseCounts {
+    /// Assigned to active users, or released and still inside their 90 days.
+    pub used: u32,
+    /// Those of the used that no active user has and that may be re-assigned now.
+    pub reusable: u32,
+    /// Total − used + reusable.
+    pub available: u32,
 }
 
 /// One licence of a session, as it stands now.
@@ -103,6 +121,7 @@ impl Organisation {
 
     fn count(&self, licence: LicenceId) -> LicenceCounts {
         let pool = self.pool(licence);
+        let ledger = &self.base[licence.index()];
         let is_concurrent = self.model(licence) == Model::Concurrent;
         LicenceCounts {
             licence,
@@ -115,6 +134,13 @@ impl Organisation {
             denied_today: pool.denied_today,
             assigned: pool.assigned,
             active: pool.active,
+            active_in_month: pool.active + pool.lapsed,
+            base: BaseCounts {
+                used: ledger.used(),
+                reusable: ledger.reusable(),
+                available: ledger.available(pool.totals.base),
+            },
+            unit_price: pool.unit_price,
         }
     }
 
@@ -221,27 +247,33 @@ impl Organisation {
         }
     }
 
-    /// By [`LicenceId::index`]. Ranks are looked up only where holders exceed the concurrent total.
+    /// By [`LicenceId::index`].
     fn all_bands(&self) -> Vec<Bands> {
-        let everyone = Bands { contingency_from: u64::MAX, over_allocated_from: u64::MAX };
-        let mut bands = vec![everyone; self.pools.len()];
-        for (licence, _) in self.catalogue.iter() {
-            let pool = self.pool(licence);
-            if self.model(licence) != Model::Concurrent || pool.holders <= pool.totals.concurrent {
-                continue;
-            }
-            let holdings = self.users.values().filter_map(|user| user.holding(licence));
-            let mut orders: Vec<u64> = holdings.map(|holding| holding.order).collect();
-            orders.sort_unstable();
-            let concurrent = u64::from(pool.totals.concurrent);
-            let both = concurrent + u64::from(pool.totals.contingency);
-            let from = |rank: u64| {
-                let rank = usize::try_from(rank).unwrap_or(usize::MAX);
-                orders.get(rank).copied().unwrap_or(u64::MAX)
+        let bands = |pool: &Pool| {
+            let contingency = usize::try_from(pool.totals.contingency).unwrap_or(usize::MAX);
+            let mut beyond = pool.overflow.keys().copied();
+            let contingency_from = beyond.next().unwrap_or(u64::MAX);
+            let over_allocated_from = match contingency {
+                0 => contingency_from,
+                used => beyond.nth(used - 1).unwrap_or(u64::MAX),
             };
-            bands[licence.index()] =
-                Bands { contingency_from: from(concurrent), over_allocated_from: from(both) };
+            Bands { contingency_from, over_allocated_from }
+        };
+        self.pools.iter().map(bands).collect()
+    }
+
+    /// Lines the holders beyond the concurrent total up anew, after that has changed.
+    pub(super) fn resize_overflow(&mut self, licence: LicenceId) {
+        if self.model(licence) != Model::Concurrent {
+            return;
         }
-        bands
+        let users = self.users.values();
+        let mut holders: Vec<(u64, UserName)> = users
+            .filter_map(|user| Some((user.holding(licence)?.order, user.record.user.clone())))
+            .collect();
+        holders.sort_unstable();
+        let pool = &mut self.pools[licence.index()];
+        let concurrent = usize::try_from(pool.totals.concurrent).unwrap_or(usize::MAX);
+        pool.overflow = holders.into_iter().skip(concurrent).collect();
     }
 }

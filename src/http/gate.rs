@@ -3,6 +3,7 @@
 
 use crate::auth::{Claims, Role, TokenRejected, bearer};
 use crate::broker::Broker;
+use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
 use crate::problem::Problem;
 use actix_web::body::{BoxBody, MessageBody};
@@ -40,6 +41,13 @@ impl Who {
 /// Whoever asks, for the handlers behind the gate.
 #[derive(Clone, Debug)]
 pub(super) struct Caller(pub(super) Rc<Claims>);
+
+impl Caller {
+    /// As the audit log names them.
+    pub(super) fn author(&self) -> Author {
+        Author { name: self.0.subject.clone(), role: self.0.role.as_str() }
+    }
+}
 
 /// One method of a path, who may use it, and what answers.
 pub(super) struct Entry {

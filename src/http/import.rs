@@ -5,10 +5,12 @@
 //! those that the organisation refused; `rejected_count` counts all. A row with status `deleted` deletes.
 
 use super::body;
+use super::gate::Caller;
 use super::import_file::{Import, Rejections, read_csv, read_json_lines};
 use super::query::Parameters;
 use super::users::seat_field;
 use crate::broker::Broker;
+use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::provisioning::{ProvisionUsers, UserRefusal};
@@ -27,6 +29,7 @@ pub(super) async fn import(
     request: HttpRequest,
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
     let atomic =
@@ -45,7 +48,8 @@ pub(super) async fn import(
     });
     let import =
         read.await.map_err(|_| Problem::new(Kind::Internal, "the import was cut off"))??;
-    let (accepted, rejected) = provision(&broker, *organisation, import, atomic).await?;
+    let (accepted, rejected) =
+        provision(&broker, caller.author(), *organisation, import, atomic).await?;
     respond(accepted, &rejected, atomic)
 }
 
@@ -63,6 +67,7 @@ fn format(request: &HttpRequest) -> Result<Format, Problem> {
 /// How many users were created or replaced, and what became of the other rows.
 async fn provision(
     broker: &Broker,
+    author: Author,
     organisation: OrganisationId,
     import: Import,
     atomic: bool,
@@ -71,7 +76,8 @@ async fn provision(
     if changes.is_empty() || (atomic && rejected.count > 0) {
         return Ok((0, rejected));
     }
-    let answers = broker.directory.ask(organisation, ProvisionUsers { changes, atomic }).await?;
+    let command = ProvisionUsers { changes, atomic };
+    let answers = broker.directory.ask_by(Some(author), organisation, command).await?;
     let mut accepted = 0;
     for (answer, line) in answers.iter().zip(lines) {
         match answer {
@@ -90,6 +96,10 @@ fn refused(refusal: &UserRefusal, catalogue: &Catalogue) -> (&'static str, Strin
         UserRefusal::FixedExhausted(licence) => {
             let key = catalogue.key(*licence);
             (seat_field(*licence, catalogue), format!("no fixed seat of `{key}` is left"))
+        }
+        UserRefusal::BaseExhausted(licence) => {
+            let key = catalogue.key(*licence);
+            ("status", format!("no base licence of `{key}` is available"))
         }
         UserRefusal::TooManyUsers => {
             ("user", "the organisation has as many users as it may".to_owned())

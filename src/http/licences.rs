@@ -4,6 +4,7 @@
 
 use super::body::{self, Fields, Invalid};
 use super::etag;
+use super::gate::Caller;
 use super::page::Page;
 use super::query::Parameters;
 use super::words;
@@ -72,7 +73,6 @@ impl Counts {
 impl Row {
     fn new(licence: &LicenceType, counts: &LicenceCounts) -> Self {
         let LicenceCounts { totals, split, .. } = *counts;
-        let based = if licence.base { counts.active } else { 0 };
         let seats = if licence.model == Model::FixedSeat { counts.assigned } else { 0 };
         let contingency = Counts::new(totals.contingency, split.contingency);
         Self {
@@ -83,9 +83,9 @@ impl Row {
             active_users: counts.active,
             base: Base {
                 total: totals.base,
-                used: based,
-                reusable: 0,
-                available: totals.base.saturating_sub(based),
+                used: counts.base.used,
+                reusable: counts.base.reusable,
+                available: counts.base.available,
             },
             concurrent: Counts::new(totals.concurrent, split.concurrent),
             contingency: Contingency {
@@ -97,7 +97,7 @@ impl Row {
             fixed: Counts::new(totals.fixed, seats),
             over_allocated: split.over_allocated,
             waiting: counts.waiting,
-            active_billing_period: counts.active,
+            active_billing_period: counts.active_in_month,
         }
     }
 }
@@ -150,6 +150,7 @@ pub(super) async fn set(
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
     path: Path<LicencePath>,
+    caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
     let licence = broker.catalogue.find(&path.licence);
@@ -158,7 +159,7 @@ pub(super) async fn set(
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let totals = totals(&fields, broker.catalogue.get(licence))?;
     let command = SetTotals { licence, totals, expected_version };
-    let decided = broker.directory.ask(*organisation, command).await?;
+    let decided = broker.directory.ask_by(Some(caller.author()), *organisation, command).await?;
     decided.map_err(|refusal| refused(refusal, &broker.catalogue, licence))?;
     let wanted = [licence].into_iter().collect();
     let (version, rows) = rows(&broker, *organisation, wanted).await?;
@@ -193,6 +194,13 @@ fn refused(refusal: TotalsRefusal, catalogue: &Catalogue, licence: LicenceId) ->
                 .with("licence", &**catalogue.key(licence))
                 .with("assigned", assigned)
         }
+        TotalsRefusal::BaseExhausted(bound) => {
+            let detail = format!("{bound} base licences are bound, and would be more than bought");
+            Problem::new(Kind::BaseExhausted, detail)
+                .with("field", "base")
+                .with("licence", &**catalogue.key(licence))
+                .with("bound", bound)
+        }
     }
 }
 
@@ -200,6 +208,7 @@ fn refused(refusal: TotalsRefusal, catalogue: &Catalogue, licence: LicenceId) ->
 mod tests {
     use super::*;
     use crate::catalogue_file;
+    use crate::domain::view::BaseCounts;
     use actix_web::test::TestRequest;
     use serde_json::{Value, json};
 
@@ -217,6 +226,9 @@ mod tests {
             denied_today: 3,
             assigned: 215,
             active: 212,
+            active_in_month: 214,
+            base: BaseCounts { used: 215, reusable: 3, available: 288 },
+            unit_price: None,
         };
         serde_json::to_value(Row::new(catalogue.get(licence), &counts)).expect("JSON")
     }
@@ -228,11 +240,11 @@ mod tests {
             counts("inbound_agent", totals, 205),
             json!({"licence": "inbound_agent", "name": "Inbound Agent", "class": "user_type",
                 "model": "concurrent", "active_users": 212,
-                "base": {"total": 500, "used": 212, "reusable": 0, "available": 288},
+                "base": {"total": 500, "used": 215, "reusable": 3, "available": 288},
                 "concurrent": {"total": 200, "used": 200, "available": 0},
                 "contingency": {"total": 20, "used": 5, "max_used": 7, "available": 15},
                 "fixed": {"total": 0, "used": 0, "available": 0},
-                "over_allocated": 0, "waiting": 2, "active_billing_period": 212})
+                "over_allocated": 0, "waiting": 2, "active_billing_period": 214})
         );
     }
 
@@ -240,7 +252,6 @@ mod tests {
     fn seats_are_used_by_whom_they_are_assigned_to_and_never_available_below_zero() {
         let row = counts("view", Totals { fixed: 200, ..Totals::default() }, 0);
         assert_eq!(row["fixed"], json!({"total": 200, "used": 215, "available": 0}));
-        assert_eq!(row["base"]["used"], 0, "a product needs no base licence");
     }
 
     #[test]

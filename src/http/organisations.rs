@@ -72,10 +72,15 @@ pub(super) async fn list(
     Ok(Page::stored(rows, limit, List::Organisations, Shape::from).respond())
 }
 
-pub(super) async fn create(request: HttpRequest, broker: Data<Broker>, body: Payload) -> Answer {
+pub(super) async fn create(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    caller: ReqData<Caller>,
+    body: Payload,
+) -> Answer {
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let settings = new_settings(&fields, broker.limits.max_grace_default_s, broker.clock.now().at)?;
-    if !broker.directory.create(settings.clone()).await? {
+    if !broker.directory.create(Some(caller.author()), settings.clone()).await? {
         let detail = format!("the number {} is taken", settings.id);
         return Err(Problem::new(Kind::Exists, detail).with("field", "id"));
     }
@@ -94,6 +99,7 @@ pub(super) async fn change(
     request: HttpRequest,
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
     let expected_version = etag::expected_version(&request)?;
@@ -109,7 +115,7 @@ pub(super) async fn change(
     if id.is_some_and(|id| id != organisation.get()) {
         return Err(fields.invalid("id", "cannot change").into());
     }
-    match broker.directory.ask(*organisation, change).await? {
+    match broker.directory.ask_by(Some(caller.author()), *organisation, change).await? {
         Ok(settings) => Ok(respond(HttpResponse::Ok(), settings)),
         Err(_) => Err(etag::changed()),
     }
@@ -119,6 +125,7 @@ pub(super) async fn remove(
     request: HttpRequest,
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
 ) -> Answer {
     // Read before it is removed, not decided together: who deletes an organisation deletes it whole, and
     // the version only tells them that they looked at something else.
@@ -128,7 +135,7 @@ pub(super) async fn remove(
             return Err(etag::changed());
         }
     }
-    broker.directory.remove(*organisation).await?;
+    broker.directory.remove(Some(caller.author()), *organisation).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -1,6 +1,7 @@
 //! `GET …/sessions`, `DELETE …/sessions/{session}`: who is logged in, and logging them out.
 
 use super::cursor::List;
+use super::gate::Caller;
 use super::page::Page;
 use super::query::Parameters;
 use super::words;
@@ -78,11 +79,13 @@ pub(super) struct SessionPath {
 pub(super) async fn force_logout(
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
     path: Path<SessionPath>,
 ) -> Answer {
     let unknown = || Problem::not_found("there is no such session");
     let session = words::read_session(&path.session).ok_or_else(unknown)?;
-    if broker.directory.ask(*organisation, ForceLogout { session }).await? {
+    let author = Some(caller.author());
+    if broker.directory.ask_by(author, *organisation, ForceLogout { session }).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(unknown())

@@ -53,6 +53,7 @@ impl<'a> RawUser<'a> {
             status: self.status.map(status).transpose()?,
             user_type: self.user_type.map(|key| user_type(key, catalogue)).transpose()?,
             features: self.features.as_deref().map(|keys| features(keys, catalogue)).transpose()?,
+            synced: None,
         })
     }
 }

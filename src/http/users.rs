@@ -3,6 +3,7 @@
 use super::body;
 use super::cursor::List;
 use super::etag;
+use super::gate::Caller;
 use super::page::Page;
 use super::query::Parameters;
 use super::user_fields::RawUser;
@@ -39,7 +40,7 @@ impl Shape {
         Self {
             status: record.status.as_str(),
             user_type: catalogue.key(record.user_type).clone(),
-            features: words::keys(catalogue, record.features.iter()),
+            features: words::keys(catalogue, record.all_features().iter()),
             fixed_seats: words::keys(catalogue, record.licences().iter().filter(is_seat)),
             base_licence: record.status == UserStatus::Active
                 && catalogue.get(record.user_type).base,
@@ -82,6 +83,7 @@ pub(super) async fn create(
     request: HttpRequest,
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
@@ -89,7 +91,7 @@ pub(super) async fn create(
     if draft.status == UserStatus::Deleted {
         return Err(fields.invalid("status", "a new user cannot be deleted").into());
     }
-    let record = decide(&broker, *organisation, UserChange::Create(draft)).await?;
+    let record = decide(&broker, &caller, *organisation, UserChange::Create(draft)).await?;
     let mut response = HttpResponse::Created();
     let name = percent_encoded(&record.user);
     response.insert_header((LOCATION, format!("/v1/organisations/{}/users/{name}", *organisation)));
@@ -109,6 +111,7 @@ pub(super) async fn change(
     request: HttpRequest,
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
     path: Path<UserPath>,
     body: Payload,
 ) -> Answer {
@@ -123,7 +126,7 @@ pub(super) async fn change(
     let patch = raw.patch(&broker.catalogue)?;
     let user = path.user.as_str().into();
     let change = UserChange::Patch { user, patch, expected_version };
-    let record = decide(&broker, *organisation, change).await?;
+    let record = decide(&broker, &caller, *organisation, change).await?;
     Ok(respond(HttpResponse::Ok(), record, &broker.catalogue))
 }
 
@@ -131,21 +134,23 @@ pub(super) async fn remove(
     request: HttpRequest,
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
+    caller: ReqData<Caller>,
     path: Path<UserPath>,
 ) -> Answer {
     let expected_version = etag::expected_version(&request)?;
     let change = UserChange::Delete { user: path.user.as_str().into(), expected_version };
-    decide(&broker, *organisation, change).await?;
+    decide(&broker, &caller, *organisation, change).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 async fn decide(
     broker: &Broker,
+    caller: &Caller,
     organisation: OrganisationId,
     change: UserChange,
 ) -> Result<UserRecord, Problem> {
     let command = ProvisionUsers { changes: vec![change], atomic: true };
-    let answers = broker.directory.ask(organisation, command).await?;
+    let answers = broker.directory.ask_by(Some(caller.author()), organisation, command).await?;
     let answer = answers.into_iter().next();
     let answer = answer.ok_or_else(|| Problem::new(Kind::Internal, "a change has no answer"))?;
     answer.map_err(|refusal| refused(&refusal, &broker.catalogue))
@@ -162,6 +167,12 @@ fn refused(refusal: &UserRefusal, catalogue: &Catalogue) -> Problem {
             let key = &**catalogue.key(*licence);
             Problem::new(Kind::FixedExhausted, format!("no fixed seat of `{key}` is left"))
                 .with("field", seat_field(*licence, catalogue))
+                .with("licence", key)
+        }
+        UserRefusal::BaseExhausted(licence) => {
+            let key = &**catalogue.key(*licence);
+            Problem::new(Kind::BaseExhausted, format!("no base licence of `{key}` is available"))
+                .with("field", "status")
                 .with("licence", key)
         }
         UserRefusal::TooManyUsers => {
@@ -211,6 +222,7 @@ mod tests {
             status,
             user_type: find(&user_type),
             features: features.iter().map(find).collect(),
+            synced: crate::domain::ids::LicenceSet::EMPTY,
             created_at: DateTime::UNIX_EPOCH,
             version: 7,
         }

@@ -4,9 +4,11 @@
 //! events of the rules, several organisations in one transaction. Reading is either of an organisation as
 //! a whole ([`Store::load`]) or of pages for reports.
 
+mod audit_text;
 mod net_effect;
 pub mod sqlite;
 
+use crate::domain::audit::Author;
 use crate::domain::event::Event;
 use crate::domain::ids::{OrganisationId, SessionId, UserName};
 use crate::domain::organisation::Settings;
@@ -69,6 +71,15 @@ pub struct OrganisationEntry {
     pub id: OrganisationId,
     /// Whether sessions were open when the broker stopped.
     pub has_open_sessions: bool,
+}
+
+/// A time in which the broker ran without a break, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When it began.
+    pub since: DateTime<Utc>,
+    /// When it was last known to be alive.
+    pub last: DateTime<Utc>,
 }
 
 /// A row of a list, and where the page after it begins.
@@ -216,8 +227,13 @@ pub struct DenialRow {
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Keeps a new organisation; `false` if the number is taken.
-    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError>;
+    /// Keeps a new organisation, and notes in its audit log who created it; `false` if the number is
+    /// taken.
+    async fn create_organisation(
+        &self,
+        settings: &Settings,
+        author: Option<&Author>,
+    ) -> Result<bool, StoreError>;
 
     /// Every organisation that exists.
     async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError>;
@@ -228,12 +244,13 @@ pub trait Store: Send + Sync + 'static {
     /// Applies the batches in one transaction: all of them or none.
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError>;
 
-    /// Notes that the broker was alive at this instant; never moves backwards.
-    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError>;
+    /// Notes that the broker was alive until `run.last`, running since `run.since`; neither moves
+    /// backwards.
+    async fn record_life(&self, run: Run) -> Result<(), StoreError>;
 
-    /// The last instant at which the broker is known to have been alive: the later of the last sign of
-    /// life and the last record.
-    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError>;
+    /// The last run of the broker that is known of. Its end is the later of the last sign of life and the
+    /// last record.
+    async fn last_run(&self) -> Result<Option<Run>, StoreError>;
 
     /// The settings of one organisation.
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError>;

@@ -3,13 +3,20 @@
 //! A session that was opened, granted and closed within one batch leaves its records and nothing else.
 
 use super::Batch;
+use crate::domain::activity::LapseChange;
+use crate::domain::audit::AuditRecord;
+use crate::domain::base::BaseUnit;
+use crate::domain::billing::BillLine;
 use crate::domain::event::{DenialRecord, Event, SessionOpened, UsageRecord};
-use crate::domain::ids::{LicenceId, SessionId};
+use crate::domain::ids::{LicenceId, SessionId, UserName};
+use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Settings;
 use crate::domain::pool::Totals;
-use crate::domain::reason::GrantPool;
+use crate::domain::reason::{BaseChange, GrantPool};
 use crate::domain::user::UserRecord;
+use crate::domain::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashMap};
 
 /// An instance, or a place, by session and type.
@@ -22,6 +29,31 @@ pub(super) struct InstanceRow {
     pub(super) since: DateTime<Utc>,
     pub(super) holder_order: u64,
     pub(super) holder_since: DateTime<Utc>,
+}
+
+/// The most contingency of a month and type: how much, when it was reached first, and by which sessions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Maximum<'a> {
+    pub(super) maximum: u32,
+    pub(super) at: DateTime<Utc>,
+    pub(super) sessions: &'a [(SessionId, UserName)],
+}
+
+/// A month that was closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Month<'a> {
+    pub(super) month: NaiveDate,
+    pub(super) lines: &'a [BillLine],
+    pub(super) at: DateTime<Utc>,
+}
+
+/// A change of who was active in a month and is not any more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lapse<'a> {
+    pub(super) month: NaiveDate,
+    pub(super) user: &'a str,
+    pub(super) change: LapseChange,
+    pub(super) at: DateTime<Utc>,
 }
 
 /// What became of one user name.
@@ -46,8 +78,26 @@ pub(super) struct NetEffect<'a> {
     pub(super) sessions: BTreeMap<SessionId, Option<&'a SessionOpened>>,
     pub(super) instances: BTreeMap<Held, Option<InstanceRow>>,
     pub(super) places: BTreeMap<Held, Option<u64>>,
-    /// The greatest of each month and type, and when it was reached first.
-    pub(super) maxima: BTreeMap<(NaiveDate, LicenceId), (u32, DateTime<Utc>)>,
+    /// The greatest of each month and type.
+    pub(super) maxima: BTreeMap<(NaiveDate, LicenceId), Maximum<'a>>,
+    /// In the order in which they ended.
+    pub(super) months: Vec<Month<'a>>,
+    /// In the order in which they ended, each with its start.
+    pub(super) intervals: Vec<(DateTime<Utc>, &'a IntervalRecord)>,
+    /// As they stand at the end, by number.
+    pub(super) base_units: BTreeMap<u64, &'a BaseUnit>,
+    /// In the order of the decisions.
+    pub(super) base_log: Vec<(&'a BaseUnit, BaseChange, DateTime<Utc>)>,
+    /// In the order of the decisions.
+    pub(super) lapses: Vec<Lapse<'a>>,
+    /// In the order of the decisions.
+    pub(super) totals_log: Vec<(LicenceId, Totals, DateTime<Utc>)>,
+    pub(super) prices: BTreeMap<LicenceId, Option<Decimal>>,
+    pub(super) wallboards: BTreeMap<&'a str, Option<&'a Wallboard>>,
+    /// With its version.
+    pub(super) wallboard_maximum: Option<(u32, u64)>,
+    /// In the order of the decisions.
+    pub(super) audit: Vec<&'a AuditRecord>,
     /// In the order in which the names first occurred.
     pub(super) users: Vec<(&'a str, UserEffect<'a>)>,
     /// Positions in `users`.
@@ -86,15 +136,44 @@ impl<'a> NetEffect<'a> {
             Event::Unqueued { session, licence } => {
                 self.places.insert((*session, *licence), None);
             }
-            Event::MaximumRaised { month, licence, maximum, at } => {
-                self.raise(*month, *licence, *maximum, *at);
+            Event::MaximumRaised { month, licence, maximum, at, sessions } => {
+                let raised = Maximum { maximum: *maximum, at: *at, sessions };
+                self.raise((*month, *licence), raised);
+            }
+            Event::MonthClosed { month, lines, at } => {
+                self.months.push(Month { month: *month, lines, at: *at });
+            }
+            Event::IntervalClosed { start, records } => {
+                self.intervals.extend(records.iter().map(|record| (*start, record)));
+            }
+            Event::BaseUnitSaved { unit, change, at } => {
+                self.base_units.insert(unit.unit, unit);
+                self.base_log.extend(change.map(|change| (unit, change, *at)));
+            }
+            Event::Lapsed { month, user, change, at } => {
+                self.lapses.push(Lapse { month: *month, user, change: *change, at: *at });
             }
             Event::UserSaved(record) => self.user(&record.user).saved = Some(record),
             Event::UserDeleted { user, at } => self.delete(user, *at),
-            Event::TotalsSet { licence, totals, version } => {
+            Event::TotalsSet { licence, totals, version, at } => {
                 self.totals.insert(*licence, *totals);
+                self.totals_log.push((*licence, *totals, *at));
                 self.totals_version = Some(*version);
             }
+            Event::PriceSet { licence, price, version } => {
+                self.prices.insert(*licence, *price);
+                self.totals_version = Some(*version);
+            }
+            Event::WallboardSaved(wallboard) => {
+                self.wallboards.insert(&wallboard.id, Some(wallboard));
+            }
+            Event::WallboardRemoved { id } => {
+                self.wallboards.insert(id, None);
+            }
+            Event::WallboardMaximumSet { maximum, version } => {
+                self.wallboard_maximum = Some((*maximum, *version));
+            }
+            Event::Audited(record) => self.audit.push(record),
             Event::SettingsSaved(settings) => self.settings = Some(settings),
             Event::OrganisationRemoved { at } => self.removed_at = Some(*at),
         }
@@ -124,10 +203,10 @@ impl<'a> NetEffect<'a> {
         }
     }
 
-    fn raise(&mut self, month: NaiveDate, licence: LicenceId, maximum: u32, at: DateTime<Utc>) {
-        let kept = self.maxima.entry((month, licence)).or_insert((maximum, at));
-        if maximum > kept.0 {
-            *kept = (maximum, at);
+    fn raise(&mut self, key: (NaiveDate, LicenceId), raised: Maximum<'a>) {
+        let kept = self.maxima.entry(key).or_insert(raised);
+        if raised.maximum > kept.maximum {
+            *kept = raised;
         }
     }
 

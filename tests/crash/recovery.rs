@@ -21,7 +21,7 @@ fn events(catalogue: &Catalogue) -> Vec<Event> {
     let mut events = Vec::new();
     for licence in [seat, email] {
         let totals = Totals { concurrent: SESSIONS, ..Totals::default() };
-        events.push(Event::TotalsSet { licence, totals, version: 1 });
+        events.push(Event::TotalsSet { licence, totals, version: 1, at });
     }
     for number in 0..SESSIONS {
         let user: licence_broker::domain::ids::UserName = format!("agent-{number}").into();

@@ -125,7 +125,7 @@ pub(crate) async fn a_batch_for_an_organisation_that_is_not_there_is_fenced(back
 
 pub(crate) async fn one_fenced_batch_keeps_all_of_a_commit_out(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
-    assert!(store.create_organisation(&settings(130)).await.expect("created"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     let good = batch(129, 1, at(1), logged_in(1, "edred"));
     let fenced = batch(130, 7, at(1), logged_in(2, "wynn"));
     let error = store.commit(&[good.clone(), fenced]).await.expect_err("fenced");

@@ -88,7 +88,7 @@ pub(crate) async fn a_users_records_are_the_same_while_their_index_is_written(
     backend: &dyn Backend,
 ) {
     let store = open_with_129(backend).await;
-    assert!(store.create_organisation(&settings(130)).await.expect("created"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     write(&*store, 1, 0..7_000).await;
     answers_are_right(&*store).await;
     let mut steps = 1;
@@ -104,7 +104,7 @@ pub(crate) async fn a_users_records_are_the_same_while_their_index_is_written(
 
 pub(crate) async fn upkeep_has_an_end_and_goes_on_after_a_restart(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
-    assert!(store.create_organisation(&settings(130)).await.expect("created"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     assert!(!store.upkeep().await.expect("done"), "nothing was written yet");
     write(&*store, 1, 0..7_000).await;
     assert!(store.upkeep().await.expect("done"));

@@ -40,7 +40,7 @@ pub(crate) async fn nothing_works_while_the_store_is_down(backend: &dyn Backend)
     let store = FaultyStore::new(open_with_129(backend).await);
     store.set_down(true);
     assert!(matches!(store.load(id(129)).await, Err(StoreError::Aborted(_))));
-    assert!(matches!(store.last_life().await, Err(StoreError::Aborted(_))));
+    assert!(matches!(store.last_run().await, Err(StoreError::Aborted(_))));
     let login = [batch(129, 1, at(1), logged_in(1, "edred"))];
     assert!(matches!(store.commit(&login).await, Err(StoreError::Aborted(_))));
     store.set_down(false);

@@ -34,7 +34,7 @@ pub(crate) async fn open(backend: &dyn Backend) -> Arc<dyn Store> {
 /// A store with organisation 129.
 pub(crate) async fn open_with_129(backend: &dyn Backend) -> Arc<dyn Store> {
     let store = open(backend).await;
-    assert!(store.create_organisation(&settings(129)).await.expect("created"));
+    assert!(store.create_organisation(&settings(129), None).await.expect("created"));
     store
 }
 
@@ -110,6 +110,7 @@ pub(crate) fn user(name: &str) -> UserRecord {
         status: UserStatus::Active,
         user_type: licence("inbound_agent"),
         features: licences(&["agent_email", "agent_calls"]),
+        synced: licences(&["agent_user_add_on"]),
         created_at: at(0),
         version: 2,
     }
@@ -191,7 +192,7 @@ pub(crate) fn denial(name: &str, key: &str, at: DateTime<Utc>) -> DenialRecord {
 
 pub(crate) fn totals_set(key: &str, concurrent: u32, version: u64) -> Event {
     let totals = Totals { base: 9, concurrent, contingency: 2, fixed: 0 };
-    Event::TotalsSet { licence: licence(key), totals, version }
+    Event::TotalsSet { licence: licence(key), totals, version, at: at(0) }
 }
 
 /// A user with an open session that holds the seat and e-mail, and waits for web chat.

@@ -22,7 +22,7 @@ fn release(session: u128, name: &str, device: Device, reason: ReleaseReason) -> 
 
 pub(crate) async fn usage_is_read_page_by_page_in_the_order_of_decisions(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
-    assert!(store.create_organisation(&settings(130)).await.expect("created"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     let mut number = 0;
     // Two organisations take turns, and several records share an instant.
     for round in 0..5 {

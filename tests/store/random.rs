@@ -111,11 +111,15 @@ fn all_of(organisation: &Organisation) -> String {
     let mut holders = organisation.holders(None, None, usize::MAX);
     holders.sort_by_key(|holder| (holder.licence, holder.order));
     format!(
-        "{:#?}\n{:#?}\n{holders:#?}\n{:?} {}",
+        "{:#?}\n{:#?}\n{holders:#?}\n{:?} {}\n{:#?}\n{:#?}\n{:#?}\n{:?}",
         organisation.counts(everything),
         organisation.sessions(None, usize::MAX),
         organisation.settings(),
         organisation.totals_version(),
+        organisation.open_interval(),
+        organisation.bill(),
+        organisation.wallboards(),
+        organisation.active_users(),
     )
 }
 
@@ -123,12 +127,12 @@ impl<'a> World<'a> {
     async fn new(store: &'a dyn Store, seed: u64) -> Self {
         let number = seed + 1;
         let settings = Settings { time_zone: chrono_tz::Asia::Tokyo, ..settings(number) };
-        assert!(store.create_organisation(&settings).await.expect("created"));
+        assert!(store.create_organisation(&settings, None).await.expect("created"));
         let snapshot = load(store, number).await.snapshot;
         let mut world = Self {
             rng: StdRng::seed_from_u64(seed),
             store,
-            organisation: Organisation::restore(snapshot, catalogue(), BOUNDS),
+            organisation: Organisation::restore(snapshot, catalogue(), BOUNDS, at(0)),
             now: Moment { at: at(0), elapsed: Duration::ZERO },
             links: HashMap::new(),
             next_id: 0,
@@ -147,7 +151,7 @@ impl<'a> World<'a> {
             self.decide(set).expect("nothing fixed is lowered");
         }
         for key in &SEATS[..3] {
-            let totals = Totals { concurrent: 3, contingency: 3, ..Totals::default() };
+            let totals = Totals { base: 100, concurrent: 3, contingency: 3, fixed: 0 };
             let set = SetTotals { licence: licence(key), totals, expected_version: None };
             self.decide(set).expect("nothing fixed is lowered");
         }
@@ -211,10 +215,10 @@ impl<'a> World<'a> {
         self.commit().await;
         let loaded = load(self.store, self.organisation.id().get()).await;
         assert_eq!(loaded.batch, self.batch);
-        let mut restored = Organisation::restore(loaded.snapshot, catalogue(), BOUNDS);
+        let mut restored = Organisation::restore(loaded.snapshot, catalogue(), BOUNDS, at(0));
         let sessions = self.organisation.sessions(None, usize::MAX);
         let known = sessions.iter().map(|session| session.session).collect();
-        restored.apply(ReleaseAbsent { known }, self.now);
+        restored.apply(ReleaseAbsent { known, running_since: at(0) }, self.now);
         let connected = sessions
             .iter()
             .filter(|session| session.is_connected)
@@ -343,7 +347,8 @@ impl<'a> World<'a> {
         let keys = [&FEATURES[..4], &SEATS[..3]].concat();
         let licence = licence(keys.choose(&mut self.rng).expect("some"));
         let (concurrent, contingency) = (self.rng.random_range(0..4), self.rng.random_range(0..3));
-        let totals = Totals { concurrent, contingency, ..Totals::default() };
+        let base = if SEATS.contains(&catalogue().key(licence).as_ref()) { 100 } else { 0 };
+        let totals = Totals { base, concurrent, contingency, fixed: 0 };
         let set = SetTotals { licence, totals, expected_version: None };
         self.decide(set).expect("nothing fixed is lowered");
     }

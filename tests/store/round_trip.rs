@@ -30,7 +30,7 @@ fn other_settings() -> Settings {
 pub(crate) async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn Backend) {
     let store = open(backend).await;
     let settings = other_settings();
-    assert!(store.create_organisation(&settings).await.expect("created"));
+    assert!(store.create_organisation(&settings, None).await.expect("created"));
     assert_eq!(store.settings(settings.id).await.expect("read"), Some(settings.clone()));
     let loaded = load(&*store, OrganisationId::MAX).await;
     assert_eq!(loaded.snapshot.settings, settings);
@@ -44,7 +44,7 @@ pub(crate) async fn a_new_organisation_is_loaded_as_it_was_created(backend: &dyn
 pub(crate) async fn a_number_is_taken_while_its_organisation_exists(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let other = Settings { name: "Other".into(), ..settings(129) };
-    assert!(!store.create_organisation(&other).await.expect("answered"));
+    assert!(!store.create_organisation(&other, None).await.expect("answered"));
     assert_eq!(load(&*store, 129).await.snapshot.settings, settings(129));
 }
 
@@ -108,7 +108,7 @@ pub(crate) async fn users_are_listed_in_the_order_of_their_creation(backend: &dy
 pub(crate) async fn organisations_are_listed_page_by_page(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     for number in [7, 200] {
-        assert!(store.create_organisation(&settings(number)).await.expect("created"));
+        assert!(store.create_organisation(&settings(number), None).await.expect("created"));
     }
     commit(&*store, 1, 1, logged_in(1, "edred")).await;
     let all = store.settings_page(ALL).await.expect("a page");

@@ -159,7 +159,7 @@ async fn a_commit_that_fails_halfway_leaves_nothing_and_the_next_one_works() {
     assert!(matches!(&refused, StoreError::Aborted(why) if why.contains("full")), "{refused}");
     let loaded = load(&*store, 129).await;
     assert_eq!((loaded.batch, loaded.snapshot.users.len()), (0, 0));
-    assert!(store.create_organisation(&settings(130)).await.expect("other writes work"));
+    assert!(store.create_organisation(&settings(130), None).await.expect("other writes work"));
     sqlx::raw_sql("DROP TRIGGER full").execute(&mut raw).await.expect("no trigger");
     store.commit(&[login]).await.expect("committed");
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);

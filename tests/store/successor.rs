@@ -38,7 +38,7 @@ pub(crate) async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
 
 pub(crate) async fn a_successor_with_the_same_number_sees_nothing_of_it(backend: &dyn Backend) {
     let store = removed_129(backend).await;
-    assert!(store.create_organisation(&settings(129)).await.expect("the number is free"));
+    assert!(store.create_organisation(&settings(129), None).await.expect("the number is free"));
     let loaded = load(&*store, 129).await;
     assert_eq!((loaded.batch, loaded.snapshot.totals_version), (0, 0));
     let snapshot = loaded.snapshot;

@@ -5,12 +5,12 @@
 //! the wrapped store's own, but fail while it is down.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::user::UserRecord;
 use licence_broker::store::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part, Store, StoreError,
+    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part, Run, Store, StoreError,
     Stored, UsageFilter, UsageRow, UsageScribe,
 };
 use std::collections::VecDeque;
@@ -144,8 +144,12 @@ impl Store for FaultyStore {
         }
     }
 
-    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError> {
-        self.up()?.create_organisation(settings).await
+    async fn create_organisation(
+        &self,
+        settings: &Settings,
+        author: Option<&Author>,
+    ) -> Result<bool, StoreError> {
+        self.up()?.create_organisation(settings, author).await
     }
 
     async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
@@ -160,12 +164,12 @@ impl Store for FaultyStore {
         self.up()?.load(organisation).await
     }
 
-    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.up()?.record_life(at).await
+    async fn record_life(&self, run: Run) -> Result<(), StoreError> {
+        self.up()?.record_life(run).await
     }
 
-    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.up()?.last_life().await
+    async fn last_run(&self) -> Result<Option<Run>, StoreError> {
+        self.up()?.last_run().await
     }
 
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {

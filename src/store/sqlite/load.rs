@@ -6,14 +6,13 @@ use super::{Loaded, StoreError};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::SessionOpened;
 use crate::domain::ids::{LicenceId, OrganisationId, ResumeDigest, SessionId, UserName};
-use crate::domain::moment::{day_of, month_of, start_of_day};
+use crate::domain::moment::{day_of, start_of_day};
 use crate::domain::organisation::Settings;
-use crate::domain::pool::Totals;
 use crate::domain::reason::{DenialReason, Device, GrantPool};
 use crate::domain::resume::{Snapshot, StoredInstance, StoredSession};
 use crate::domain::session::{Instance, Place};
 use crate::domain::user::UserRecord;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 use std::collections::HashMap;
@@ -21,11 +20,14 @@ use std::collections::HashMap;
 /// An organisation's own row.
 pub(super) struct Head {
     key: i64,
-    settings: Settings,
+    pub(super) settings: Settings,
     totals_version: u64,
     batch: u64,
-    last_at: DateTime<Utc>,
+    pub(super) last_at: DateTime<Utc>,
     sequence: u64,
+    pub(super) intervals_until: DateTime<Utc>,
+    wallboard_maximum: u32,
+    wallboard_version: u64,
 }
 
 /// The row of the organisation that has this number now. The first read of a transaction: it fixes
@@ -35,7 +37,8 @@ pub(super) async fn head(
     organisation: OrganisationId,
 ) -> Result<Option<Head>, StoreError> {
     let text = format!(
-        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at, sequence FROM organisations \
+        "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at, sequence, intervals_until, \
+         wallboards_maximum, wallboards_version FROM organisations \
          WHERE number = ? AND removed_at IS NULL"
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
@@ -49,6 +52,9 @@ pub(super) async fn head(
             batch: reader.counter("batch")?,
             last_at: reader.instant("last_at")?,
             sequence: reader.counter("sequence")?,
+            intervals_until: reader.instant("intervals_until")?,
+            wallboard_maximum: reader.count("wallboards_maximum")?,
+            wallboard_version: reader.counter("wallboards_version")?,
         })
     })
     .transpose()
@@ -61,13 +67,26 @@ pub(super) async fn body(
     catalogue: &Catalogue,
 ) -> Result<Loaded, StoreError> {
     let mut loading = Loading { connection, catalogue, key: head.key };
+    let month = loading.month(&head).await?;
     let users = loading.users().await?;
+    let bought = loading.totals_log().await?;
+    let (totals, prices) = loading.totals().await?;
     let snapshot = Snapshot {
-        totals: loading.totals().await?,
+        totals,
+        prices,
+        highest: bought.highest_in(start_of_day(month, head.settings.time_zone)),
         totals_version: head.totals_version,
         sessions: loading.sessions(&users).await?,
         users,
-        maxima: loading.maxima(&head).await?,
+        base_units: loading.base_units(head.last_at).await?,
+        lapses: loading.lapses(month).await?,
+        wallboards: loading.wallboards().await?,
+        wallboard_maximum: head.wallboard_maximum,
+        wallboard_version: head.wallboard_version,
+        maxima: loading.maxima(month).await?,
+        month,
+        intervals_until: head.intervals_until,
+        since_interval: loading.since_interval(&head, &bought).await?,
         denied_today: loading.denied_today(&head).await?,
         last_at: head.last_at,
         sequence: head.sequence,
@@ -76,15 +95,18 @@ pub(super) async fn body(
     Ok(Loaded { snapshot, batch: head.batch })
 }
 
-struct Loading<'a> {
-    connection: &'a mut SqliteConnection,
-    catalogue: &'a Catalogue,
-    key: i64,
+pub(super) struct Loading<'a> {
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) key: i64,
 }
 
 impl Loading<'_> {
     /// The rows of a statement whose only parameter is the organisation's key.
-    async fn rows(&mut self, text: impl SqlSafeStr) -> Result<Vec<SqliteRow>, StoreError> {
+    pub(super) async fn rows(
+        &mut self,
+        text: impl SqlSafeStr,
+    ) -> Result<Vec<SqliteRow>, StoreError> {
         let query = sqlx::query(text).bind(self.key);
         query.fetch_all(&mut *self.connection).await.map_err(aborted)
     }
@@ -96,25 +118,6 @@ impl Loading<'_> {
         );
         let rows = self.rows(AssertSqlSafe(text)).await?;
         rows.iter().map(|row| value::user(row, self.catalogue)).collect()
-    }
-
-    /// Totals of types that the catalogue has lost are in force for nobody.
-    async fn totals(&mut self) -> Result<Vec<(LicenceId, Totals)>, StoreError> {
-        let rows = self
-            .rows(
-                "SELECT licence, base, concurrent, contingency, fixed FROM totals \
-                 WHERE organisation = ?",
-            )
-            .await?;
-        let totals = |row: Reader<'_>| {
-            Ok(Totals {
-                base: row.count("base")?,
-                concurrent: row.count("concurrent")?,
-                contingency: row.count("contingency")?,
-                fixed: row.count("fixed")?,
-            })
-        };
-        self.by_known_licence(&rows, totals)
     }
 
     async fn sessions(&mut self, users: &[UserRecord]) -> Result<Vec<StoredSession>, StoreError> {
@@ -168,8 +171,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    async fn maxima(&mut self, head: &Head) -> Result<Vec<(LicenceId, u32)>, StoreError> {
-        let month = month_of(head.last_at, head.settings.time_zone);
+    async fn maxima(&mut self, month: NaiveDate) -> Result<Vec<(LicenceId, u32)>, StoreError> {
         let query =
             sqlx::query("SELECT licence, maximum FROM maxima WHERE organisation = ? AND month = ?")
                 .bind(self.key)
@@ -193,7 +195,7 @@ impl Loading<'_> {
     }
 
     /// What is counted by type; types that the catalogue has lost are passed over.
-    fn by_known_licence<T>(
+    pub(super) fn by_known_licence<T>(
         &self,
         rows: &[SqliteRow],
         read: impl Fn(Reader<'_>) -> Result<T, StoreError>,

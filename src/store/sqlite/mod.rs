@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `location` | where the database is, and that nobody else has it |
 //! | `writer` | the one connection that writes |
+//! | `create` | a new organisation |
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
+//! | `figures`, `estate` | the same: what is counted, and what is had beside sessions |
 //! | `bulk` | statements over many rows |
-//! | `load` | an organisation as a whole |
+//! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
 //! | `usage` | pages of the per-user log, kept or written |
 //! | `scan` | rows that are lent to whoever reads |
@@ -17,8 +19,12 @@
 
 mod bulk;
 mod commit;
+mod create;
 mod error;
+mod estate;
+mod figures;
 mod load;
+mod load_estate;
 mod location;
 mod report;
 mod runs;
@@ -29,15 +35,15 @@ mod value;
 mod writer;
 
 use super::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part, Range, Store,
+    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part, Range, Run, Store,
     StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe,
 };
+use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
 use crate::domain::user::UserRecord;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use error::aborted;
 use scan::{Reading, Scanner};
 use sqlx::migrate::Migrator;
@@ -49,7 +55,7 @@ use sqlx::{ConnectOptions, Row};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use value::{Reader, millis, number, seconds_of_day};
+use value::{Reader, millis};
 use writer::Writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -184,48 +190,49 @@ impl Inner {
         }
     }
 
-    async fn create(&self, settings: &Settings) -> Result<bool, StoreError> {
+    async fn create(
+        &self,
+        settings: &Settings,
+        author: Option<&Author>,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let query = sqlx::query(
-            "INSERT INTO organisations (number, name, time_zone, max_grace_s, \
-             scheduled_log_off_s, created_at, version, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
-             ?7, ?6) ON CONFLICT (number) WHERE removed_at IS NULL DO NOTHING",
-        )
-        .bind(number(settings.id))
-        .bind(settings.name.clone())
-        .bind(settings.time_zone.name())
-        .bind(i64::from(settings.max_grace_s))
-        .bind(settings.scheduled_log_off.map(seconds_of_day))
-        .bind(millis(settings.created_at))
-        .bind(settings.version.cast_signed());
-        let outcome = query.execute(transaction.connection()).await.map_err(aborted);
-        transaction.end(outcome.map(|done| done.rows_affected() == 1)).await
+        let outcome = create::organisation(transaction.connection(), settings, author).await;
+        transaction.end(outcome).await
     }
 
-    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn record_life(&self, run: Run) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         let query = sqlx::query(
-            "INSERT INTO life (id, at) VALUES (1, ?) \
-             ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
+            "INSERT INTO life (id, at, since) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET \
+             at = max(at, excluded.at), since = max(since, excluded.since)",
         );
-        let outcome = query.bind(millis(at)).execute(transaction.connection()).await;
+        let query = query.bind(millis(run.last)).bind(millis(run.since));
+        let outcome = query.execute(transaction.connection()).await;
         transaction.end(outcome.map(|_| ()).map_err(aborted)).await
     }
 
-    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+    async fn last_run(&self) -> Result<Option<Run>, StoreError> {
         let query = sqlx::query(
-            "SELECT at FROM (SELECT at FROM life UNION ALL SELECT last_at FROM organisations) \
-             ORDER BY at DESC LIMIT 1",
+            "SELECT max(at) AS at, max(since) AS since FROM (SELECT at, since FROM life UNION ALL \
+             SELECT last_at, 0 FROM organisations) HAVING count(*) > 0",
         );
         let row = query.fetch_optional(&self.readers).await.map_err(aborted)?;
-        row.map(|row| Reader(&row).instant("at")).transpose()
+        let run = |row| {
+            let row = Reader(&row);
+            Ok(Run { since: row.instant("since")?, last: row.instant("at")? })
+        };
+        row.map(run).transpose()
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn create_organisation(&self, settings: &Settings) -> Result<bool, StoreError> {
-        self.inner.create(settings).await
+    async fn create_organisation(
+        &self,
+        settings: &Settings,
+        author: Option<&Author>,
+    ) -> Result<bool, StoreError> {
+        self.inner.create(settings, author).await
     }
 
     async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
@@ -244,12 +251,12 @@ impl Store for SqliteStore {
         task.await.unwrap_or_else(|error| Err(StoreError::MaybeApplied(error.to_string())))
     }
 
-    async fn record_life(&self, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.inner.record_life(at).await
+    async fn record_life(&self, run: Run) -> Result<(), StoreError> {
+        self.inner.record_life(run).await
     }
 
-    async fn last_life(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.inner.last_life().await
+    async fn last_run(&self) -> Result<Option<Run>, StoreError> {
+        self.inner.last_run().await
     }
 
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {

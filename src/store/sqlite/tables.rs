@@ -2,7 +2,7 @@
 
 use super::bulk::Bulk;
 use super::commit::Change;
-use super::value::{features_text, millis, month_text, seconds_of_day, session_text, word};
+use super::value::{features_text, millis, seconds_of_day, session_text, word};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DenialRecord, DeniedName, SessionOpened, UsageRecord};
 use crate::domain::ids::SessionId;
@@ -29,15 +29,16 @@ impl<'a> Writing<'a> {
         self.places().await?;
         self.usage().await?;
         self.denials().await?;
-        self.maxima().await?;
         self.totals().await?;
+        self.figures().await?;
+        self.estate().await?;
         self.settings().await?;
         self.removed().await?;
         self.organisations().await
     }
 
     /// One list over all organisations, each entry with the key of its own.
-    fn rows<T>(&self, of: impl Fn(&'a NetEffect<'a>) -> Vec<T>) -> Vec<(i64, T)> {
+    pub(super) fn rows<T>(&self, of: impl Fn(&'a NetEffect<'a>) -> Vec<T>) -> Vec<(i64, T)> {
         let changes = self.changes.iter();
         changes
             .flat_map(|change| of(&change.effect).into_iter().map(|row| (change.key, row)))
@@ -65,12 +66,12 @@ impl<'a> Writing<'a> {
     async fn users_saved(&mut self) -> Result<(), sqlx::Error> {
         const SAVE: Bulk = Bulk {
             head: "INSERT INTO users (organisation, user, name, status, user_type, features, \
-                   created_at, version) VALUES ",
-            columns: 8,
+                   synced, created_at, version) VALUES ",
+            columns: 9,
             tail: " ON CONFLICT (organisation, user) WHERE removed_at IS NULL DO UPDATE SET \
                    name = excluded.name, status = excluded.status, \
                    user_type = excluded.user_type, features = excluded.features, \
-                   created_at = excluded.created_at, version = excluded.version",
+                   synced = excluded.synced, created_at = excluded.created_at, version = excluded.version",
         };
         let saved = self
             .rows(|effect| effect.users.iter().filter_map(|(_, change)| change.saved).collect());
@@ -83,6 +84,7 @@ impl<'a> Writing<'a> {
                 .bind(word(user.status.as_str()))
                 .bind(catalogue.key(user.user_type).clone())
                 .bind(features_text(user.features, catalogue))
+                .bind(features_text(user.synced, catalogue))
                 .bind(millis(user.created_at))
                 .bind(user.version.cast_signed())
         })
@@ -258,35 +260,14 @@ impl<'a> Writing<'a> {
             .await
     }
 
-    /// A month's maximum never falls, whatever the organisation's zone did meanwhile.
-    async fn maxima(&mut self) -> Result<(), sqlx::Error> {
-        const RAISE: Bulk = Bulk {
-            head: "INSERT INTO maxima (organisation, month, licence, maximum, reached_at) VALUES ",
-            columns: 5,
-            tail: " ON CONFLICT (organisation, month, licence) DO UPDATE SET \
-                   maximum = excluded.maximum, reached_at = excluded.reached_at \
-                   WHERE excluded.maximum > maximum",
-        };
-        let maxima = self.rows(|effect| effect.maxima.iter().collect());
-        let catalogue = self.catalogue;
-        RAISE
-            .run(self.connection, &maxima, |statement, (key, ((month, licence), (maximum, at)))| {
-                statement
-                    .bind(*key)
-                    .bind(month_text(*month))
-                    .bind(catalogue.key(*licence).clone())
-                    .bind(i64::from(*maximum))
-                    .bind(millis(*at))
-            })
-            .await
-    }
-
     async fn totals(&mut self) -> Result<(), sqlx::Error> {
         const SET: Bulk = Bulk {
-            head: "INSERT OR REPLACE INTO totals (organisation, licence, base, concurrent, \
-                   contingency, fixed) VALUES ",
+            head: "INSERT INTO totals (organisation, licence, base, concurrent, contingency, \
+                   fixed) VALUES ",
             columns: 6,
-            tail: "",
+            tail: " ON CONFLICT (organisation, licence) DO UPDATE SET base = excluded.base, \
+                   concurrent = excluded.concurrent, contingency = excluded.contingency, \
+                   fixed = excluded.fixed",
         };
         let totals = self.rows(|effect| effect.totals.iter().collect());
         let catalogue = self.catalogue;

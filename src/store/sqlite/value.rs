@@ -5,7 +5,9 @@ use super::error::aborted;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId, SessionId};
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{Device, GrantPool, LogonSource, ReleaseReason, UsageType, UserStatus};
+use crate::domain::reason::{
+    AuditAction, BaseChange, Device, GrantPool, LogonSource, ReleaseReason, UsageType, UserStatus,
+};
 use crate::domain::user::UserRecord;
 use chrono::{DateTime, NaiveDate, NaiveTime, Timelike, Utc};
 use sqlx::Row;
@@ -20,7 +22,7 @@ pub(super) const SETTINGS_COLUMNS: &str =
 
 /// The columns that [`user`] reads.
 pub(super) const USER_COLUMNS: &str =
-    "user, name, status, user_type, features, created_at, version";
+    "user, name, status, user_type, features, synced, created_at, version";
 
 /// An instant as it is kept: milliseconds UTC.
 pub(super) fn millis(at: DateTime<Utc>) -> i64 {
@@ -46,7 +48,10 @@ pub(super) fn word(text: &'static str) -> Arc<str> {
         let pools = GrantPool::ALL.iter().map(|word| word.as_str());
         let types = UsageType::ALL.iter().map(|word| word.as_str());
         let reasons = ReleaseReason::ALL.iter().map(|word| word.as_str());
+        let bases = BaseChange::ALL.iter().map(|word| word.as_str());
+        let actions = AuditAction::ALL.iter().map(|word| word.as_str());
         let words = devices.chain(sources).chain(pools).chain(types).chain(reasons);
+        let words = words.chain(bases).chain(actions);
         words.map(|word| (word, Arc::from(word))).collect()
     });
     WORDS.get(text).cloned().unwrap_or_else(|| Arc::from(text))
@@ -114,6 +119,16 @@ impl<'r> Reader<'r> {
         DateTime::from_timestamp_millis(value).ok_or_else(|| corrupt(column, value))
     }
 
+    pub(super) fn optional_instant(
+        &self,
+        column: &str,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let value: Option<i64> = self.0.try_get(column).map_err(aborted)?;
+        let instant =
+            |value| DateTime::from_timestamp_millis(value).ok_or_else(|| corrupt(column, value));
+        value.map(instant).transpose()
+    }
+
     /// A word of a closed vocabulary; `parse` is its `from_word`.
     pub(super) fn word<T>(
         &self,
@@ -152,10 +167,10 @@ impl<'r> Reader<'r> {
         self.word(column, |key| catalogue.find(key))
     }
 
-    fn features(&self, catalogue: &Catalogue) -> Result<LicenceSet, StoreError> {
-        let text = self.text("features")?;
-        let keys: Vec<&str> = serde_json::from_str(text).map_err(|_| corrupt("features", text))?;
-        let known = |key| catalogue.find(key).ok_or_else(|| corrupt("features", key));
+    fn features(&self, column: &str, catalogue: &Catalogue) -> Result<LicenceSet, StoreError> {
+        let text = self.text(column)?;
+        let keys: Vec<&str> = serde_json::from_str(text).map_err(|_| corrupt(column, text))?;
+        let known = |key| catalogue.find(key).ok_or_else(|| corrupt(column, key));
         keys.into_iter().map(known).collect()
     }
 }
@@ -187,7 +202,8 @@ pub(super) fn user(row: &SqliteRow, catalogue: &Catalogue) -> Result<UserRecord,
         name: row.shared_text("name")?,
         status: row.word("status", UserStatus::from_word)?,
         user_type: row.licence("user_type", catalogue)?,
-        features: row.features(catalogue)?,
+        features: row.features("features", catalogue)?,
+        synced: row.features("synced", catalogue)?,
         created_at: row.instant("created_at")?,
         version: row.counter("version")?,
     })
