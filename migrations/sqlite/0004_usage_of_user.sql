@@ -6,7 +6,7 @@
 CREATE TABLE usage_runs (
     last_id  INTEGER PRIMARY KEY,           -- of the log; the run begins behind that of the run before
     first_at INTEGER NOT NULL,
-    last_at  INTEGER NOT NULL
+    last_at  INTEGER NOT NULL               -- the latest up to here: that of a run before, if it is later
 ) STRICT;
 
 CREATE TABLE usage_of_user (

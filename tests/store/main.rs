@@ -11,6 +11,7 @@ mod restart;
 mod round_trip;
 mod sqlite;
 mod successor;
+mod year;
 
 #[path = "../support/faulty_store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]

@@ -57,7 +57,8 @@ async fn write(
          SELECT ?2, organisation, user, id FROM usage WHERE id > ?1 AND id <= ?2 \
          ORDER BY organisation, user, id",
         "INSERT INTO usage_runs (last_id, first_at, last_at) \
-         SELECT ?2, coalesce(min(at), 0), coalesce(max(at), 0) FROM usage \
+         SELECT ?2, coalesce(min(at), 0), max(coalesce(max(at), 0), \
+         coalesce((SELECT last_at FROM usage_runs WHERE last_id = ?1), 0)) FROM usage \
          WHERE id > ?1 AND id <= ?2",
     ] {
         sqlx::query(statement).bind(before).bind(last).execute(&mut *connection).await?;

@@ -7,7 +7,7 @@ use crate::domain::ids::{OrganisationId, SessionId};
 use crate::domain::reason::{Device, GrantPool, LogonSource, ReleaseReason, UsageType};
 use chrono::DateTime;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use ulid::Ulid;
 
 /// What is done with each record; the first argument is its cursor.
@@ -69,10 +69,8 @@ fn read(
     // One moment for all statements: a run that is added between two of them would hide its records.
     let snapshot = connection.transaction().map_err(unread)?;
     let key = "SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL";
-    let mut keys = snapshot.prepare_cached(key).map_err(unread)?;
-    let mut keys = keys.query([number(organisation)]).map_err(unread)?;
-    let Some(row) = keys.next().map_err(unread)? else { return Ok(0) };
-    let key = row.get(0).map_err(unread)?;
+    let key = snapshot.query_row(key, [number(organisation)], |row| row.get(0)).optional();
+    let Some(key) = key.map_err(unread)? else { return Ok(0) };
     if let Some(session) = filter.session {
         return Question::of_session(key, session, page).within(filter, page).ask(&snapshot, each);
     }
@@ -85,15 +83,26 @@ fn read(
     if read == page.limit {
         return Ok(read);
     }
-    let rest = Page { after: page.after.max(indexed), limit: page.limit - read };
-    Ok(read + Question::of_all(key, rest).within(filter, rest).ask(&snapshot, each)?)
+    let rest = Page { limit: page.limit - read, ..page };
+    let question = Question::of_all(key, rest).beyond(key, indexed);
+    Ok(read + question.within(filter, rest).ask(&snapshot, each)?)
 }
 
-/// The last record that is in the index by user.
-fn indexed(connection: &Connection) -> Result<i64, StoreError> {
-    let text = "SELECT coalesce(max(last_id), 0) FROM usage_runs";
+/// How far the index by user goes.
+#[derive(Clone, Copy)]
+struct Indexed {
+    /// The last record in it, of whichever organisation.
+    last_id: i64,
+    /// The latest instant in it.
+    last_at: i64,
+}
+
+fn indexed(connection: &Connection) -> Result<Indexed, StoreError> {
+    let text = "SELECT last_id, last_at FROM usage_runs ORDER BY last_id DESC LIMIT 1";
     let mut statement = connection.prepare_cached(text).map_err(unread)?;
-    statement.query_row([], |row| row.get(0)).map_err(unread)
+    let read = |row: &Row<'_>| Ok(Indexed { last_id: row.get(0)?, last_at: row.get(1)? });
+    let found = statement.query_row([], read).optional().map_err(unread)?;
+    Ok(found.unwrap_or(Indexed { last_id: 0, last_at: 0 }))
 }
 
 /// A statement that is being put together, with its values.
@@ -125,14 +134,26 @@ impl Question {
         question
     }
 
-    /// Records up to `indexed`, by the runs that touch the range.
-    fn of_user(organisation: i64, user: &str, page: Page, indexed: i64, range: Range) -> Self {
+    /// Only records that are not in the index by user. Those of one organisation are no earlier than its
+    /// last one in the index; those of others may be.
+    fn beyond(mut self, organisation: i64, indexed: Indexed) -> Self {
+        self.and("usage.id > ?", indexed.last_id);
+        self.text.push_str(
+            " AND usage.at >= coalesce((SELECT at FROM usage INDEXED BY usage_at \
+             WHERE organisation = ? AND at <= ? AND id <= ? ORDER BY at DESC LIMIT 1), 0)",
+        );
+        self.values.extend([organisation, indexed.last_at, indexed.last_id].map(Value::from));
+        self
+    }
+
+    /// Records in the index, by the runs that touch the range.
+    fn of_user(organisation: i64, user: &str, page: Page, indexed: Indexed, range: Range) -> Self {
         // `CROSS JOIN` keeps SQLite to this order of loops, which is that of the records.
         let runs = "usage_runs CROSS JOIN usage_of_user ON run = last_id \
                     CROSS JOIN usage ON usage.id = usage_of_user.id";
         let mut question = Self::new(runs, "last_id, usage_of_user.id");
         question.and("last_id > ?", page.after);
-        question.and("last_id <= ?", indexed);
+        question.and("last_id <= ?", indexed.last_id);
         question.and_if("last_at >= ?", range.from.map(millis));
         question.and_if("first_at < ?", range.to.map(millis));
         question.and("usage_of_user.organisation = ?", organisation);
