@@ -55,6 +55,7 @@ fn main() {
         }
         statements::measure(&options.store);
         let (broker, store) = served::start(&options.store).await;
+        served::catch_up(&*store).await;
         served::user_months(&broker, scale.agents).await;
         served::metrics_and_bill(&broker).await;
         served::export(&broker, Duration::from_secs(options.export_s)).await;
@@ -70,9 +71,10 @@ fn median(mut took: Vec<Duration>) -> Duration {
 }
 
 fn report(what: &str, took: Vec<Duration>) {
+    let shortest = took.iter().min().copied().unwrap_or_default();
     let longest = took.iter().max().copied().unwrap_or_default();
     let (times, median) = (took.len(), median(took));
-    println!("{what}: median {median:.1?}, longest {longest:.1?} of {times}");
+    println!("{what}: median {median:.1?} of {times}, from {shortest:.1?} to {longest:.1?}");
 }
 
 /// The database, beside the store.

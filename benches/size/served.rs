@@ -26,6 +26,20 @@ pub(super) async fn start(path: &Path) -> (TestBroker, Arc<dyn Store>) {
     (broker, store.expect("a broker has one"))
 }
 
+/// Brings the index by user up to the end of the log, if it is not; commits wait for each step.
+pub(super) async fn catch_up(store: &dyn Store) {
+    let mut took = Vec::new();
+    loop {
+        let begun = Instant::now();
+        let is_more = store.upkeep().await.expect("kept up");
+        took.push(begun.elapsed());
+        if !is_more {
+            break;
+        }
+    }
+    report("a step of upkeep", took);
+}
+
 fn get(client: &Client, broker: &TestBroker, path: &str) -> RequestBuilder {
     let url = broker.url(&format!("/v1/organisations/{}{path}", year::ORGANISATION));
     client.get(url).bearer_auth(broker.token(Role::Admin, year::ORGANISATION, "anna"))
