@@ -224,17 +224,11 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
     });
-    let upkeep = tokio::spawn(keep_up(broker.clone()));
-    let indexing = tokio::spawn(keep_store_up(broker.store.clone()));
+    let upkeep =
+        [tokio::spawn(keep_up(broker.clone())), tokio::spawn(keep_store_up(broker.store.clone()))];
+    let tasks = upkeep.into_iter().chain([committing]).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running {
-        address,
-        broker,
-        server,
-        serving,
-        tasks: vec![committing, upkeep, indexing],
-        arbiters,
-    })
+    Ok(Running { address, broker, server, serving, tasks, arbiters })
 }
 
 /// Keeps what only grows from growing: samples of metrics, addresses that were seen.

@@ -1,7 +1,7 @@
 //! What a client of a whole broker sees, over HTTP on loopback.
 
 use super::broker::{Setup, TestBroker};
-use super::processor::resident_mb;
+use super::processor::{resident_mb, used};
 use super::{report, year};
 use licence_broker::auth::Role;
 use licence_broker::store::Store;
@@ -91,6 +91,7 @@ pub(super) async fn metrics_and_bill(broker: &TestBroker) {
 /// The whole log as CSV for a while; the memory of the process meanwhile.
 pub(super) async fn export(broker: &TestBroker, at_most: Duration) {
     let (begun, memory_before) = (Instant::now(), resident_mb());
+    let (_, processor_before) = used();
     let mut answer = export_of(broker).send().await.expect("an answer");
     let (mut lines, mut bytes, mut memory) = (0, 0, Vec::new());
     while let Some(chunk) = answer.chunk().await.expect("more of it") {
@@ -105,6 +106,12 @@ pub(super) async fn export(broker: &TestBroker, at_most: Duration) {
     }
     let took = begun.elapsed().as_secs_f64();
     println!("export: {:.0} rows/s, {:.0} MB/s", lines as f64 / took, bytes as f64 / 1e6 / took);
+    let (_, processor) = used();
+    let processor = (processor - processor_before).as_secs_f64();
+    println!(
+        "export: {:.0} rows for a second of the broker's processor time",
+        lines as f64 / processor
+    );
     let (first, last) = (memory.first(), memory.last());
     println!(
         "export: {lines} rows; memory {memory_before} MB before, {first:?} after the first 100,000 \

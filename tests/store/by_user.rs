@@ -117,7 +117,13 @@ pub(crate) async fn upkeep_has_an_end_and_goes_on_after_a_restart(backend: &dyn 
     assert!(store.upkeep().await.expect("done"));
     drop(store);
     let store = open(backend).await;
-    while store.upkeep().await.expect("done") {}
+    // Two at once do no harm.
+    loop {
+        let (first, second) = tokio::join!(store.upkeep(), store.upkeep());
+        if !first.expect("done") && !second.expect("done") {
+            break;
+        }
+    }
     assert!(!store.upkeep().await.expect("done"));
     write(&*store, 9_000..13_000).await;
     while store.upkeep().await.expect("done") {}

@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::error::aborted;
 use super::writer::Writer;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnection, SqliteExecutor, SqlitePool};
 
 /// Records of one run. Commits wait while one is written: 7 ms with so many. A question about a user looks
 /// into every run of its range: a month of 2.5 million records has 300.
@@ -19,12 +19,12 @@ struct Backlog {
 }
 
 impl Backlog {
-    async fn read(readers: &SqlitePool) -> Result<Self, StoreError> {
+    async fn read(executor: impl SqliteExecutor<'_>) -> Result<Self, sqlx::Error> {
         let query = sqlx::query_as(
             "SELECT coalesce((SELECT max(last_id) FROM usage_runs), 0), \
              coalesce((SELECT max(id) FROM usage), 0)",
         );
-        let (indexed, newest) = query.fetch_one(readers).await.map_err(aborted)?;
+        let (indexed, newest) = query.fetch_one(executor).await?;
         Ok(Self { indexed, newest })
     }
 
@@ -35,23 +35,22 @@ impl Backlog {
 
 /// Adds the run that follows, if the log has all of it; whether there is another one to add.
 pub(super) async fn add(readers: &SqlitePool, writer: &Writer) -> Result<bool, StoreError> {
-    let backlog = Backlog::read(readers).await?;
+    // Commits are held up only if there is something to do.
+    if !Backlog::read(readers).await.map_err(aborted)?.has_a_run() {
+        return Ok(false);
+    }
+    let mut transaction = writer.begin().await?;
+    let outcome = write(transaction.connection()).await;
+    transaction.end(outcome.map_err(aborted)).await
+}
+
+/// Writes a run, if nobody else has written it meanwhile.
+async fn write(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let backlog = Backlog::read(&mut *connection).await?;
     if !backlog.has_a_run() {
         return Ok(false);
     }
-    let last = backlog.indexed + RUN_RECORDS;
-    let mut transaction = writer.begin().await?;
-    let outcome = write(transaction.connection(), backlog.indexed, last).await;
-    transaction.end(outcome.map_err(aborted)).await?;
-    Ok(Backlog { indexed: last, ..backlog }.has_a_run())
-}
-
-/// The run of the records after `before` up to `last`. Nobody else writes runs.
-async fn write(
-    connection: &mut SqliteConnection,
-    before: i64,
-    last: i64,
-) -> Result<(), sqlx::Error> {
+    let (before, last) = (backlog.indexed, backlog.indexed + RUN_RECORDS);
     for statement in [
         "INSERT INTO usage_of_user (run, organisation, user, id) \
          SELECT ?2, organisation, user, id FROM usage WHERE id > ?1 AND id <= ?2 \
@@ -63,5 +62,5 @@ async fn write(
     ] {
         sqlx::query(statement).bind(before).bind(last).execute(&mut *connection).await?;
     }
-    Ok(())
+    Ok(Backlog { indexed: last, ..backlog }.has_a_run())
 }
