@@ -101,7 +101,7 @@ fn provision(organisation: &mut Organisation) -> Vec<Event> {
     let seat = find(organisation, "inbound_agent");
     let features = FEATURES.map(|key| find(organisation, key));
     for licence in features.into_iter().chain([seat]) {
-        let totals = Totals { concurrent: LOGINS, ..Totals::default() };
+        let totals = Totals { base: LOGINS, concurrent: LOGINS, ..Totals::default() };
         let command = SetTotals { licence, totals, expected_version: None };
         events.extend(organisation.apply(command, now()).effects.events);
     }
