@@ -9,6 +9,7 @@ use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
     DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, UPKEEP_PAUSE,
@@ -224,11 +225,24 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
     });
-    let upkeep =
-        [tokio::spawn(keep_up(broker.clone())), tokio::spawn(keep_store_up(broker.store.clone()))];
-    let tasks = upkeep.into_iter().chain([committing]).collect();
+    let tasks = vec![
+        committing,
+        tokio::spawn(keep_up(broker.clone())),
+        tokio::spawn(keep_store_up(broker.store.clone())),
+        tokio::spawn(close_intervals(broker.clone())),
+    ];
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
     Ok(Running { address, broker, server, serving, tasks, arbiters })
+}
+
+/// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
+async fn close_intervals(broker: web::Data<Broker>) {
+    loop {
+        let now = broker.clock.now().at;
+        let left = interval_of(now) + INTERVAL - now;
+        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+        broker.directory.tick().await;
+    }
 }
 
 /// Keeps what only grows from growing: samples of metrics, addresses that were seen.

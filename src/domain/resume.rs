@@ -324,6 +324,7 @@ impl Organisation {
             organisation.sequence = organisation.sequence.max(unit.unit);
             organisation.base[unit.licence.index()].restore(unit);
         }
+        organisation.adopt_base();
         for lapse in &snapshot.lapses {
             organisation.restore_lapse(lapse);
         }

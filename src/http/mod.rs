@@ -6,6 +6,7 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod billing;
 mod body;
 mod csv;
 mod cursor;
@@ -16,16 +17,21 @@ mod health;
 mod holders;
 mod import;
 mod import_file;
+mod licence_metrics;
+mod licence_sync;
 mod licences;
+mod openapi;
 mod organisations;
 mod page;
 mod pages;
+mod prices;
 mod query;
 mod sessions;
 mod tokens;
 mod usage;
 mod user_fields;
 mod users;
+mod wallboards;
 mod words;
 
 use crate::problem::{self, Problem};
@@ -40,6 +46,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(path("/", [get(Anyone, pages::index)]))
         .service(path("/static/{path:.*}", [get(Anyone, pages::file)]))
+        .service(path("/docs", [get(Anyone, pages::docs)]))
+        .service(path("/openapi.json", [get(Anyone, openapi::document)]))
         .service(path("/healthz", [get(Anyone, health::alive)]))
         .service(path("/readyz", [get(Anyone, health::ready)]))
         .service(path("/metrics", [get(Anyone, health::metrics)]))
@@ -70,6 +78,18 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/prices", [get(Admin, prices::list)]))
+        .service(path("/prices/{licence}", [put(Admin, prices::set)]))
+        .service(path("/billing/{month}", [get(Admin, billing::statement)]))
+        .service(path("/billing/{month}/{licence}", [get(Admin, billing::line)]))
+        .service(path("/licence-metrics", [get(Supervisor, licence_metrics::show)]))
+        .service(path("/licence-metrics/wallboard", [put(Admin, licence_metrics::set_maximum)]))
+        .service(path(
+            "/wallboards",
+            [get(Supervisor, wallboards::list), post(Admin, wallboards::create)],
+        ))
+        .service(path("/wallboards/{id}", [delete(Admin, wallboards::remove)]))
+        .service(path("/licence-sync/{licence}", [put(Admin, licence_sync::put)]))
         .service(path("/users", [get(Admin, users::list), post(Admin, users::create)]))
         // A user may be called `import`.
         .service(path(

@@ -5,6 +5,7 @@
 //! a whole ([`Store::load`]) or of pages for reports.
 
 mod audit_text;
+pub mod bills;
 mod net_effect;
 pub mod sqlite;
 
@@ -226,7 +227,7 @@ pub struct DenialRow {
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: bills::Bills + Send + Sync + 'static {
     /// Keeps a new organisation, and notes in its audit log who created it; `false` if the number is
     /// taken.
     async fn create_organisation(

@@ -5,10 +5,12 @@
 //! the wrapped store's own, but fail while it is down.
 
 use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::user::UserRecord;
+use licence_broker::store::bills::{Bills, ClosedLine, MaximumRow, TotalsRow};
 use licence_broker::store::{
     Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part, Run, Store, StoreError,
     Stored, UsageFilter, UsageRow, UsageScribe,
@@ -124,6 +126,34 @@ impl FaultyStore {
 
     fn next_fault(&self) -> Option<Fault> {
         self.faults.lock().expect("no test panics while planning").pop_front()
+    }
+}
+
+#[async_trait]
+impl Bills for FaultyStore {
+    async fn closed_lines(
+        &self,
+        organisation: OrganisationId,
+        month: NaiveDate,
+    ) -> Result<Vec<ClosedLine>, StoreError> {
+        self.up()?.closed_lines(organisation, month).await
+    }
+
+    async fn maxima(
+        &self,
+        organisation: OrganisationId,
+        month: NaiveDate,
+    ) -> Result<Vec<MaximumRow>, StoreError> {
+        self.up()?.maxima(organisation, month).await
+    }
+
+    async fn totals_history(
+        &self,
+        organisation: OrganisationId,
+        licence: &str,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<TotalsRow>, StoreError> {
+        self.up()?.totals_history(organisation, licence, to).await
     }
 }
 

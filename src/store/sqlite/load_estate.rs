@@ -190,7 +190,7 @@ impl Loading<'_> {
     }
 }
 
-fn totals(row: Reader<'_>) -> Result<Totals, StoreError> {
+pub(super) fn totals(row: Reader<'_>) -> Result<Totals, StoreError> {
     Ok(Totals {
         base: row.count("base")?,
         concurrent: row.count("concurrent")?,

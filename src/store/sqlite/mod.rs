@@ -8,6 +8,7 @@
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
 //! | `figures`, `estate` | the same: what is counted, and what is had beside sessions |
+//! | `bills` | what bills are read from |
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
@@ -17,6 +18,7 @@
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
+mod bills;
 mod bulk;
 mod commit;
 mod create;
@@ -123,6 +125,13 @@ impl SqliteStore {
         let writer = Writer::new(options, connection);
         let scanner = Arc::new(Scanner::new(path));
         Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, scanner, _lock: lock }) })
+    }
+}
+
+impl SqliteStore {
+    /// Connections that can only read.
+    fn readers(&self) -> &SqlitePool {
+        &self.inner.readers
     }
 }
 
