@@ -10,7 +10,7 @@ use licence_broker::store::{Page, Range, Store, Stored, UsageFilter, UsageRow};
 const USERS: [&str; 3] = ["edred", "wynn", "エドレッド"];
 
 /// Record `number` of a log in which users, types and reasons take turns, seven records to a second.
-fn record(number: u32) -> Event {
+fn record(number: u32) -> UsageRecord {
     let number = usize::try_from(number).expect("small");
     let key = ["inbound_agent", "agent_email"][number % 2];
     let seconds = i64::try_from(number / 7).expect("small");
@@ -19,23 +19,22 @@ fn record(number: u32) -> Event {
     let reason = [ReleaseReason::Logout, ReleaseReason::Forced][number % 5 % 2];
     let usage_type = UsageType::Released;
     let record = usage_record(session, user, key, seconds);
-    Event::Released(UsageRecord { usage_type, reason: Some(reason), ..record })
+    UsageRecord { usage_type, reason: Some(reason), ..record }
 }
 
 /// In each commit another organisation, whose clock is ahead, comes first. What it does shows in no
 /// answer, though steps of upkeep begin and end among its records.
 async fn write(store: &dyn Store, records: std::ops::Range<u32>) {
     for first in records.step_by(100) {
-        let ahead = |number| match record(number) {
-            Event::Released(record) => {
-                Event::Released(UsageRecord { at: record.at + TimeDelta::hours(1), ..record })
-            }
-            other => other,
+        let ahead = |number| {
+            let record = record(number);
+            Event::Released(UsageRecord { at: record.at + TimeDelta::hours(1), ..record })
         };
+        let released = |number| Event::Released(record(number));
         let number = u64::from(first / 100) + 1;
         let end = at(i64::from(first));
         let other = batch(130, number, end, (first..first + 90).map(ahead).collect());
-        let own = batch(129, number, end, (first..first + 100).map(record).collect());
+        let own = batch(129, number, end, (first..first + 100).map(released).collect());
         store.commit(&[other, own]).await.expect("committed");
     }
 }

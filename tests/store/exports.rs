@@ -78,7 +78,7 @@ pub(crate) async fn an_export_says_what_the_pages_say(backend: &dyn Backend) {
                 device: stored.row.device.as_str(),
                 session: &session,
                 pool: stored.row.pool.as_str(),
-                reason: stored.row.reason.map(|reason| reason.as_str()),
+                reason: stored.row.reason.map(ReleaseReason::as_str),
             });
         }
         assert!(!expected.0.is_empty());

@@ -10,14 +10,14 @@ use std::path::Path;
 
 #[path = "../../benches/year/mod.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest of it")]
-mod year;
+mod made_up;
 
-const SCALE: year::Scale = year::Scale { agents: 60, days: 33, seed: 7 };
+const SCALE: made_up::Scale = made_up::Scale { agents: 60, days: 33, seed: 7 };
 
 async fn usage(path: &Path) -> Vec<Stored<UsageRow>> {
     let url = path.display().to_string();
     let store = SqliteStore::open(&url, catalogue()).await.expect("opens");
-    let page = store.usage_page(id(year::ORGANISATION), &UsageFilter::default(), ALL).await;
+    let page = store.usage_page(id(made_up::ORGANISATION), &UsageFilter::default(), ALL).await;
     page.expect("a page")
 }
 
@@ -26,7 +26,7 @@ async fn a_year_is_the_same_for_the_same_seed_and_its_records_are_consistent() {
     let folder = tempfile::tempdir().expect("a directory");
     let paths = ["first.db", "second.db"].map(|name| folder.path().join(name));
     for path in &paths {
-        year::write(path, SCALE).await;
+        made_up::write(path, SCALE).await;
     }
     let records = usage(&paths[0]).await;
     assert!(records.len() > 5_000 && records == usage(&paths[1]).await);
