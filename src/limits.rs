@@ -55,6 +55,8 @@ pub const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 pub const PRUNE_INTERVAL: Duration = Duration::from_secs(3_600);
 /// While nothing is committed, the broker notes this often that it is alive.
 pub const LIFE_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two pieces of what commits left for later, where it is far behind: commits go first.
+pub const UPKEEP_PAUSE: Duration = Duration::from_millis(30);
 
 const _: () = assert!(REQUESTS_UNDER_WAY_PER_SESSION_MAX < NOTICES_PER_SESSION_MAX);
 const _: () = assert!(CHANNEL_NAME_BYTES_MAX * 2 < MESSAGE_BYTES_MAX);

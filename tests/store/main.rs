@@ -2,7 +2,9 @@
 
 mod accounts;
 mod batches;
+mod by_user;
 mod custom_reports;
+mod exports;
 mod faults;
 mod fixture;
 mod logs;
@@ -12,6 +14,7 @@ mod restart;
 mod round_trip;
 mod sqlite;
 mod successor;
+mod year;
 
 #[path = "../support/faulty_store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]
@@ -70,6 +73,13 @@ conformance! {
         a_report_is_broken_down_by_the_calendar_of_the_zone,
         a_report_counts_filters_and_orders,
         every_field_and_metric_of_every_source_can_be_asked_for;
+    by_user:
+        a_users_records_are_the_same_while_their_index_is_written,
+        upkeep_has_an_end_and_goes_on_after_a_restart;
+    exports:
+        an_export_says_what_the_pages_say,
+        the_parts_of_an_export_make_up_the_whole,
+        a_scribe_that_panics_fails_its_own_export_alone;
     restart:
         the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone,
         the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,
