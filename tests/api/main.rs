@@ -8,10 +8,10 @@ mod support;
 
 mod acting_on_sessions;
 mod concurrency;
-mod finance;
 mod custom_reports;
 mod demand;
 mod figures;
+mod finance;
 mod health;
 mod leaving_early;
 mod order;
