@@ -3,14 +3,17 @@
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
-use crate::auth::{Authenticator, KeyError, KeySources};
+use crate::auth::{Authenticator, Hashing, KeyError, KeySources};
 use crate::broker::{Addresses, Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
-use crate::limits::{DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits};
+use crate::limits::{
+    DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, REPORTS_UNDER_WAY_MAX,
+};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
@@ -212,8 +215,10 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         authenticator: parts.authenticator,
         clock: parts.clock,
         catalogue: parts.catalogue,
+        hashing: Hashing::default(),
         ready: Readiness::ready(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
+        reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
         sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
         addresses: Addresses::new(parts.limits.connections_per_address_per_second),
         limits: parts.limits,
@@ -223,8 +228,26 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         links: LinkNumbers::default(),
     });
     let upkeep = tokio::spawn(keep_up(broker.clone()));
+    let sampling = tokio::spawn(close_intervals(broker.clone()));
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running { address, broker, server, serving, tasks: vec![committing, upkeep], arbiters })
+    Ok(Running {
+        address,
+        broker,
+        server,
+        serving,
+        tasks: vec![committing, upkeep, sampling],
+        arbiters,
+    })
+}
+
+/// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
+async fn close_intervals(broker: web::Data<Broker>) {
+    loop {
+        let now = broker.clock.now().at;
+        let left = interval_of(now) + INTERVAL - now;
+        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+        broker.directory.tick().await;
+    }
 }
 
 /// Keeps what only grows from growing: samples of metrics, addresses that were seen.

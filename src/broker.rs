@@ -1,7 +1,7 @@
 //! What every connection needs.
 
 use crate::actor::directory::Directory;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Hashing};
 use crate::clock::Clock;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::LinkId;
@@ -19,10 +19,12 @@ use tokio::sync::{Semaphore, watch};
 pub struct Broker {
     /// Finds organisations.
     pub directory: Directory,
-    /// For reading pages of what is kept; writing is the organisations' alone.
+    /// For reading pages of what is kept, and for accounts; other writing is the organisations' alone.
     pub store: Arc<dyn Store>,
     /// Judges and issues tokens.
     pub authenticator: Arc<Authenticator>,
+    /// Looks at passwords of those who sign in.
+    pub hashing: Hashing,
     /// Tells the time.
     pub clock: Clock,
     /// The licence types.
@@ -39,6 +41,8 @@ pub struct Broker {
     pub allowed_origins: Vec<String>,
     /// A permit for each login that is being decided.
     pub logins_under_way: Arc<Semaphore>,
+    /// A permit for each custom report that is being made.
+    pub reports: Semaphore,
     /// A permit for each socket that is open.
     pub sockets: Arc<Semaphore>,
     /// How many sockets an address may still open at this instant.

@@ -18,6 +18,20 @@ pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
 pub const ASKS_UNDER_WAY_MAX: usize = 16_384;
 /// Batches of different organisations that share one commit; the rest waits for the next.
 pub const BATCHES_PER_COMMIT_MAX: usize = 512;
+/// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
+pub const REPORTS_UNDER_WAY_MAX: usize = 2;
+/// A custom report that takes longer is stopped: 503.
+pub const REPORT_TIME_MAX: Duration = Duration::from_secs(20);
+/// Days that a report looks back over at most; above it 422.
+pub const REPORT_DAYS_MAX: i64 = 366;
+/// Rows of a custom report; above it 422.
+pub const REPORT_ROWS_MAX: u32 = 10_000;
+/// Dimensions of a custom report; above it 422.
+pub const REPORT_DIMENSIONS_MAX: usize = 6;
+/// Filters of a custom report; above it 422.
+pub const REPORT_FILTERS_MAX: usize = 20;
+/// Values of one `in`; above it 422.
+pub const REPORT_VALUES_MAX: usize = 500;
 /// An unidentified connection is closed with 4501 after this.
 pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After its close frame a connection is cut, answered or not. The contract allows 2 s.
@@ -27,6 +41,9 @@ pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
 /// out, and a snapshot follows when they are taken.
 pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
+/// Passwords that may wait to be checked, beside those that are; a further sign-in is answered 503 with
+/// `Retry-After`. At some tens of milliseconds each that is a wait of a few seconds.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// While nothing is committed, the broker notes this often that it is alive.
@@ -50,6 +67,8 @@ pub struct Limits {
     pub waiting_per_licence_max: u32,
     /// Users of one organisation, deleted ones apart.
     pub users_per_organisation_max: usize,
+    /// Accounts of one organisation; above it 409 `too_many_accounts`.
+    pub accounts_per_organisation_max: u32,
     /// Frames of one session that are read each second, once a burst of twice that is used up.
     pub frames_per_second: u32,
     /// Bytes of a JSON body; above it 413.
@@ -82,6 +101,7 @@ impl Default for Limits {
             logins_under_way_max: 50_000,
             waiting_per_licence_max: 100_000,
             users_per_organisation_max: 1_000_000,
+            accounts_per_organisation_max: 10_000,
             frames_per_second: 50,
             body_max_bytes: 256 * 1024,
             tokens_body_max_bytes: 16 * 1024 * 1024,

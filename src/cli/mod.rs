@@ -4,10 +4,13 @@
 //! line on standard error.
 
 mod demo;
+mod password;
 mod token;
+mod user;
 
 pub use demo::DemoArgs;
 pub use token::TokenArgs;
+pub use user::UserArgs;
 
 use crate::app;
 use crate::clock::Clock;
@@ -40,6 +43,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print a token, signed with the key that `serve` trusts
     Token(TokenArgs),
+    /// Make an account for somebody who signs in to the broker, or reset it; the broker must not run
+    User(UserArgs),
 }
 
 /// Why a command ended early: what to print, and with which code to exit.
@@ -127,6 +132,10 @@ impl Command {
             Self::Token(arguments) => {
                 let token = arguments.token(&Clock::system())?;
                 writeln!(std::io::stdout(), "{token}").map_err(Failure::of)
+            }
+            Self::User(arguments) => {
+                let told = System::new().block_on(arguments.run(&Clock::system()))?;
+                writeln!(std::io::stdout(), "{told}").map_err(Failure::of)
             }
         }
     }

@@ -59,6 +59,9 @@ pub(super) fn agent_name(number: usize) -> String {
     format!("agent-{number:03}")
 }
 
+/// Base licences beyond the agents: for whomever a visitor adds.
+const SPARE: u32 = 20;
+
 /// Creates the organisation with everything in it.
 pub(super) async fn set_up(broker: &Broker, agents: usize) -> Result<(), DemoError> {
     let failed = |what: &str, error: AskError| DemoError::Organisation(format!("{what}: {error}"));
@@ -74,11 +77,10 @@ pub(super) async fn set_up(broker: &Broker, agents: usize) -> Result<(), DemoErr
     broker.directory.create(None, settings).await.map_err(|error| failed("create", error))?;
     let count = u32::try_from(agents).unwrap_or(u32::MAX);
     for (key, concurrent, contingency, fixed) in bought(count.min(10_000)) {
-        let command = SetTotals {
-            licence: find(&broker.catalogue, key)?,
-            totals: Totals { base: 0, concurrent, contingency, fixed },
-            expected_version: None,
-        };
+        let licence = find(&broker.catalogue, key)?;
+        let base = if broker.catalogue.get(licence).base { count.saturating_add(SPARE) } else { 0 };
+        let totals = Totals { base, concurrent, contingency, fixed };
+        let command = SetTotals { licence, totals, expected_version: None };
         let set = broker.directory.ask(organisation_id(), command).await;
         set.map_err(|error| failed(key, error))?
             .map_err(|refusal| DemoError::Organisation(format!("{key}: {refusal:?}")))?;

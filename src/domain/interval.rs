@@ -210,7 +210,8 @@ impl Organisation {
     }
 
     /// Finds out what the open interval had seen before the broker stopped, by going back from how
-    /// things stood then through what the logs say of it, newest first.
+    /// things stood then through what the logs say of it, newest first. The logs tell milliseconds and
+    /// not decisions: of several within one, only how the last left things is seen.
     pub(super) fn recall_interval(&mut self, past: &[PastChange]) {
         let mut back = Back::default();
         let mut rest = past;

@@ -15,6 +15,11 @@ pub(super) enum List {
     Holders,
     LicenceUsage,
     Denials,
+    Intervals,
+    Metrics,
+    DeniedDemand,
+    Accounts,
+    Audit,
 }
 
 impl List {
@@ -26,6 +31,11 @@ impl List {
             Self::Holders => 'h',
             Self::LicenceUsage => 'l',
             Self::Denials => 'd',
+            Self::Intervals => 'i',
+            Self::Metrics => 'm',
+            Self::DeniedDemand => 'n',
+            Self::Accounts => 'a',
+            Self::Audit => 't',
         }
     }
 

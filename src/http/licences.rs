@@ -5,7 +5,6 @@
 use super::body::{self, Fields, Invalid};
 use super::etag;
 use super::gate::Caller;
-use super::page::Page;
 use super::query::Parameters;
 use super::words;
 use crate::broker::Broker;
@@ -102,18 +101,39 @@ impl Row {
     }
 }
 
-/// The rows of some types, and the version of all totals at that moment.
+/// What stands at the head of the page: the organisation's own totals.
+#[derive(Serialize)]
+struct Head {
+    id: u64,
+    name: Arc<str>,
+    active_users: u32,
+    active_billing_period: u32,
+}
+
+/// A list that is answered whole, with its head.
+#[derive(Serialize)]
+struct List {
+    organisation: Head,
+    items: Vec<Row>,
+    next_cursor: Option<String>,
+}
+
+/// The rows of some types and their head, and the version of all totals at that moment.
 async fn rows(
     broker: &Broker,
     organisation: OrganisationId,
     wanted: LicenceSet,
-) -> Result<(u64, Vec<Row>), Problem> {
+) -> Result<(u64, List), Problem> {
     let read = move |organisation: &Organisation| {
-        (organisation.totals_version(), organisation.counts(wanted))
+        let (active_users, active_billing_period) = organisation.active_users();
+        let (id, name) = (organisation.id().get(), organisation.settings().name.clone());
+        let head = Head { id, name, active_users, active_billing_period };
+        (organisation.totals_version(), head, organisation.counts(wanted))
     };
-    let (version, counts) = broker.directory.view(organisation, read).await?;
+    let (version, organisation, counts) = broker.directory.view(organisation, read).await?;
     let row = |counts: &LicenceCounts| Row::new(broker.catalogue.get(counts.licence), counts);
-    Ok((version, counts.iter().map(row).collect()))
+    let items = counts.iter().map(row).collect();
+    Ok((version, List { organisation, items, next_cursor: None }))
 }
 
 pub(super) async fn list(
@@ -124,9 +144,9 @@ pub(super) async fn list(
     let classes = classes(&Parameters::of(&request))?;
     let wanted = broker.catalogue.iter().filter(|(_, licence)| classes.contains(&licence.class));
     let wanted = wanted.map(|(id, _)| id).collect();
-    let (version, rows) = rows(&broker, *organisation, wanted).await?;
+    let (version, list) = rows(&broker, *organisation, wanted).await?;
     let tag = (ETAG, etag::tag(version));
-    Ok(HttpResponse::Ok().insert_header(tag).json(Page::whole(rows)))
+    Ok(HttpResponse::Ok().insert_header(tag).json(list))
 }
 
 /// The classes of `?class=user_type,feature`; all without it.
@@ -162,8 +182,9 @@ pub(super) async fn set(
     let decided = broker.directory.ask_by(Some(caller.author()), *organisation, command).await?;
     decided.map_err(|refusal| refused(refusal, &broker.catalogue, licence))?;
     let wanted = [licence].into_iter().collect();
-    let (version, rows) = rows(&broker, *organisation, wanted).await?;
-    let row = rows.first().ok_or_else(|| Problem::new(Kind::Internal, "the type has no row"))?;
+    let (version, list) = rows(&broker, *organisation, wanted).await?;
+    let row =
+        list.items.first().ok_or_else(|| Problem::new(Kind::Internal, "the type has no row"))?;
     Ok(HttpResponse::Ok().insert_header((ETAG, etag::tag(version))).json(row))
 }
 

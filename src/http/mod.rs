@@ -6,26 +6,44 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod accounts;
+mod advice;
+mod audit;
+mod billing;
 mod body;
+mod by_time;
 mod csv;
 mod cursor;
 mod denials;
+mod denied_demand;
 mod etag;
 mod gate;
 mod health;
 mod holders;
 mod import;
 mod import_file;
+mod licence_metrics;
+mod licence_sync;
 mod licences;
+mod openapi;
+mod organisation_usage;
 mod organisations;
 mod page;
 mod pages;
+mod prices;
 mod query;
+mod range;
+mod report_fields;
+mod report_request;
+mod reports;
 mod sessions;
+mod sign_in;
 mod tokens;
 mod usage;
+mod usage_shapes;
 mod user_fields;
 mod users;
+mod wallboards;
 mod words;
 
 use crate::problem::{self, Problem};
@@ -40,9 +58,13 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .service(path("/", [get(Anyone, pages::index)]))
         .service(path("/static/{path:.*}", [get(Anyone, pages::file)]))
+        .service(path("/docs", [get(Anyone, pages::docs)]))
+        .service(path("/openapi.json", [get(Anyone, openapi::document)]))
         .service(path("/healthz", [get(Anyone, health::alive)]))
         .service(path("/readyz", [get(Anyone, health::ready)]))
         .service(path("/metrics", [get(Anyone, health::metrics)]))
+        .service(path("/v1/auth/login", [post(Anyone, sign_in::sign_in)]))
+        .service(path("/v1/auth/password", [put(Supervisor, accounts::change_own_password)]))
         .service(path("/v1/tokens", [post(Admin, tokens::issue)]))
         .service(path(
             "/v1/organisations",
@@ -53,6 +75,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .wrap(from_fn(gate::admit))
                 .app_data(PathConfig::default().error_handler(|_, _| unreadable_path().into()))
                 .configure(below_an_organisation)
+                .configure(administrators)
                 .default_service(web::to(problem::no_such_path)),
         )
         .default_service(web::to(problem::no_such_path));
@@ -70,6 +93,18 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/prices", [get(Admin, prices::list)]))
+        .service(path("/prices/{licence}", [put(Admin, prices::set)]))
+        .service(path("/billing/{month}", [get(Admin, billing::statement)]))
+        .service(path("/billing/{month}/{licence}", [get(Admin, billing::line)]))
+        .service(path("/licence-metrics", [get(Supervisor, licence_metrics::show)]))
+        .service(path("/licence-metrics/wallboard", [put(Admin, licence_metrics::set_maximum)]))
+        .service(path(
+            "/wallboards",
+            [get(Supervisor, wallboards::list), post(Admin, wallboards::create)],
+        ))
+        .service(path("/wallboards/{id}", [delete(Admin, wallboards::remove)]))
+        .service(path("/licence-sync/{licence}", [put(Admin, licence_sync::put)]))
         .service(path("/users", [get(Admin, users::list), post(Admin, users::create)]))
         // A user may be called `import`.
         .service(path(
@@ -90,9 +125,31 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/holders", [get(Supervisor, holders::list)]))
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
         .service(path("/denials", [get(Supervisor, denials::list)]))
+        .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
+        .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
+        .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
+        .service(path("/reports", [post(Supervisor, reports::create)]))
+        .service(path("/advice", [get(Admin, advice::list)]))
         // `GET` is taken before it comes here; this is for the other methods.
         .service(path("/session", [get(Supervisor, problem::no_such_path)]))
         .service(path("/live", [get(Supervisor, problem::no_such_path)]));
+}
+
+/// Who signs in to the broker itself, and what was done by them.
+fn administrators(config: &mut ServiceConfig) {
+    config
+        .service(path("/accounts", [get(Admin, accounts::list), post(Admin, accounts::create)]))
+        .service(path(
+            "/accounts/{user}",
+            [
+                get(Admin, accounts::show),
+                patch(Admin, accounts::change),
+                delete(Admin, accounts::remove),
+            ],
+        ))
+        .service(path("/accounts/{user}/reset", [post(Admin, accounts::reset)]))
+        .service(path("/accounts/{user}/password", [put(Supervisor, accounts::change_password)]))
+        .service(path("/audit", [get(Admin, audit::list)]));
 }
 
 /// What every response carries; the composition root wraps the whole application in it.

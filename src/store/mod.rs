@@ -1,12 +1,21 @@
 //! What is kept.
 //!
-//! One trait, so that the layers above know no database. Writing is by [`Store::commit`] alone: the
-//! events of the rules, several organisations in one transaction. Reading is either of an organisation as
-//! a whole ([`Store::load`]) or of pages for reports.
+//! One trait, so that the layers above know no database. What the rules decide is written by
+//! [`Store::commit`] alone: their events, several organisations in one transaction. Reading is either of an
+//! organisation as a whole ([`Store::load`]) or of pages for reports. Who signs in to the broker itself is
+//! no matter of the rules, and kept beside them ([`Accounts`]).
 
+pub mod accounts;
+pub mod audit;
 mod audit_text;
+pub mod bills;
 mod net_effect;
+pub mod report_fields;
+pub mod reports;
 pub mod sqlite;
+
+pub use accounts::Accounts;
+pub use audit::{AuditFilter, AuditRow};
 
 use crate::domain::audit::Author;
 use crate::domain::event::Event;
@@ -19,6 +28,7 @@ use crate::domain::resume::Snapshot;
 use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use reports::Reports;
 use std::sync::Arc;
 
 /// What one organisation decided since its last commit.
@@ -185,7 +195,7 @@ pub struct DenialRow {
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     /// Keeps a new organisation, and notes in its audit log who created it; `false` if the number is
     /// taken.
     async fn create_organisation(
@@ -246,4 +256,12 @@ pub trait Store: Send + Sync + 'static {
         filter: &DenialFilter,
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError>;
+
+    /// A page of the audit, in the order in which its records were kept.
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError>;
 }

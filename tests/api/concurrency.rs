@@ -29,7 +29,7 @@ async fn whoever_changes_what_changed_meanwhile_is_told() {
     let operator = broker.operator();
     operator.create_organisation(129).await;
     operator.add_user(129, "edred", "inbound_agent", &[]).await;
-    let totals = json!({"base": 0, "concurrent": 1, "contingency": 0, "fixed": 0});
+    let totals = json!({"base": 1, "concurrent": 1, "contingency": 0, "fixed": 0});
     let licences = "/v1/organisations/129/licences";
     let inbound = "/v1/organisations/129/licences/inbound_agent";
     for (method, read, write, body) in [
@@ -95,6 +95,7 @@ async fn of_creates_that_race_one_wins_and_the_others_are_told() {
         (won, lost.count())
     };
     assert_eq!(race("/v1/organisations", json!({"id": 129, "name": "Example"})).await, (1, 7));
+    operator.buy_base(129).await;
     let user = json!({"user": "edred", "user_type": "inbound_agent"});
     assert_eq!(race("/v1/organisations/129/users", user).await, (1, 7));
 }
@@ -123,7 +124,7 @@ async fn of_changes_for_the_same_version_one_is_made() {
     let path = "/v1/organisations/129/licences/inbound_agent";
     let tag = tag_of(&operator, "/v1/organisations/129/licences").await;
     let bodies: Vec<Value> = (1..=8)
-        .map(|total| json!({"base": 0, "concurrent": total, "contingency": 0, "fixed": 0}))
+        .map(|total| json!({"base": 9, "concurrent": total, "contingency": 0, "fixed": 0}))
         .collect();
     let calls = bodies.iter().map(|body| change(&operator, Method::PUT, path, &tag, body));
     let made = join_all(calls).await.iter().filter(|(status, _)| *status == 200).count();

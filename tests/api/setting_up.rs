@@ -42,6 +42,7 @@ async fn with_organisation() -> (TestBroker, Api) {
     let operator = broker.operator();
     let body = json!({"id": 129, "name": "Example", "time_zone": "Asia/Tokyo"});
     operator.send(Method::POST, "/v1/organisations", body).await;
+    operator.buy_base(129).await;
     let admin = broker.api(&broker.token(Role::Admin, 129, "ada"));
     (broker, admin)
 }

@@ -111,7 +111,8 @@ async fn a_user_is_answered_alike_wherever_they_are() {
 async fn a_licence_row_has_all_counts_and_every_type_has_a_row() {
     let broker = lived_in().await;
     let list = broker.operator().get("/v1/organisations/129/licences").await;
-    has_exactly(&list, "items next_cursor");
+    has_exactly(&list, "items next_cursor organisation");
+    has_exactly(&list["organisation"], "id name active_users active_billing_period");
     let rows = list["items"].as_array().unwrap();
     assert!(rows.len() >= 30, "every type of the catalogue: {}", rows.len());
     for row in rows {
@@ -128,7 +129,7 @@ async fn a_licence_row_has_all_counts_and_every_type_has_a_row() {
     let row = broker.operator().licence(129, "inbound_agent").await;
     assert_eq!((&row["name"], &row["class"]), (&json!("Inbound Agent"), &json!("user_type")));
     assert_eq!((&row["model"], &row["active_users"]), (&json!("concurrent"), &json!(2)));
-    let put = json!({"base": 0, "concurrent": 11, "contingency": 2, "fixed": 0});
+    let put = json!({"base": 2, "concurrent": 11, "contingency": 2, "fixed": 0});
     let path = "/v1/organisations/129/licences/inbound_agent";
     let put = broker.operator().send(Method::PUT, path, put).await;
     assert_eq!(put, broker.operator().licence(129, "inbound_agent").await);
@@ -260,6 +261,7 @@ async fn what_is_created_says_where_it_is() {
         response.headers()["location"].to_str().unwrap().to_owned()
     };
     let at = create("/v1/organisations", json!({"id": 129, "name": "Example"})).await;
+    operator.buy_base(129).await;
     assert_eq!(at, "/v1/organisations/129");
     for user in ["edred", "a/b", "50%", "a b", "é", "名前", "🦀", "a+b", "a?b#c", "%2F", "x;y=z"]
     {

@@ -52,8 +52,9 @@ impl DemoBroker {
 
     /// Sets what was bought of a concurrent type.
     pub(crate) async fn buy(&self, licence: &str, concurrent: u32, contingency: u32) {
+        let base = if licence == "inbound_agent" { 1_000 } else { 0 };
         let body = json!({
-            "base": 0, "concurrent": concurrent, "contingency": contingency, "fixed": 0,
+            "base": base, "concurrent": concurrent, "contingency": contingency, "fixed": 0,
         });
         self.call(Method::PUT, &format!("licences/{licence}"), Some(body)).await;
     }

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api_page;
 mod browser;
 mod connection;
 mod contention;

@@ -20,7 +20,7 @@ fn events(catalogue: &Catalogue) -> Vec<Event> {
     let at = Utc::now() - TimeDelta::seconds(1);
     let mut events = Vec::new();
     for licence in [seat, email] {
-        let totals = Totals { concurrent: SESSIONS, ..Totals::default() };
+        let totals = Totals { base: SESSIONS, concurrent: SESSIONS, ..Totals::default() };
         events.push(Event::TotalsSet { licence, totals, version: 1, at });
     }
     for number in 0..SESSIONS {
@@ -32,6 +32,7 @@ fn events(catalogue: &Catalogue) -> Vec<Event> {
             status: UserStatus::Active,
             user_type: seat,
             features: [email].into_iter().collect(),
+            synced: Default::default(),
             created_at: at,
             version: 1,
         }));

@@ -1,8 +1,13 @@
 //! Documents against the code: what `docs/asyncapi.yaml` says of the WebSocket protocol is what the broker
-//! reads, writes and closes with.
+//! reads, writes and closes with, and what `docs/openapi.yaml` says of the HTTP API is what it answers.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
 
 mod document;
 mod incoming;
+mod openapi;
 mod outgoing;
 mod source;
 mod structure;

@@ -9,7 +9,7 @@ use licence_broker::domain::event::{Denied, DeniedName};
 use licence_broker::domain::ids::{LicenceId, SessionId};
 use licence_broker::domain::pool::Totals;
 use licence_broker::domain::reason::{DenialReason, Device, GrantPool, Refusal, ReleaseReason};
-use licence_broker::domain::view::LicenceCounts;
+use licence_broker::domain::view::{BaseCounts, LicenceCounts};
 use licence_broker::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use licence_broker::protocol::request::{RequestError, RequestId};
 use licence_broker::protocol::wallboard;
@@ -108,6 +108,9 @@ fn frames(catalogue: &Catalogue) -> Vec<String> {
         denied_today: 3,
         assigned: 500,
         active: 480,
+        active_in_month: 481,
+        base: BaseCounts { used: 480, reusable: 0, available: 20 },
+        unit_price: None,
     }];
     let written = [
         wallboard::snapshot(Some(ID), 41, at(), &counts, catalogue),

@@ -169,7 +169,8 @@ impl<'a> World<'a> {
 
     fn act(&mut self) {
         let pause_s = *[0, 0, 0, 1, 1, 1, 5, 5, 30, 4_000].choose(&mut self.rng).expect("some");
-        self.now.at += TimeDelta::seconds(pause_s);
+        // The logs tell decisions apart by the millisecond.
+        self.now.at += TimeDelta::seconds(pause_s) + TimeDelta::milliseconds(1);
         self.now.elapsed += Duration::from_secs(pause_s.unsigned_abs());
         match self.rng.random_range(0..46) {
             0..14 => self.log_in(),
@@ -189,7 +190,9 @@ impl<'a> World<'a> {
     /// Many come at once, so that queues are long.
     fn crowd(&mut self) {
         for _ in 0..60 {
+            self.now.at += TimeDelta::milliseconds(1);
             self.log_in();
+            self.now.at += TimeDelta::milliseconds(1);
             self.acquire();
         }
     }
@@ -211,6 +214,7 @@ impl<'a> World<'a> {
 
     /// What a broker that starts now makes of the store; the same as this one.
     async fn restored(&mut self) -> Organisation {
+        self.now.at += TimeDelta::milliseconds(1);
         self.decide(Tick);
         self.commit().await;
         let loaded = load(self.store, self.organisation.id().get()).await;

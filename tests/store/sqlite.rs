@@ -99,7 +99,7 @@ async fn a_database_of_a_newer_version_is_refused() {
     let backend = SqliteBackend::new();
     drop(fixture::open_with_129(&backend).await);
     let mut raw = backend.raw().await;
-    sqlx::query("UPDATE _sqlx_migrations SET version = 999999")
+    sqlx::query("UPDATE _sqlx_migrations SET version = 999999 WHERE version = 1")
         .execute(&mut raw)
         .await
         .expect("done");

@@ -5,13 +5,24 @@
 //! the wrapped store's own, but fail while it is down.
 
 use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use licence_broker::auth::account::{Account, Verdict};
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
+use licence_broker::domain::period::Span;
 use licence_broker::domain::user::UserRecord;
+use licence_broker::store::accounts::{
+    AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn,
+};
+use licence_broker::store::bills::{Bills, ClosedLine, MaximumRow, TotalsRow};
+use licence_broker::store::reports::{
+    ByTime, DemandRow, DeniedRow, IntervalFilter, IntervalRow, MetricsRow, ReportOutcome,
+    ReportQuery, Reports,
+};
 use licence_broker::store::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Run, Store, StoreError,
-    Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Run,
+    Store, StoreError, Stored, UsageFilter, UsageRow,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -128,6 +139,34 @@ impl FaultyStore {
 }
 
 #[async_trait]
+impl Bills for FaultyStore {
+    async fn closed_lines(
+        &self,
+        organisation: OrganisationId,
+        month: NaiveDate,
+    ) -> Result<Vec<ClosedLine>, StoreError> {
+        self.up()?.closed_lines(organisation, month).await
+    }
+
+    async fn maxima(
+        &self,
+        organisation: OrganisationId,
+        month: NaiveDate,
+    ) -> Result<Vec<MaximumRow>, StoreError> {
+        self.up()?.maxima(organisation, month).await
+    }
+
+    async fn totals_history(
+        &self,
+        organisation: OrganisationId,
+        licence: &str,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<TotalsRow>, StoreError> {
+        self.up()?.totals_history(organisation, licence, to).await
+    }
+}
+
+#[async_trait]
 impl Store for FaultyStore {
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
         self.batches.fetch_add(batches.len() as u64, Ordering::SeqCst);
@@ -212,5 +251,103 @@ impl Store for FaultyStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         self.up()?.denials_page(organisation, filter, page).await
+    }
+
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+        self.up()?.audit_page(organisation, filter, page).await
+    }
+}
+
+#[async_trait]
+impl Accounts for FaultyStore {
+    async fn account(
+        &self,
+        organisation: Option<OrganisationId>,
+        user: &str,
+    ) -> Result<Option<Account>, StoreError> {
+        self.up()?.account(organisation, user).await
+    }
+
+    async fn accounts_page(
+        &self,
+        organisation: OrganisationId,
+        page: Page,
+    ) -> Result<Vec<Stored<Account>>, StoreError> {
+        self.up()?.accounts_page(organisation, page).await
+    }
+
+    async fn create_account(
+        &self,
+        new: &NewAccount,
+        max: u32,
+        by: &By,
+    ) -> Result<Creation, StoreError> {
+        self.up()?.create_account(new, max, by).await
+    }
+
+    async fn change_account(
+        &self,
+        organisation: Option<OrganisationId>,
+        user: &str,
+        expected_version: Option<u64>,
+        change: &AccountChange,
+        by: &By,
+    ) -> Result<Changing, StoreError> {
+        self.up()?.change_account(organisation, user, expected_version, change, by).await
+    }
+
+    async fn sign_in(&self, sign_in: &SignIn) -> Result<Verdict, StoreError> {
+        self.up()?.sign_in(sign_in).await
+    }
+}
+
+#[async_trait]
+impl Reports for FaultyStore {
+    async fn intervals_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &IntervalFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<IntervalRow>>, StoreError> {
+        self.up()?.intervals_page(organisation, filter, page).await
+    }
+
+    async fn metrics_page(
+        &self,
+        organisation: OrganisationId,
+        question: &ByTime,
+        page: Page,
+    ) -> Result<Vec<Stored<MetricsRow>>, StoreError> {
+        self.up()?.metrics_page(organisation, question, page).await
+    }
+
+    async fn denied_page(
+        &self,
+        organisation: OrganisationId,
+        question: &ByTime,
+        page: Page,
+    ) -> Result<Vec<Stored<DeniedRow>>, StoreError> {
+        self.up()?.denied_page(organisation, question, page).await
+    }
+
+    async fn demand(
+        &self,
+        organisation: OrganisationId,
+        span: Span,
+    ) -> Result<Vec<DemandRow>, StoreError> {
+        self.up()?.demand(organisation, span).await
+    }
+
+    async fn report(
+        &self,
+        organisation: OrganisationId,
+        query: &ReportQuery,
+    ) -> Result<ReportOutcome, StoreError> {
+        self.up()?.report(organisation, query).await
     }
 }

@@ -24,6 +24,19 @@ impl TestBroker {
     }
 }
 
+/// The user types whose active users need a base licence.
+const BASED: [&str; 6] = [
+    "inbound_agent",
+    "outbound_agent",
+    "supervisor",
+    "switchboard_operator",
+    "uc_switchboard_operator",
+    "supervisor_switchboard_operator",
+];
+
+/// Base licences of each of them: more than any test has users.
+pub const BASE: u32 = 100_000;
+
 impl Api {
     /// Calls whoever serves at `base`, `http://…` without a path.
     pub fn new(base: String, token: &str) -> Self {
@@ -79,17 +92,26 @@ impl Api {
         answer
     }
 
-    /// Creates an organisation in UTC.
+    /// Creates an organisation in UTC, with base licences for whomever a test makes active.
     pub async fn create_organisation(&self, id: u64) {
         let body = json!({ "id": id, "name": format!("Organisation {id}"), "time_zone": "UTC" });
         self.send(Method::POST, "/v1/organisations", body).await;
+        self.buy_base(id).await;
+    }
+
+    /// Buys base licences for whomever a test makes active.
+    pub async fn buy_base(&self, id: u64) {
+        for licence in BASED {
+            self.buy(id, licence, 0, 0).await;
+        }
     }
 
     /// Buys concurrent and contingency licences.
     pub async fn buy(&self, id: u64, licence: &str, concurrent: u32, contingency: u32) {
         let path = format!("/v1/organisations/{id}/licences/{licence}");
+        let base = if BASED.contains(&licence) { BASE } else { 0 };
         let body = json!({
-            "base": 0, "concurrent": concurrent, "contingency": contingency, "fixed": 0,
+            "base": base, "concurrent": concurrent, "contingency": contingency, "fixed": 0,
         });
         self.send(Method::PUT, &path, body).await;
     }

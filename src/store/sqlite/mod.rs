@@ -8,29 +8,41 @@
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
 //! | `figures`, `estate` | the same: what is counted, and what is had beside sessions |
+//! | `bills` | what bills are read from |
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
+//! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
+//! | `accounts` | who signs in to the broker itself |
+//! | `audit` | who changed what |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
+mod accounts;
+mod audit;
+mod bills;
 mod bulk;
+mod by_time;
 mod commit;
 mod create;
+mod custom_report;
+mod demand;
 mod error;
 mod estate;
 mod figures;
 mod load;
 mod load_estate;
 mod location;
+mod metrics;
 mod report;
+mod reports;
 mod tables;
 mod value;
 mod writer;
 
 use super::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range, Run, Store, StoreError,
-    Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range,
+    Run, Store, StoreError, Stored, UsageFilter, UsageRow,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -114,6 +126,13 @@ impl SqliteStore {
             .connect_lazy_with(reader_options(&path));
         let writer = Writer::new(options, connection);
         Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, _lock: lock }) })
+    }
+}
+
+impl SqliteStore {
+    /// Connections that can only read.
+    fn readers(&self) -> &SqlitePool {
+        &self.inner.readers
     }
 }
 
@@ -290,5 +309,14 @@ impl Store for SqliteStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         report::denials_page(&self.inner.readers, organisation, filter, page).await
+    }
+
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+        report::audit_page(&self.inner.readers, organisation, filter, page).await
     }
 }

@@ -1,11 +1,12 @@
 //! Pages for reports and lists. Within one organisation the logs' ids and instants grow together, so a
 //! page is found by whichever of them the index has.
 
+use super::audit;
 use super::error::aborted;
 use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
 use super::{
-    DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError, Stored, UsageFilter,
-    UsageRow,
+    AuditFilter, AuditRow, DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError,
+    Stored, UsageFilter, UsageRow,
 };
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
@@ -18,7 +19,7 @@ use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 /// The organisation that has a number now, by its internal key.
-const KEY_OF_NUMBER: &str =
+pub(super) const KEY_OF_NUMBER: &str =
     "(SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL)";
 
 pub(super) async fn organisations(
@@ -129,6 +130,22 @@ pub(super) async fn denials_page(
     log.equals("licence", filter.licence.clone());
     log.equals("reason", filter.reason.map(DenialReason::as_str));
     stored(&log.fetch(readers).await?, |row| denial_row(Reader(row)))
+}
+
+pub(super) async fn audit_page(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    filter: &AuditFilter,
+    page: Page,
+) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+    // Several writers keep records of one organisation: the instants may pass each other.
+    let index = Index::Cursor("audit_organisation");
+    let mut log = LogQuery::new("audit", audit::COLUMNS, index, organisation, page);
+    log.within(filter.range);
+    log.equals("actor", filter.actor.clone());
+    log.equals("action", filter.action.clone());
+    log.equals("target", filter.target.clone());
+    stored(&log.fetch(readers).await?, |row| audit::row(Reader(row)))
 }
 
 const USAGE_COLUMNS: &str =
