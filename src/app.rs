@@ -9,10 +9,11 @@ use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
     DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
-    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX,
+    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX,
 };
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -221,6 +222,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         catalogue: parts.catalogue,
         ready: Readiness::ready(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
+        reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
         sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
         addresses: Addresses::new(parts.limits.connections_per_address_per_second),
         limits: parts.limits,
@@ -230,11 +232,22 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         links: LinkNumbers::default(),
     });
     let upkeep = tokio::spawn(keep_up(broker.clone()));
+    let sampling = tokio::spawn(close_intervals(broker.clone()));
     let retaining =
         parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
-    let tasks = [committing, upkeep].into_iter().chain(retaining).collect();
+    let tasks = [committing, upkeep, sampling].into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
     Ok(Running { address, broker, server, serving, tasks, arbiters })
+}
+
+/// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
+async fn close_intervals(broker: web::Data<Broker>) {
+    loop {
+        let now = broker.clock.now().at;
+        let left = interval_of(now) + INTERVAL - now;
+        tokio::time::sleep(left.to_std().unwrap_or_default()).await;
+        broker.directory.tick().await;
+    }
 }
 
 /// Keeps what only grows from growing: samples of metrics, addresses that were seen.

@@ -39,6 +39,8 @@ pub struct Broker {
     pub allowed_origins: Vec<String>,
     /// A permit for each login that is being decided.
     pub logins_under_way: Arc<Semaphore>,
+    /// A permit for each custom report that is being made.
+    pub reports: Semaphore,
     /// A permit for each socket that is open.
     pub sockets: Arc<Semaphore>,
     /// How many sockets an address may still open at this instant.

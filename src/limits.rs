@@ -18,6 +18,20 @@ pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
 pub const ASKS_UNDER_WAY_MAX: usize = 16_384;
 /// Batches of different organisations that share one commit; the rest waits for the next.
 pub const BATCHES_PER_COMMIT_MAX: usize = 512;
+/// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
+pub const REPORTS_UNDER_WAY_MAX: usize = 2;
+/// A custom report that takes longer is stopped: 503.
+pub const REPORT_TIME_MAX: Duration = Duration::from_secs(20);
+/// Days that a report looks back over at most; above it 422.
+pub const REPORT_DAYS_MAX: i64 = 366;
+/// Rows of a custom report; above it 422.
+pub const REPORT_ROWS_MAX: u32 = 10_000;
+/// Dimensions of a custom report; above it 422.
+pub const REPORT_DIMENSIONS_MAX: usize = 6;
+/// Filters of a custom report; above it 422.
+pub const REPORT_FILTERS_MAX: usize = 20;
+/// Values of one `in`; above it 422.
+pub const REPORT_VALUES_MAX: usize = 500;
 /// An unidentified connection is closed with 4501 after this.
 pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// After its close frame a connection is cut, answered or not. The contract allows 2 s.

@@ -5,7 +5,7 @@
 
 use super::journal::Journal;
 use super::link::{Link, Links, Marks, ToDevice};
-use super::live::{Live, LiveFrame};
+use super::live::{Feed, Live};
 use super::organisation::{Departed, OrganisationActor, Retire, Submit, Tell, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
@@ -22,10 +22,11 @@ use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use futures_util::{StreamExt, stream};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// The longest pause before an actor that keeps dying is started again.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -77,6 +78,8 @@ pub(super) struct Cell {
     address: Mutex<Option<Addr<OrganisationActor>>>,
     links: Links,
     live: Live,
+    /// How many connections each wallboard has.
+    wallboards: Mutex<HashMap<Arc<str>, usize>>,
     /// The broker's last run before this process, until what was open then is settled.
     last_run: Mutex<Option<Run>>,
     /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
@@ -96,6 +99,7 @@ impl Cell {
             address: Mutex::new(None),
             links: Links::default(),
             live: Live::new(at),
+            wallboards: Mutex::default(),
             last_run: Mutex::new(last_run),
             untold: Mutex::default(),
             is_retired: AtomicBool::new(false),
@@ -268,6 +272,16 @@ impl Directory {
             .await
     }
 
+    /// Has every organisation see that time has passed, started or not: five-minute figures are made of
+    /// all of them.
+    pub async fn tick(&self) {
+        let ids = self.0.cells.iter().map(|cell| cell.id).collect();
+        let failed = self.settle(ids).await;
+        if failed > 0 {
+            tracing::warn!(organisations = failed, "could not be served at the end of an interval");
+        }
+    }
+
     async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
         while let Some(cell) = died.recv().await {
             if cell.is_removed.load(Ordering::Acquire) {
@@ -435,14 +449,11 @@ impl Directory {
         answer.await.map_err(|_| AskError::Unavailable)
     }
 
-    /// Follows the live counts, from a frame that holds them all.
+    /// Follows what wallboards follow; the live counts from a frame that holds them all.
     ///
     /// # Errors
     /// See [`AskError`].
-    pub async fn live(
-        &self,
-        organisation: OrganisationId,
-    ) -> Result<watch::Receiver<Arc<LiveFrame>>, AskError> {
+    pub async fn live(&self, organisation: OrganisationId) -> Result<Feed, AskError> {
         // The first frame goes out when the organisation is loaded, before any reading.
         self.peek(organisation, |_| ()).await?;
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
@@ -482,6 +493,26 @@ impl Directory {
         Ok(())
     }
 
+    /// The ids of the wallboards that are connected, configured or not.
+    pub fn connected_wallboards(&self, organisation: OrganisationId) -> HashSet<Arc<str>> {
+        let Some(cell) = self.0.cells.get(&organisation) else { return HashSet::new() };
+        let wallboards = cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
+        wallboards.keys().cloned().collect()
+    }
+
+    /// Notes that a wallboard is connected, for as long as what is returned lives.
+    pub fn enter_wallboard(
+        &self,
+        organisation: OrganisationId,
+        wallboard: Arc<str>,
+    ) -> Option<WallboardGuard> {
+        let cell = self.0.cells.get(&organisation)?.clone();
+        let mut wallboards = cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
+        *wallboards.entry(wallboard.clone()).or_default() += 1;
+        drop(wallboards);
+        Some(WallboardGuard { cell, wallboard })
+    }
+
     /// How many sessions are connected, over all organisations.
     pub fn connected(&self) -> usize {
         self.0.cells.iter().map(|cell| cell.links.len()).sum()
@@ -518,6 +549,24 @@ impl Directory {
             cell.retire();
             if let Some(address) = cell.address() {
                 address.do_send(Retire);
+            }
+        }
+    }
+}
+
+/// A connection of a wallboard.
+pub struct WallboardGuard {
+    cell: Arc<Cell>,
+    wallboard: Arc<str>,
+}
+
+impl Drop for WallboardGuard {
+    fn drop(&mut self) {
+        let mut wallboards = self.cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = wallboards.get_mut(&self.wallboard) {
+            *connections -= 1;
+            if *connections == 0 {
+                wallboards.remove(&self.wallboard);
             }
         }
     }

@@ -1,10 +1,13 @@
 //! The latest counts of an organisation, for any number of wallboards.
 
 use crate::domain::ids::LicenceSet;
+use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Organisation;
+use crate::domain::reason::WallboardKind;
 use crate::domain::view::LicenceCounts;
 use bytestring::ByteString;
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
@@ -39,14 +42,49 @@ impl LiveFrame {
     }
 }
 
-/// Holds the latest frame. A subscriber that is slow misses frames and never holds any up.
+/// The five-minute figures of the interval that ended last; written once, shared by all.
 #[derive(Debug)]
-pub struct Live(watch::Sender<Arc<LiveFrame>>);
+pub struct IntervalFrame {
+    /// When it began.
+    pub start: DateTime<Utc>,
+    /// Its records.
+    pub records: Vec<IntervalRecord>,
+    /// As it goes over the wire.
+    pub text: OnceLock<ByteString>,
+}
+
+/// The kinds of the configured wallboards, by their ids.
+pub type WallboardKinds = HashMap<Arc<str>, WallboardKind>;
+
+/// Holds the latest of everything that wallboards follow. A subscriber that is slow misses frames and
+/// never holds any up.
+#[derive(Debug)]
+pub struct Live {
+    counts: watch::Sender<Arc<LiveFrame>>,
+    /// `None` until an interval has ended since the broker began.
+    interval: watch::Sender<Option<Arc<IntervalFrame>>>,
+    kinds: watch::Sender<Arc<WallboardKinds>>,
+}
+
+/// What one subscriber follows.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// Live counts.
+    pub counts: watch::Receiver<Arc<LiveFrame>>,
+    /// Five-minute figures.
+    pub interval: watch::Receiver<Option<Arc<IntervalFrame>>>,
+    /// What each wallboard is sent.
+    pub kinds: watch::Receiver<Arc<WallboardKinds>>,
+}
 
 impl Live {
     /// Before anything is known.
     pub fn new(at: DateTime<Utc>) -> Self {
-        Self(watch::Sender::new(Arc::new(LiveFrame::new(0, at, Vec::new(), Vec::new()))))
+        Self {
+            counts: watch::Sender::new(Arc::new(LiveFrame::new(0, at, Vec::new(), Vec::new()))),
+            interval: watch::Sender::new(None),
+            kinds: watch::Sender::default(),
+        }
     }
 
     /// Puts the present in place of the frame before, if anything that a login acquires changed.
@@ -57,13 +95,36 @@ impl Live {
             return;
         }
         let (changed, all) = (organisation.counts(changed), organisation.counts(acquirable));
-        self.0.send_modify(|frame| {
+        self.counts.send_modify(|frame| {
             *frame = Arc::new(LiveFrame::new(frame.seq + 1, at, changed, all));
         });
     }
 
-    /// Follows the latest frame.
-    pub fn subscribe(&self) -> watch::Receiver<Arc<LiveFrame>> {
-        self.0.subscribe()
+    /// An interval has ended, and its records are durable.
+    pub fn publish_interval(&self, start: DateTime<Utc>, records: Vec<IntervalRecord>) {
+        let frame = IntervalFrame { start, records, text: OnceLock::new() };
+        self.interval.send_replace(Some(Arc::new(frame)));
+    }
+
+    /// Wallboards were configured or taken away, or their users' licences changed.
+    pub fn publish_kinds(&self, organisation: &Organisation) {
+        let all = organisation.wallboards().into_iter();
+        let kinds: WallboardKinds = all.map(|(wallboard, kind)| (wallboard.id, kind)).collect();
+        self.kinds.send_if_modified(|known| {
+            let is_news = **known != kinds;
+            if is_news {
+                *known = Arc::new(kinds);
+            }
+            is_news
+        });
+    }
+
+    /// Follows the latest of everything.
+    pub fn subscribe(&self) -> Feed {
+        Feed {
+            counts: self.counts.subscribe(),
+            interval: self.interval.subscribe(),
+            kinds: self.kinds.subscribe(),
+        }
     }
 }

@@ -13,6 +13,7 @@ use super::untold::{self, Notices};
 use crate::domain::audit::Author;
 use crate::domain::event::{Event, Notice};
 use crate::domain::ids::{LinkId, SessionId};
+use crate::domain::interval::IntervalRecord;
 use crate::domain::moment::Moment;
 use crate::domain::organisation::{Command, Organisation};
 use crate::domain::reason::{Departure, EndReason};
@@ -22,6 +23,7 @@ use crate::limits::LIVE_INTERVAL;
 use crate::store::{Batch, Loaded, StoreError};
 use crate::telemetry;
 use actix::prelude::*;
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,6 +177,7 @@ impl OrganisationActor {
         let ran_since = last_run.map_or(running_since, |run| run.since);
         let (snapshot, bounds) = (loaded.snapshot, self.shared.bounds);
         let restored = Organisation::restore(snapshot, catalogue, bounds, ran_since);
+        self.cell.live().publish_kinds(&restored);
         self.organisation = Some(restored);
         let Inventory { connected, departed } = self.cell.links().inventory();
         let known = connected.iter().map(|(session, _)| *session);
@@ -225,10 +228,17 @@ impl OrganisationActor {
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_events(organisation.catalogue(), &effects.events);
+        if effects.events.iter().any(concerns_wallboards) {
+            self.cell.live().publish_kinds(organisation);
+        }
+        let interval = effects.events.iter().rev().find_map(interval_of);
         let notices = Notices::new(self.cell.clone(), effects.notices);
         let delivery: Delivery<Self> = Box::new(move |actor| {
             deliver(actor, answer);
             actor.notify(notices.take());
+            if let Some((start, records)) = interval {
+                actor.cell.live().publish_interval(start, records);
+            }
         });
         if let Some(delivery) = self.pipeline.add(effects.events, delivery) {
             delivery(self);
@@ -330,6 +340,23 @@ fn end_of(departure: Departure) -> EndReason {
         | Departure::Unanswered
         | Departure::StorageUnavailable => EndReason::StorageUnavailable,
     }
+}
+
+/// Whether what a wallboard is sent may be another from now on.
+fn concerns_wallboards(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::WallboardSaved(_)
+            | Event::WallboardRemoved { .. }
+            | Event::UserSaved(_)
+            | Event::UserDeleted { .. }
+    )
+}
+
+/// The figures of an interval that ended.
+fn interval_of(event: &Event) -> Option<(DateTime<Utc>, Vec<IntervalRecord>)> {
+    let Event::IntervalClosed { start, records } = event else { return None };
+    Some((*start, records.clone()))
 }
 
 impl<C> Handler<Submit<C>> for OrganisationActor

@@ -5,7 +5,9 @@
 //! re-assigned already.
 
 use super::ids::{LicenceId, UserName};
-use super::reason::BaseChange;
+use super::organisation::Organisation;
+use super::reason::{BaseChange, UserStatus};
+use super::user::UserRecord;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -33,6 +35,18 @@ pub struct BaseUnit {
 }
 
 impl BaseUnit {
+    fn fresh(licence: LicenceId, user: &UserName, unit: u64, now: DateTime<Utc>) -> Self {
+        Self {
+            unit,
+            licence,
+            user: user.clone(),
+            is_gone: false,
+            assigned_at: now,
+            is_reassigned: false,
+            released_at: None,
+        }
+    }
+
     /// When it is free, if it is released by then.
     pub fn free_at(&self) -> DateTime<Utc> {
         self.assigned_at + REASSIGN_PERIOD
@@ -76,7 +90,7 @@ impl BaseLedger {
     /// `Total − Used + Reusable`; never negative, because no total is lowered below `Used − Reusable`
     /// and nothing is assigned above it.
     pub(super) fn available(&self, total: u32) -> u32 {
-        (total + self.reusable()).saturating_sub(self.used())
+        total.saturating_sub(self.used() - self.reusable())
     }
 
     /// Whether `user` could be active now.
@@ -102,32 +116,15 @@ impl BaseLedger {
         let (unit, change) = if let Some(own) = own {
             (BaseUnit { released_at: None, ..own }, BaseChange::Returned)
         } else if self.used() < total {
-            (self.fresh(licence, user, fresh, now), BaseChange::Assigned)
+            (BaseUnit::fresh(licence, user, fresh, now), BaseChange::Assigned)
         } else {
             let (_, _, unit) = self.reusable.first().copied()?;
-            let unit = BaseUnit { is_reassigned: true, ..self.fresh(licence, user, unit, now) };
+            let unit =
+                BaseUnit { is_reassigned: true, ..BaseUnit::fresh(licence, user, unit, now) };
             (unit, BaseChange::Reassigned)
         };
         self.put(unit.unit, Some(unit.clone()));
         Some((unit, Some(change)))
-    }
-
-    fn fresh(
-        &self,
-        licence: LicenceId,
-        user: &UserName,
-        unit: u64,
-        now: DateTime<Utc>,
-    ) -> BaseUnit {
-        BaseUnit {
-            unit,
-            licence,
-            user: user.clone(),
-            is_gone: false,
-            assigned_at: now,
-            is_reassigned: false,
-            released_at: None,
-        }
     }
 
     /// Takes the unit back from a user who is not active with this type any more. After its 90 days it
@@ -222,4 +219,45 @@ fn rank(unit: &BaseUnit) -> (bool, Reverse<DateTime<Utc>>, u64) {
 /// Units are bounded by users, and those far below this.
 fn count(units: usize) -> u32 {
     u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+impl Organisation {
+    /// Gives units to users who were made active when base licences were not counted yet.
+    pub(super) fn adopt_base(&mut self) {
+        for (licence, _) in self.catalogue.clone().iter().filter(|(_, kind)| kind.base) {
+            let needs = |record: &&UserRecord| {
+                record.user_type == licence && record.status == UserStatus::Active
+            };
+            let ledger = &mut self.base[licence.index()];
+            for record in self.users.values().map(|user| &user.record).filter(needs) {
+                if ledger.of_user.contains_key(&record.user) {
+                    continue;
+                }
+                self.sequence += 1;
+                let (user, at) = (&record.user, record.created_at);
+                let unit = BaseUnit::fresh(licence, user, self.sequence, at);
+                ledger.units.insert(unit.unit, unit);
+                ledger.of_user.insert(user.clone(), self.sequence);
+            }
+        }
+    }
+
+    /// Whoever is active with a type that needs a base licence has one, and nobody else.
+    pub(super) fn assert_base_consistent(&self) {
+        for (licence, kind) in self.catalogue.iter() {
+            let ledger = &self.base[licence.index()];
+            let mut have: Vec<&UserName> = ledger.users().collect();
+            let mut need: Vec<&UserName> = self
+                .users
+                .values()
+                .map(|user| &user.record)
+                .filter(|record| kind.base && record.user_type == licence)
+                .filter(|record| record.status == UserStatus::Active)
+                .map(|record| &record.user)
+                .collect();
+            have.sort_unstable();
+            need.sort_unstable();
+            assert_eq!(have, need, "base licences of {}", kind.key);
+        }
+    }
 }

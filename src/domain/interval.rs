@@ -135,7 +135,10 @@ impl Organisation {
     /// Closes the intervals that have ended by `at`. Nothing was decided since, so what is in use now was
     /// in use at the end of each.
     pub(super) fn close_intervals(&mut self, at: DateTime<Utc>, effects: &mut Effects) {
-        if at < self.interval_start + INTERVAL {
+        if at < self.interval_start {
+            // The clock was far ahead for a moment in which nothing was recorded. Whatever has records
+            // ended before the last of them, and so before `at`.
+            self.begin_interval(interval_of(at));
             return;
         }
         if at >= self.interval_start + INTERVAL * CLOSED_AT_ONCE_MAX {

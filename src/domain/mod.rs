@@ -27,12 +27,15 @@
 //! | [`activity`] | who was active this month |
 //! | [`interval`] | the five-minute figures |
 //! | [`billing`] | the month: what was bought, and the most contingency used |
+//! | [`period`] | hours and days as clocks in a zone show them |
+//! | [`advice`] | what should have been bought |
 //! | [`wallboards`] | configured wallboards and their number |
 //! | [`audit`] | administrative changes and their authors |
 //! | [`view`] | the present, for pages and wallboards |
 
 pub mod activity;
 pub mod admission;
+pub mod advice;
 pub mod audit;
 pub mod base;
 pub mod billing;
@@ -42,6 +45,7 @@ pub mod ids;
 pub mod interval;
 pub mod moment;
 pub mod organisation;
+pub mod period;
 pub mod pool;
 pub mod provisioning;
 pub mod purchases;

@@ -272,7 +272,16 @@ impl Organisation {
                 assert_eq!(queued, expected, "a queue holds the connected who wait");
             }
         }
+        self.assert_base_consistent();
         for (index, pool) in self.pools.iter().enumerate() {
+            let beyond = pool.holders.saturating_sub(pool.totals.concurrent);
+            if self.model(LicenceId::from_index(index)) == Model::Concurrent {
+                assert_eq!(
+                    count(pool.overflow.len()),
+                    beyond,
+                    "holders beyond the concurrent total"
+                );
+            }
             assert_eq!(pool.holders, holders[index], "holders");
             assert_eq!(pool.instances, instances[index], "instances");
             assert_eq!(pool.waiting, waiting[index], "waiting");
@@ -282,6 +291,10 @@ impl Organisation {
             );
         }
     }
+}
+
+fn count(entries: usize) -> u32 {
+    u32::try_from(entries).unwrap_or(u32::MAX)
 }
 
 /// The midnight that ends the local day of `at`.

@@ -235,6 +235,12 @@ impl Command for Reattach {
                 None => orphans.push(link),
             }
         }
+        // A log-off that was missed comes with the first records of the new run, after which nobody could
+        // tell that it was missed.
+        if organisation.log_off_at.is_some_and(|due| due <= now.at) {
+            organisation.log_off_if_due(now, effects);
+            return orphans;
+        }
         // Everybody stands in line before anything is freed, so that it goes to who came first.
         for session in &attached {
             organisation.line_up(*session);
@@ -276,11 +282,45 @@ impl Organisation {
         bounds: Bounds,
         ran_since: DateTime<Utc>,
     ) -> Self {
+        let at = snapshot.last_at;
+        let mut organisation = Self::blank(&snapshot, catalogue, bounds);
+        organisation.restore_purchases(&snapshot.totals, &snapshot.highest, &snapshot.prices);
+        for (licence, maximum) in snapshot.maxima {
+            organisation.pool_mut(licence).contingency_max = maximum;
+        }
+        for (licence, count) in snapshot.denied_today {
+            organisation.pool_mut(licence).denied_today = count;
+        }
+        for record in snapshot.users {
+            organisation.restore_user(record);
+        }
+        for session in snapshot.sessions {
+            organisation.restore_session(session);
+        }
+        for unit in snapshot.base_units {
+            organisation.sequence = organisation.sequence.max(unit.unit);
+            organisation.base[unit.licence.index()].restore(unit);
+        }
+        organisation.adopt_base();
+        for lapse in &snapshot.lapses {
+            organisation.restore_lapse(lapse);
+        }
+        let wallboards = snapshot.wallboards.into_iter();
+        organisation.wallboards = wallboards.map(|board| (board.id.clone(), board)).collect();
+        organisation.restore_present(at, snapshot.intervals_until.max(ran_since));
+        if organisation.interval_start == interval_of(at) {
+            organisation.recall_interval(&snapshot.since_interval);
+        }
+        organisation
+    }
+
+    /// As it stood, without anything in it.
+    fn blank(snapshot: &Snapshot, catalogue: Arc<Catalogue>, bounds: Bounds) -> Self {
         let zone = snapshot.settings.time_zone;
         let at = snapshot.last_at;
         let month = snapshot.month;
         let everything = catalogue.iter().map(|(licence, _)| licence).collect();
-        let mut organisation = Self {
+        Self {
             pools: (0..catalogue.len()).map(|_| Pool::default()).collect(),
             base: (0..catalogue.len()).map(|_| BaseLedger::default()).collect(),
             wallboards: BTreeMap::new(),
@@ -305,35 +345,8 @@ impl Organisation {
             changed: everything,
             removed: false,
             is_attached: snapshot.sessions.is_empty(),
-            settings: snapshot.settings,
-        };
-        organisation.restore_purchases(&snapshot.totals, &snapshot.highest, &snapshot.prices);
-        for (licence, maximum) in snapshot.maxima {
-            organisation.pool_mut(licence).contingency_max = maximum;
+            settings: snapshot.settings.clone(),
         }
-        for (licence, count) in snapshot.denied_today {
-            organisation.pool_mut(licence).denied_today = count;
-        }
-        for record in snapshot.users {
-            organisation.restore_user(record);
-        }
-        for session in snapshot.sessions {
-            organisation.restore_session(session);
-        }
-        for unit in snapshot.base_units {
-            organisation.sequence = organisation.sequence.max(unit.unit);
-            organisation.base[unit.licence.index()].restore(unit);
-        }
-        for lapse in &snapshot.lapses {
-            organisation.restore_lapse(lapse);
-        }
-        let wallboards = snapshot.wallboards.into_iter();
-        organisation.wallboards = wallboards.map(|board| (board.id.clone(), board)).collect();
-        organisation.restore_present(at, snapshot.intervals_until.max(ran_since));
-        if organisation.interval_start == interval_of(at) {
-            organisation.recall_interval(&snapshot.since_interval);
-        }
-        organisation
     }
 
     /// What follows from all the rest.

@@ -105,6 +105,18 @@ impl Fields {
         read.ok_or_else(|| self.invalid(name, "is missing"))
     }
 
+    /// Refuses members that are not among `names`: where a misspelt one would change what is answered.
+    pub(super) fn only(&self, names: &[&str]) -> Result<(), Invalid> {
+        let unknown = self.map.keys().find(|name| !names.contains(&name.as_str()));
+        let why = || format!("is not one of: {}", names.join(", "));
+        unknown.map_or(Ok(()), |name| Err(self.invalid(name, why())))
+    }
+
+    /// A field of any type.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Invalid> {
         match self.map.get(name) {
             None => Ok(None),

@@ -37,7 +37,7 @@ where
     let first = read(Page { after: 0, limit: PAGE_ROWS }).await?;
     let head =
         write(std::iter::once(sheet.columns.iter().map(|name| (*name).to_owned()).collect()));
-    let disposition = format!("attachment; filename=\"{}.csv\"", sheet.file_name);
+    let disposition = disposition(sheet.file_name);
     let start = Progress { pending: head, rows: Some(first) };
     let rows = stream::try_unfold((sheet, read, start), |(sheet, read, progress)| async move {
         let Some((chunk, after)) = progress.advance(&sheet) else { return Ok(None) };
@@ -48,9 +48,28 @@ where
         Ok::<_, StoreError>(Some((chunk, (sheet, read, Progress { pending: Vec::new(), rows }))))
     });
     Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8; header=present")
+        .content_type(CONTENT_TYPE)
         .insert_header((CONTENT_DISPOSITION, disposition))
         .streaming(rows))
+}
+
+/// A file that is in memory as a whole, because its rows are few.
+pub(super) fn whole(
+    file_name: &str,
+    columns: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> HttpResponse {
+    let head = columns.iter().map(|name| (*name).to_owned()).collect();
+    HttpResponse::Ok()
+        .content_type(CONTENT_TYPE)
+        .insert_header((CONTENT_DISPOSITION, disposition(file_name)))
+        .body(write(std::iter::once(head).chain(rows)))
+}
+
+const CONTENT_TYPE: &str = "text/csv; charset=utf-8; header=present";
+
+fn disposition(file_name: &str) -> String {
+    format!("attachment; filename=\"{file_name}.csv\"")
 }
 
 /// What is to be sent next: bytes, then a page; `None` when the last page was sent.

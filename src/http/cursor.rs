@@ -15,6 +15,9 @@ pub(super) enum List {
     Holders,
     LicenceUsage,
     Denials,
+    Intervals,
+    Metrics,
+    DeniedDemand,
 }
 
 impl List {
@@ -26,6 +29,9 @@ impl List {
             Self::Holders => 'h',
             Self::LicenceUsage => 'l',
             Self::Denials => 'd',
+            Self::Intervals => 'i',
+            Self::Metrics => 'm',
+            Self::DeniedDemand => 'n',
         }
     }
 

@@ -6,27 +6,41 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod advice;
+mod billing;
 mod body;
+mod by_time;
 mod csv;
 mod cursor;
 mod denials;
+mod denied_demand;
 mod etag;
 mod gate;
 mod health;
 mod holders;
 mod import;
 mod import_file;
+mod licence_metrics;
+mod licence_sync;
 mod licences;
 mod openapi;
+mod organisation_usage;
 mod organisations;
 mod page;
 mod pages;
+mod prices;
 mod query;
+mod range;
+mod report_fields;
+mod report_request;
+mod reports;
 mod sessions;
 mod tokens;
 mod usage;
+mod usage_shapes;
 mod user_fields;
 mod users;
+mod wallboards;
 mod words;
 
 use crate::problem::{self, Problem};
@@ -73,6 +87,18 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/prices", [get(Admin, prices::list)]))
+        .service(path("/prices/{licence}", [put(Admin, prices::set)]))
+        .service(path("/billing/{month}", [get(Admin, billing::statement)]))
+        .service(path("/billing/{month}/{licence}", [get(Admin, billing::line)]))
+        .service(path("/licence-metrics", [get(Supervisor, licence_metrics::show)]))
+        .service(path("/licence-metrics/wallboard", [put(Admin, licence_metrics::set_maximum)]))
+        .service(path(
+            "/wallboards",
+            [get(Supervisor, wallboards::list), post(Admin, wallboards::create)],
+        ))
+        .service(path("/wallboards/{id}", [delete(Admin, wallboards::remove)]))
+        .service(path("/licence-sync/{licence}", [put(Admin, licence_sync::put)]))
         .service(path("/users", [get(Admin, users::list), post(Admin, users::create)]))
         // A user may be called `import`.
         .service(path(
@@ -93,6 +119,11 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/holders", [get(Supervisor, holders::list)]))
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
         .service(path("/denials", [get(Supervisor, denials::list)]))
+        .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
+        .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
+        .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
+        .service(path("/reports", [post(Supervisor, reports::create)]))
+        .service(path("/advice", [get(Admin, advice::list)]))
         // `GET` is taken before it comes here; this is for the other methods.
         .service(path("/session", [get(Supervisor, problem::no_such_path)]))
         .service(path("/live", [get(Supervisor, problem::no_such_path)]));

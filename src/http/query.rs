@@ -111,7 +111,7 @@ fn positive(digits: &str, max: u32) -> Option<u32> {
 }
 
 /// RFC 3339; a `+` that was not percent-encoded arrives as a blank.
-fn instant(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let read = |text: &str| DateTime::parse_from_rfc3339(text).ok();
     let found = read(text).or_else(|| read(&text.replace(' ', "+")))?;
     Some(found.with_timezone(&Utc))

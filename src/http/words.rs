@@ -17,6 +17,12 @@ pub(super) fn local_instant(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// A number of hundredths. With at most two decimals, what JSON prints of it is exact.
+#[expect(clippy::cast_precision_loss, reason = "hundredths of a count are far below 2^53")]
+pub(super) fn hundredths(number: u64) -> f64 {
+    number as f64 / 100.0
+}
+
 /// The ULID of a session.
 pub(super) fn session(id: SessionId) -> String {
     Ulid(id.0).to_string()

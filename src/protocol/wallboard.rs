@@ -3,6 +3,7 @@
 use super::device::rfc3339;
 use super::request::RequestId;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::interval::{INTERVAL, IntervalRecord};
 use crate::domain::view::LicenceCounts;
 use bytestring::ByteString;
 use chrono::{DateTime, Utc};
@@ -66,6 +67,44 @@ impl<'a> Counts<'a> {
             denied_today: counts.denied_today,
         }
     }
+}
+
+#[derive(Serialize)]
+struct Interval<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a RequestId>,
+    start: String,
+    end: String,
+    licences: Vec<Figures<'a>>,
+}
+
+#[derive(Serialize)]
+struct Figures<'a> {
+    licence: &'a str,
+    concurrent: u32,
+    contingency: u32,
+}
+
+/// `interval`: the figures of an interval that ended. Only the answer to a `subscribe` with an id carries
+/// one.
+///
+/// # Panics
+/// Never: strings and numbers are JSON.
+pub fn interval(
+    id: Option<&RequestId>,
+    start: DateTime<Utc>,
+    records: &[IntervalRecord],
+    catalogue: &Catalogue,
+) -> ByteString {
+    let licences = records.iter().map(|record| Figures {
+        licence: catalogue.key(record.licence),
+        concurrent: record.concurrent,
+        contingency: record.contingency,
+    });
+    let (end, licences) = (rfc3339(start + INTERVAL), licences.collect());
+    let frame = Interval { r#type: "interval", id, start: rfc3339(start), end, licences };
+    serde_json::to_string(&frame).expect("a frame of strings and numbers is JSON").into()
 }
 
 /// `snapshot`: every type, as of `seq`. Only the answer to a `subscribe` with an id carries one.

@@ -5,7 +5,10 @@
 //! a whole ([`Store::load`]) or of pages for reports.
 
 mod audit_text;
+pub mod bills;
 mod net_effect;
+pub mod report_fields;
+pub mod reports;
 pub mod sqlite;
 
 use crate::domain::audit::Author;
@@ -19,6 +22,7 @@ use crate::domain::resume::Snapshot;
 use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use reports::Reports;
 use std::sync::Arc;
 
 /// What one organisation decided since its last commit.
@@ -185,7 +189,7 @@ pub struct DenialRow {
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: bills::Bills + Reports + Send + Sync + 'static {
     /// Keeps a new organisation, and notes in its audit log who created it; `false` if the number is
     /// taken.
     async fn create_organisation(

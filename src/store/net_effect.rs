@@ -113,6 +113,60 @@ impl<'a> NetEffect<'a> {
     pub(super) fn fold(&mut self, batch: &'a Batch) {
         for event in batch.events.iter() {
             self.add(event);
+            self.add_figures(event);
+        }
+    }
+
+    /// What is counted, and what an organisation has beside its sessions; the other half of [`Self::add`].
+    fn add_figures(&mut self, event: &'a Event) {
+        match event {
+            Event::MaximumRaised { month, licence, maximum, at, sessions } => {
+                let raised = Maximum { maximum: *maximum, at: *at, sessions };
+                self.raise((*month, *licence), raised);
+            }
+            Event::MonthClosed { month, lines, at } => {
+                self.months.push(Month { month: *month, lines, at: *at });
+            }
+            Event::IntervalClosed { start, records } => {
+                self.intervals.extend(records.iter().map(|record| (*start, record)));
+            }
+            Event::BaseUnitSaved { unit, change, at } => {
+                self.base_units.insert(unit.unit, unit);
+                self.base_log.extend(change.map(|change| (unit, change, *at)));
+            }
+            Event::Lapsed { month, user, change, at } => {
+                self.lapses.push(Lapse { month: *month, user, change: *change, at: *at });
+            }
+            Event::TotalsSet { licence, totals, version, at } => {
+                self.totals.insert(*licence, *totals);
+                self.totals_log.push((*licence, *totals, *at));
+                self.totals_version = Some(*version);
+            }
+            Event::PriceSet { licence, price, version } => {
+                self.prices.insert(*licence, *price);
+                self.totals_version = Some(*version);
+            }
+            Event::WallboardSaved(wallboard) => {
+                self.wallboards.insert(&wallboard.id, Some(wallboard));
+            }
+            Event::WallboardRemoved { id } => {
+                self.wallboards.insert(id, None);
+            }
+            Event::WallboardMaximumSet { maximum, version } => {
+                self.wallboard_maximum = Some((*maximum, *version));
+            }
+            Event::Audited(record) => self.audit.push(record),
+            Event::SessionOpened(_)
+            | Event::SessionClosed { .. }
+            | Event::Acquired { .. }
+            | Event::Released(_)
+            | Event::Denied(_)
+            | Event::Queued { .. }
+            | Event::Unqueued { .. }
+            | Event::UserSaved(_)
+            | Event::UserDeleted { .. }
+            | Event::SettingsSaved(_)
+            | Event::OrganisationRemoved { .. } => {}
         }
     }
 
@@ -136,44 +190,19 @@ impl<'a> NetEffect<'a> {
             Event::Unqueued { session, licence } => {
                 self.places.insert((*session, *licence), None);
             }
-            Event::MaximumRaised { month, licence, maximum, at, sessions } => {
-                let raised = Maximum { maximum: *maximum, at: *at, sessions };
-                self.raise((*month, *licence), raised);
-            }
-            Event::MonthClosed { month, lines, at } => {
-                self.months.push(Month { month: *month, lines, at: *at });
-            }
-            Event::IntervalClosed { start, records } => {
-                self.intervals.extend(records.iter().map(|record| (*start, record)));
-            }
-            Event::BaseUnitSaved { unit, change, at } => {
-                self.base_units.insert(unit.unit, unit);
-                self.base_log.extend(change.map(|change| (unit, change, *at)));
-            }
-            Event::Lapsed { month, user, change, at } => {
-                self.lapses.push(Lapse { month: *month, user, change: *change, at: *at });
-            }
+            Event::MaximumRaised { .. }
+            | Event::MonthClosed { .. }
+            | Event::IntervalClosed { .. }
+            | Event::BaseUnitSaved { .. }
+            | Event::Lapsed { .. }
+            | Event::TotalsSet { .. }
+            | Event::PriceSet { .. }
+            | Event::WallboardSaved(_)
+            | Event::WallboardRemoved { .. }
+            | Event::WallboardMaximumSet { .. }
+            | Event::Audited(_) => {}
             Event::UserSaved(record) => self.user(&record.user).saved = Some(record),
             Event::UserDeleted { user, at } => self.delete(user, *at),
-            Event::TotalsSet { licence, totals, version, at } => {
-                self.totals.insert(*licence, *totals);
-                self.totals_log.push((*licence, *totals, *at));
-                self.totals_version = Some(*version);
-            }
-            Event::PriceSet { licence, price, version } => {
-                self.prices.insert(*licence, *price);
-                self.totals_version = Some(*version);
-            }
-            Event::WallboardSaved(wallboard) => {
-                self.wallboards.insert(&wallboard.id, Some(wallboard));
-            }
-            Event::WallboardRemoved { id } => {
-                self.wallboards.insert(id, None);
-            }
-            Event::WallboardMaximumSet { maximum, version } => {
-                self.wallboard_maximum = Some((*maximum, *version));
-            }
-            Event::Audited(record) => self.audit.push(record),
             Event::SettingsSaved(settings) => self.settings = Some(settings),
             Event::OrganisationRemoved { at } => self.removed_at = Some(*at),
         }

@@ -1,8 +1,8 @@
 //! The live counts as server-sent events: `curl` is a wallboard.
 
+use super::following::{Following, News};
 use super::tcp::Socket;
-use super::wallboard::{counts_text, snapshot_text};
-use crate::actor::live::LiveFrame;
+use crate::actor::live::Feed;
 use crate::auth::Claims;
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::OrganisationId;
@@ -11,7 +11,6 @@ use actix_web::http::header;
 use actix_web::{Error, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -20,10 +19,8 @@ struct Listener {
     broker: web::Data<Broker>,
     organisation: OrganisationId,
     claims: Claims,
-    live: watch::Receiver<Arc<LiveFrame>>,
+    following: Following,
     phase: watch::Receiver<Phase>,
-    /// The sequence number last sent; `None` before the first.
-    seq: Option<u64>,
     /// When something was last sent, as a clock that nobody sets has it.
     sent: Duration,
     socket: Option<Socket>,
@@ -37,12 +34,13 @@ pub fn stream(
     broker: web::Data<Broker>,
     organisation: OrganisationId,
     claims: Claims,
-    live: watch::Receiver<Arc<LiveFrame>>,
+    feed: Feed,
     socket: Option<Socket>,
 ) -> HttpResponse {
     let sent = broker.clock.now().elapsed;
     let phase = broker.ready.subscribe();
-    let listener = Listener { broker, organisation, claims, live, phase, seq: None, sent, socket };
+    let following = Following::begin(&broker, organisation, &claims, feed);
+    let listener = Listener { broker, organisation, claims, following, phase, sent, socket };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -66,25 +64,24 @@ impl Listener {
                 return None;
             }
             let (elapsed, is_behind) = (self.broker.clock.now().elapsed, self.is_behind());
-            if !is_behind && self.has_news() {
+            if !is_behind && let Some(news) = self.following.next(None, &self.broker.catalogue) {
                 self.sent = elapsed;
-                return Some(self.write());
+                return Some(write(&news));
             }
             if elapsed.saturating_sub(self.sent) >= self.broker.heartbeat.every {
                 self.sent = elapsed;
                 return Some(Bytes::from_static(b": alive\n\n"));
             }
             let pause = if is_behind { LIVE_INTERVAL } else { LOOK_EVERY };
+            let Feed { counts, interval, kinds } = &mut self.following.feed;
             tokio::select! {
-                changed = self.live.changed(), if !is_behind => changed.ok()?,
+                changed = counts.changed(), if !is_behind => changed.ok()?,
+                changed = interval.changed(), if !is_behind => changed.ok()?,
+                changed = kinds.changed(), if !is_behind => changed.ok()?,
                 _ = self.phase.wait_for(|phase| *phase == Phase::Closing) => return None,
                 () = tokio::time::sleep(pause) => {}
             }
         }
-    }
-
-    fn has_news(&self) -> bool {
-        self.seq != Some(self.live.borrow().seq)
     }
 
     /// Whether so much output waits that more of it would be a backlog.
@@ -92,21 +89,17 @@ impl Listener {
         self.socket.is_some_and(Socket::is_behind)
     }
 
-    /// Whether the listener may hear no more: the token ran out, or the organisation is gone.
-    fn is_over(&self) -> bool {
-        self.claims.expires_at <= self.broker.clock.now().at
+    /// Whether the listener may hear no more: the token ran out, or the wallboard or the organisation is
+    /// gone.
+    fn is_over(&mut self) -> bool {
+        self.following.is_removed()
+            || self.claims.expires_at <= self.broker.clock.now().at
             || !self.broker.directory.exists(self.organisation)
     }
+}
 
-    fn write(&mut self) -> Bytes {
-        let frame = self.live.borrow_and_update().clone();
-        let is_next = self.seq.is_some_and(|seq| frame.seq == seq + 1);
-        self.seq = Some(frame.seq);
-        let (name, text) = if is_next {
-            ("counts", counts_text(&frame, &self.broker.catalogue))
-        } else {
-            ("snapshot", snapshot_text(&frame, &self.broker.catalogue))
-        };
-        Bytes::from(format!("event: {name}\nid: {}\ndata: {text}\n\n", frame.seq))
-    }
+fn write(news: &News) -> Bytes {
+    let News { name, seq, text } = news;
+    let id = seq.map(|seq| format!("id: {seq}\n")).unwrap_or_default();
+    Bytes::from(format!("event: {name}\n{id}data: {text}\n\n"))
 }

@@ -8,6 +8,7 @@
 //! | `answers` | what an identified device is told |
 //! | [`wallboard`] | a subscriber of live counts |
 //! | [`events`] | the same counts for `curl` |
+//! | `following` | what one subscriber follows and has been sent |
 //! | [`frames`] | what is refused by the header of a frame |
 //! | [`inbox`] | frames that were received and not yet served; back-pressure |
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
@@ -18,6 +19,7 @@ mod answers;
 pub mod attachment;
 pub mod device;
 pub mod events;
+mod following;
 pub mod frames;
 pub mod inbox;
 pub mod session;

@@ -3,24 +3,21 @@
 //! Every subscriber follows the organisation's latest frame and sends it as it was written once for all.
 //! One that missed a frame gets a snapshot instead: never a gap, never a backlog.
 
+use super::following::Following;
 use super::session::{Connection, Flow, Peer, Session, Wire, send};
 use super::token::{self, Purpose};
-use crate::actor::live::LiveFrame;
+use crate::actor::live::Feed;
 use crate::auth::Claims;
-use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::Departure;
 use crate::limits::LIVE_INTERVAL;
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
-use crate::protocol::wallboard;
 use actix::fut::wrap_future;
 use actix::prelude::*;
-use bytestring::ByteString;
-use std::sync::Arc;
+use futures_util::StreamExt;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
 /// A connected wallboard, or a person who looks.
@@ -36,11 +33,9 @@ enum Stage {
     Unidentified { of_upgrade: Option<Claims> },
     /// The organisation is being found.
     Subscribing { claims: Claims },
-    /// Following; the sequence number that was last sent.
     Subscribed {
         claims: Claims,
-        seq: u64,
-        live: watch::Receiver<Arc<LiveFrame>>,
+        following: Box<Following>,
         /// Whether a timer will look if what waits has been taken.
         is_behind: bool,
     },
@@ -82,8 +77,8 @@ impl Wallboard {
         }
         let found = async move { broker.directory.live(organisation).await };
         let found = wrap_future::<_, Session<Self>>(found);
-        wire.spawn(found.map(move |live, session: &mut Session<Self>, wire| match live {
-            Ok(live) => session.follow_live(id.as_ref(), live, wire),
+        wire.spawn(found.map(move |feed, session: &mut Session<Self>, wire| match feed {
+            Ok(feed) => session.follow_live(id.as_ref(), feed, wire),
             Err(_) => {
                 let departure = Departure::StorageUnavailable;
                 session.close(Close::STORAGE_UNAVAILABLE, departure, wire);
@@ -136,26 +131,6 @@ impl Wallboard {
         *claims = fresh;
         Flow::Continue
     }
-}
-
-/// What a new subscriber is sent: everything. Its request's id, if it had one, makes the text its own.
-fn snapshot(frame: &LiveFrame, id: Option<&RequestId>, catalogue: &Catalogue) -> ByteString {
-    if id.is_some() {
-        return wallboard::snapshot(id, frame.seq, frame.at, &frame.all, catalogue);
-    }
-    snapshot_text(frame, catalogue).clone()
-}
-
-/// The whole of a frame, written once for all who need it.
-pub(super) fn snapshot_text<'a>(frame: &'a LiveFrame, catalogue: &Catalogue) -> &'a ByteString {
-    let write = || wallboard::snapshot(None, frame.seq, frame.at, &frame.all, catalogue);
-    frame.all_text.get_or_init(write)
-}
-
-/// What changed with a frame, written once for all who need it.
-pub(super) fn counts_text<'a>(frame: &'a LiveFrame, catalogue: &Catalogue) -> &'a ByteString {
-    let write = || wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue);
-    frame.changed_text.get_or_init(write)
 }
 
 fn bad_message() -> Flow {
@@ -219,29 +194,32 @@ impl Peer for Wallboard {
 
 impl Session<Wallboard> {
     /// Sends everything, then what changes.
-    fn follow_live(
-        &mut self,
-        id: Option<&RequestId>,
-        mut live: watch::Receiver<Arc<LiveFrame>>,
-        wire: &mut Wire<Wallboard>,
-    ) {
+    fn follow_live(&mut self, id: Option<&RequestId>, feed: Feed, wire: &mut Wire<Wallboard>) {
         let Stage::Subscribing { claims } = std::mem::replace(&mut self.peer.stage, Stage::Over)
         else {
             return;
         };
-        let frame = live.borrow_and_update().clone();
-        send(wire, snapshot(&frame, id, &self.connection.broker.catalogue));
-        let (seq, is_behind) = (frame.seq, false);
-        self.peer.stage = Stage::Subscribed { claims, seq, live: live.clone(), is_behind };
-        wire.add_stream(WatchStream::from_changes(live));
+        let Connection { broker, .. } = &self.connection;
+        let mut following = Following::begin(broker, self.peer.organisation, &claims, feed);
+        if let Some(news) = following.next(id, &broker.catalogue) {
+            send(wire, news.text);
+        }
+        let Feed { counts, interval, kinds } = following.feed.clone();
+        wire.add_stream(WatchStream::from_changes(counts).map(|_| Changed));
+        wire.add_stream(WatchStream::from_changes(interval).map(|_| Changed));
+        wire.add_stream(WatchStream::from_changes(kinds).map(|_| Changed));
+        let following = Box::new(following);
+        self.peer.stage = Stage::Subscribed { claims, following, is_behind: false };
+        self.catch_up(wire);
         self.pump(wire);
     }
-}
 
-impl Session<Wallboard> {
     /// Sends what is new, unless so much waits already that it would be a backlog: then later.
     fn catch_up(&mut self, wire: &mut Wire<Wallboard>) {
-        let Stage::Subscribed { seq, live, is_behind, .. } = &mut self.peer.stage else { return };
+        let Stage::Subscribed { following, is_behind, .. } = &mut self.peer.stage else { return };
+        if following.is_removed() {
+            return self.close(Close::FORBIDDEN, Departure::Misbehaved, wire);
+        }
         if *is_behind {
             return;
         }
@@ -255,44 +233,19 @@ impl Session<Wallboard> {
             });
             return;
         }
-        let catalogue = &self.connection.broker.catalogue;
-        let frame = live.borrow().clone();
-        let text = match frame.seq.saturating_sub(*seq) {
-            0 => return,
-            1 => counts_text(&frame, catalogue),
-            _ => snapshot_text(&frame, catalogue),
-        };
-        *seq = frame.seq;
-        send(wire, text.clone());
+        while let Some(news) = following.next(None, &self.connection.broker.catalogue) {
+            send(wire, news.text);
+        }
     }
 }
 
-impl StreamHandler<Arc<LiveFrame>> for Session<Wallboard> {
-    fn handle(&mut self, _: Arc<LiveFrame>, wire: &mut Self::Context) {
+/// Something that subscribers follow has changed.
+struct Changed;
+
+impl StreamHandler<Changed> for Session<Wallboard> {
+    fn handle(&mut self, Changed: Changed, wire: &mut Self::Context) {
         self.catch_up(wire);
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue_file;
-    use chrono::DateTime;
-
-    #[test]
-    fn however_many_subscribe_a_frame_is_written_once() {
-        let catalogue = catalogue_file::built_in();
-        let frame = LiveFrame::new(7, DateTime::UNIX_EPOCH, Vec::new(), Vec::new());
-        let first = counts_text(&frame, &catalogue).as_bytes().as_ptr();
-        let whole = snapshot_text(&frame, &catalogue).as_bytes().as_ptr();
-        for _ in 0..1_000 {
-            // What is queued for a socket shares the bytes that were written for the first.
-            let queued = counts_text(&frame, &catalogue).clone();
-            assert_eq!(queued.as_bytes().as_ptr(), first);
-            let queued = snapshot(&frame, None, &catalogue);
-            assert_eq!(queued.as_bytes().as_ptr(), whole);
-        }
-    }
 }

@@ -8,6 +8,10 @@ mod support;
 
 mod acting_on_sessions;
 mod concurrency;
+mod custom_reports;
+mod demand;
+mod figures;
+mod finance;
 mod health;
 mod leaving_early;
 mod order;

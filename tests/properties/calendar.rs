@@ -1,6 +1,6 @@
 //! Days and months by looking at local clocks, quarter of an hour by quarter of an hour.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
 pub(crate) type Day = NaiveDate;
@@ -11,6 +11,11 @@ pub(crate) fn local_day(at: DateTime<Utc>, zone: Tz) -> Day {
 
 pub(crate) fn month(day: Day) -> Day {
     NaiveDate::from_ymd_opt(day.year(), day.month(), 1).expect("the first of a month")
+}
+
+/// The month after the one that begins on `first`.
+pub(crate) fn next_month(first: Day) -> Day {
+    month(first + Days::new(31))
 }
 
 /// The first instant after `at` at which clocks reach `time` for the first time on their day. Holds for

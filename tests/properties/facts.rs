@@ -9,6 +9,8 @@ pub(crate) struct Fact {
     pub(crate) key: &'static str,
     pub(crate) is_seat: bool,
     pub(crate) is_fixed: bool,
+    /// Needs a base licence.
+    pub(crate) is_based: bool,
     pub(crate) is_channel: bool,
     pub(crate) devices: &'static [Device],
 }
@@ -44,6 +46,7 @@ pub(crate) fn facts(catalogue: &Catalogue) -> Vec<Fact> {
         key,
         is_seat: matches!(sort, Sort::Seat | Sort::FixedSeat),
         is_fixed: matches!(sort, Sort::FixedSeat | Sort::FixedFeature),
+        is_based: *sort == Sort::Seat,
         is_channel: *sort == Sort::Channel,
         devices,
     };

@@ -32,8 +32,18 @@ const DEPARTURES: &[Departure] = &[
 ];
 const USERS: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"];
 
+/// How fast time passes, and so what there is to do.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    /// Seconds between logins.
+    Days,
+    /// Days between changes of users and totals, and moments around the ends of 90 days.
+    Years,
+}
+
 pub(crate) struct Generator {
     random: Random,
+    pace: Pace,
     next_id: u64,
     /// Features are few and queues long in this organisation.
     is_scarce: bool,
@@ -42,9 +52,9 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn new(mut random: Random) -> Self {
+    pub(crate) fn new(mut random: Random, pace: Pace) -> Self {
         let is_scarce = random.chance(60);
-        Self { random, next_id: 0, is_scarce, past: Vec::new() }
+        Self { random, pace, next_id: 0, is_scarce, past: Vec::new() }
     }
 
     /// Users and totals to begin with.
@@ -59,6 +69,41 @@ impl Generator {
 
     /// What happens next; a log-off that is due is noticed before anything else.
     pub(crate) fn next(&mut self, model: &Model) -> Op {
+        match self.pace {
+            Pace::Days => self.next_of_days(model),
+            Pace::Years => self.next_of_years(model),
+        }
+    }
+
+    fn next_of_years(&mut self, model: &Model) -> Op {
+        match self.random.below(100) {
+            0..30 => self.pass_days(model),
+            30..74 => self.users(model),
+            74..86 => {
+                let licence = self.licence(model);
+                Op::Totals(self.totals(licence, model))
+            }
+            86..92 => self.login(model),
+            92..95 => self.leave(model),
+            95..97 => Op::Tick,
+            _ => Op::Restart(self.restart(model)),
+        }
+    }
+
+    /// Often to the millisecond at which some unit's 90 days end, or the one before.
+    fn pass_days(&mut self, model: &Model) -> Op {
+        let edges = model.units.edges(model.at);
+        let wall = if edges.is_empty() || self.random.chance(60) {
+            TimeDelta::seconds(i64::from(self.small(20 * 86_400)))
+        } else {
+            let early = TimeDelta::milliseconds(i64::from(self.small(2)));
+            *self.random.pick(&edges) - model.at - early
+        };
+        let wall = wall.max(TimeDelta::zero());
+        Op::Pass { wall, elapsed: wall.to_std().unwrap_or_default() }
+    }
+
+    fn next_of_days(&mut self, model: &Model) -> Op {
         match self.random.below(100) {
             0..27 => self.login(model),
             27..36 => self.acquire(model),
@@ -97,6 +142,11 @@ impl Generator {
         } else {
             totals.concurrent = number(&mut self.random, if fact.is_seat { 9 } else { 3 });
             totals.contingency = number(&mut self.random, if fact.is_seat { 3 } else { 2 });
+        }
+        if fact.is_based {
+            let few = self.random.chance(25);
+            totals.base =
+                number(&mut self.random, if few { 6 } else { 8 }) + if few { 0 } else { 6 };
         }
         if self.is_scarce && !fact.is_seat && self.random.chance(80) {
             totals.concurrent = u32::from(!fact.is_fixed);
@@ -329,7 +379,8 @@ impl Generator {
                 connected.push((*session, *link));
             }
         }
-        let down = i64::from(self.small(120));
+        let is_long = self.pace == Pace::Years && self.random.chance(50);
+        let down = i64::from(self.small(if is_long { 70 * 86_400 } else { 120 }));
         let life = i64::from(self.small(u64::try_from(down).expect("not negative") + 1));
         Restart {
             down: TimeDelta::seconds(down),

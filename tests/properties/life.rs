@@ -2,6 +2,7 @@
 
 use crate::calendar;
 use crate::model::{Model, Person};
+use crate::units::Units;
 use licence_broker::domain::admission::Welcome;
 use licence_broker::domain::ids::{LicenceId, LinkId, SessionId, UserName};
 use licence_broker::domain::moment::Moment;
@@ -87,10 +88,14 @@ impl Model {
         let over: Vec<SessionId> = self.sittings.iter().filter(over).map(|s| s.id).collect();
         self.end(&over, ReleaseReason::ConnectionLost);
         if self.log_off_due.is_some_and(|due| due <= self.at) {
-            let everybody: Vec<SessionId> = self.sittings.iter().map(|s| s.id).collect();
-            self.throw_out(&everybody, (ReleaseReason::Scheduled, EndReason::Scheduled));
-            self.plan_log_off();
+            self.log_everybody_off();
         }
+    }
+
+    fn log_everybody_off(&mut self) {
+        let everybody: Vec<SessionId> = self.sittings.iter().map(|s| s.id).collect();
+        self.throw_out(&everybody, (ReleaseReason::Scheduled, EndReason::Scheduled));
+        self.plan_log_off();
     }
 
     pub(crate) fn plan_log_off(&mut self) {
@@ -115,6 +120,11 @@ impl Model {
         if is_fixed && set.totals.fixed < assigned {
             return Err(TotalsRefusal::FixedExhausted(assigned));
         }
+        let used = self.units.used(set.licence, self.at);
+        let bound = used - self.units.reusable(set.licence, self.at);
+        if set.totals.base < bound {
+            return Err(TotalsRefusal::BaseExhausted(bound));
+        }
         self.totals.insert(set.licence, set.totals);
         self.settle();
         Ok(())
@@ -131,10 +141,14 @@ impl Model {
         provision: &ProvisionUsers,
     ) -> Vec<Result<Option<Person>, UserRefusal>> {
         let mut users = self.users.clone();
+        let mut units = self.units.clone();
         let mut answers = Vec::new();
         let mut names = Vec::new();
         for change in &provision.changes {
-            let answer = self.changed(&users, change);
+            let answer = self.changed(&users, change).and_then(|(name, after)| {
+                self.move_unit(&mut units, &name, users.get(&name), after.as_ref())?;
+                Ok((name, after))
+            });
             if let Ok((name, person)) = &answer {
                 match person {
                     Some(person) => users.insert(name.clone(), person.clone()),
@@ -145,6 +159,7 @@ impl Model {
             answers.push(answer.map(|(_, person)| person));
         }
         if !(provision.atomic && answers.iter().any(Result::is_err)) {
+            self.units = units;
             for name in names {
                 self.replace(&name, users.get(&name).cloned());
             }
@@ -201,6 +216,35 @@ impl Model {
             return Err(UserRefusal::TooManyUsers);
         }
         Ok((name.clone(), after))
+    }
+
+    /// Who is active with a type that needs a base licence has one, and nobody else.
+    fn move_unit(
+        &self,
+        units: &mut Units,
+        name: &UserName,
+        before: Option<&Person>,
+        after: Option<&Person>,
+    ) -> Result<(), UserRefusal> {
+        let based = |person: &&Person| {
+            let is_based = self.fact(person.seat).is_some_and(|fact| fact.is_based);
+            person.status == UserStatus::Active && is_based
+        };
+        let had = before.filter(based).map(|person| person.seat);
+        let needs = after.filter(based).map(|person| person.seat);
+        if let Some(licence) = needs.filter(|needs| had != Some(*needs)) {
+            let total = self.totals_of(licence).base;
+            if !units.assign(licence, name, total, self.at) {
+                return Err(UserRefusal::BaseExhausted(licence));
+            }
+        }
+        if let Some(licence) = had.filter(|had| needs != Some(*had)) {
+            units.release(licence, name, self.at);
+        }
+        if after.is_none() {
+            units.forget(name);
+        }
+        Ok(())
     }
 
     fn replace(&mut self, name: &UserName, after: Option<Person>) {
@@ -269,6 +313,10 @@ impl Model {
                 Some(sitting) => sitting.link = Some(*link),
                 None => orphans.push(*link),
             }
+        }
+        if self.log_off_due.is_some_and(|due| due <= self.at) {
+            self.log_everybody_off();
+            return orphans;
         }
         for index in 0..self.sittings.len() {
             if self.sittings[index].link.is_none() {

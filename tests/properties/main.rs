@@ -13,11 +13,12 @@ mod model;
 mod op;
 mod present;
 mod random;
+mod units;
 mod world;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use generator::Generator;
+use generator::{Generator, Pace};
 use licence_broker::catalogue_file;
 use licence_broker::domain::catalogue::Catalogue;
 use op::Op;
@@ -29,6 +30,7 @@ use world::World;
 
 const COMMANDS_PER_ORGANISATION: usize = 1000;
 const ORGANISATIONS: u64 = 150;
+const ORGANISATIONS_OVER_YEARS: u64 = 60;
 const ZONES: &[Tz] = &[
     chrono_tz::Europe::London,
     chrono_tz::Asia::Tokyo,
@@ -106,9 +108,9 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Plays one organisation from its seed; what was seen, or the steps that led to a fault.
-fn run(beginning: &Beginning, random: Random) -> Result<BTreeSet<String>, Vec<Op>> {
+fn run(beginning: &Beginning, random: Random, pace: Pace) -> Result<BTreeSet<String>, Vec<Op>> {
     let mut world = beginning.world();
-    let mut generator = Generator::new(random);
+    let mut generator = Generator::new(random, pace);
     let mut ops = generator.founding(&world.model);
     for index in 0..COMMANDS_PER_ORGANISATION {
         let op = match ops.get(index) {
@@ -176,21 +178,49 @@ const MUST_BE_SEEN: &[&str] = &[
     "a resume: Failed",
     "a release: SeatNotReleasable",
     "a release: NotHeld",
+    "an interval was closed",
+    "an interval with a peak and a low",
+    "a month was closed",
+    "BaseExhausted",
 ];
 
-#[test]
-fn the_rules_agree_with_a_model_that_counts_by_looking() {
+/// What years must have met.
+const MUST_BE_SEEN_OVER_YEARS: &[&str] = &[
+    "base assigned",
+    "base reassigned",
+    "base returned",
+    "base released",
+    "BaseExhausted",
+    "a total below what is bound",
+    "somebody lapsed",
+    "somebody was active again",
+    "a month was closed",
+    "two months were closed at once",
+];
+
+/// Plays many organisations, and fails unless all that must be seen was.
+fn play_many(pace: Pace, organisations: u64, must_be_seen: &[&str]) {
     let seed = setting("PROPERTY_SEED", 20_260_306);
     let catalogue = catalogue_file::built_in();
     let mut seen = BTreeSet::new();
-    for organisation in 0..setting("PROPERTY_ORGANISATIONS", ORGANISATIONS) {
+    for organisation in 0..setting("PROPERTY_ORGANISATIONS", organisations) {
         let mut random = Random::new(seed ^ (organisation << 32));
         let beginning = Beginning::new(&catalogue, &mut random);
-        match run(&beginning, random) {
+        match run(&beginning, random, pace) {
             Ok(more) => seen.extend(more),
             Err(ops) => panic!("{}", report(&beginning, seed, ops)),
         }
     }
-    let missing: Vec<_> = MUST_BE_SEEN.iter().filter(|word| !seen.contains(**word)).collect();
+    let missing: Vec<_> = must_be_seen.iter().filter(|word| !seen.contains(**word)).collect();
     assert!(missing.is_empty(), "never came up: {missing:?}, only {seen:?}");
+}
+
+#[test]
+fn the_rules_agree_with_a_model_that_counts_by_looking() {
+    play_many(Pace::Days, ORGANISATIONS, MUST_BE_SEEN);
+}
+
+#[test]
+fn base_licences_agree_with_a_list_of_units_over_random_years() {
+    play_many(Pace::Years, ORGANISATIONS_OVER_YEARS, MUST_BE_SEEN_OVER_YEARS);
 }

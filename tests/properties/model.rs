@@ -3,6 +3,7 @@
 
 use crate::calendar::{self, Day};
 use crate::facts::Fact;
+use crate::units::Units;
 use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
 use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, UsageRecord};
@@ -78,6 +79,7 @@ pub(crate) struct Model {
     pub(crate) log_off_due: Option<DateTime<Utc>>,
     pub(crate) users: BTreeMap<UserName, Person>,
     pub(crate) totals: BTreeMap<LicenceId, Totals>,
+    pub(crate) units: Units,
     /// In the order of their logins.
     pub(crate) sittings: Vec<Sitting>,
     /// Who holds a type, in the order in which they came to.
@@ -112,13 +114,15 @@ impl Model {
         if today > self.today {
             self.denied_today.clear();
         }
-        if calendar::month(today) > calendar::month(self.today) {
+        let mut month = calendar::month(self.today);
+        while month < calendar::month(today) {
+            month = calendar::next_month(month);
             let licences: Vec<LicenceId> = self.facts.iter().map(|fact| fact.licence).collect();
             for licence in licences {
                 let used = self.contingency_used(licence);
                 self.maxima.insert(licence, used);
                 if used > 0 {
-                    self.outcome.maxima.push((calendar::month(today), licence, used));
+                    self.outcome.maxima.push((month, licence, used));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::world::{World, same};
 use licence_broker::domain::ids::{LicenceId, LicenceSet, UserName};
 use licence_broker::domain::reason::HolderPool;
-use licence_broker::domain::view::{HolderView, LicenceCounts};
+use licence_broker::domain::view::{BaseCounts, HolderView, LicenceCounts};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn usize_of(number: u32) -> usize {
@@ -21,6 +21,10 @@ impl World {
             self.compare_counts(&count)?;
             self.compare_ranks(count.licence, &holders)?;
         }
+        let (_, active) = self.organisation.active_users();
+        same("active this month", &usize_of(active), &self.keeper.active_in_month(None))?;
+        same("the bill", &self.organisation.bill().1, &self.keeper.bill_lines())?;
+        self.model.units.check()?;
         self.compare_sessions()
     }
 
@@ -29,6 +33,16 @@ impl World {
         let fact = model.fact(licence).expect("a type of the model");
         let holders = model.holders(licence).len();
         let over = holders.saturating_sub(self.totals(licence));
+        let (used, reusable) =
+            (model.units.used(licence, model.at), model.units.reusable(licence, model.at));
+        let base = [used, reusable, model.totals_of(licence).base + reusable - used];
+        let BaseCounts { used, reusable, available } = count.base;
+        same(
+            &format!("base used, reusable, available of {}", fact.key),
+            &[used, reusable, available],
+            &base,
+        )?;
+        same("the keeper's base", &(used, reusable), &self.keeper.base_counts(licence, model.at))?;
         let expected = [
             holders,
             model.sittings.iter().filter(|s| s.holds(licence).is_some()).count(),
@@ -38,6 +52,7 @@ impl World {
             usize_of(model.denied_today.get(&licence).copied().unwrap_or(0)),
             usize_of(model.maxima.get(&licence).copied().unwrap_or(0)),
             usize_of(model.assigned(&model.users, licence)),
+            self.keeper.active_in_month(Some(licence)),
         ];
         let rules = [
             count.holders,
@@ -48,8 +63,10 @@ impl World {
             count.denied_today,
             count.contingency_max,
             count.assigned,
+            count.active_in_month,
         ];
-        let what = "holders, instances, waiting, over, contingency, denied, maximum, assigned of";
+        let what =
+            "holders, instances, waiting, over, contingency, denied, maximum, assigned, active of";
         same(&format!("{what} {}", fact.key), &rules.map(usize_of), &expected)
     }
 

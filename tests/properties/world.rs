@@ -7,14 +7,18 @@ use crate::calendar::{self, Day};
 use crate::facts::facts;
 use crate::model::{Model, Outcome, Person, Told};
 use crate::op::{Op, Restart};
+use crate::units::Units;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use keeper::Keeper;
+use licence_broker::domain::activity::LapseChange;
 use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::event::{DenialRecord, Effects, Event, Notice, UsageRecord};
 use licence_broker::domain::ids::{LicenceId, LinkId, OrganisationId};
+use licence_broker::domain::interval::IntervalRecord;
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Bounds, Command, Organisation, Settings};
+use licence_broker::domain::purchases::TotalsRefusal;
 use licence_broker::domain::reason::{GrantPool, ReleaseReason, UserStatus};
 use licence_broker::domain::release::{ForceLogout, Tick};
 use licence_broker::domain::resume::{Reattach, ReleaseAbsent};
@@ -24,6 +28,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+const SEEN_IN_ANSWERS: &[&str] =
+    &["TooManyWaiting", "SeatExhausted", "NoChannelLicensed", "UserNotActive", "BaseExhausted"];
 const QUEUE_MAX: u32 = 2;
 const USERS_MAX: usize = 12;
 
@@ -71,6 +77,7 @@ impl World {
             log_off_due: None,
             users: BTreeMap::new(),
             totals: BTreeMap::new(),
+            units: Units::default(),
             sittings: Vec::new(),
             ranks: BTreeMap::new(),
             maxima: BTreeMap::new(),
@@ -83,7 +90,7 @@ impl World {
             outcome: Outcome::default(),
         };
         Self {
-            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds()),
+            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds(), at),
             catalogue,
             keeper,
             model,
@@ -141,6 +148,9 @@ impl World {
             Op::Totals(set) => {
                 let expected = self.model.set_totals(&set);
                 let answer = self.decide(set)?.map(|_| ());
+                if matches!(answer, Err(TotalsRefusal::BaseExhausted(_))) {
+                    self.seen.insert("a total below what is bound".to_owned());
+                }
                 self.compare("totals", &answer, &expected)?;
             }
             Op::Users(provision) => self.provision(provision)?,
@@ -179,9 +189,10 @@ impl World {
         // The first words of an answer name it; names of licences are numbers in them.
         let text: String = format!("{answer:?}").chars().take(60).collect();
         self.seen.insert(format!("{what}: {}", text.split(['{', '(']).next().unwrap_or("")));
-        for word in ["TooManyWaiting", "SeatExhausted", "NoChannelLicensed", "UserNotActive"] {
-            if text.contains(word) {
-                self.seen.insert(word.to_owned());
+        let whole = format!("{answer:?}");
+        for word in SEEN_IN_ANSWERS {
+            if whole.contains(word) {
+                self.seen.insert((*word).to_owned());
             }
         }
         same(what, answer, expected)
@@ -216,6 +227,7 @@ impl World {
         mut maxima: Vec<(Day, LicenceId, u32)>,
     ) -> Result<(), String> {
         let (mut real_usage, mut real_denials, mut real_maxima) = (vec![], vec![], vec![]);
+        self.note_months(events);
         for event in events {
             self.note_seen(event);
             if let Event::Acquired { record, .. } | Event::Released(record) = event {
@@ -245,6 +257,37 @@ impl World {
         }
         if let Event::Denied(record) = event {
             self.seen.insert(format!("{} {}", record.denied.reason, record.outcome));
+        }
+        if let Event::BaseUnitSaved { change: Some(change), .. } = event {
+            self.seen.insert(format!("base {change}"));
+        }
+        if let Event::IntervalClosed { records, .. } = event {
+            self.seen.insert("an interval was closed".to_owned());
+            let moved = |record: &IntervalRecord| {
+                record.concurrent_extent.low + 1 < record.concurrent_extent.peak
+            };
+            if records.iter().any(moved) {
+                self.seen.insert("an interval with a peak and a low".to_owned());
+            }
+        }
+        if let Event::Lapsed { change, .. } = event {
+            let word = match change {
+                LapseChange::Began(_) => "somebody lapsed",
+                LapseChange::Ended(_) => "somebody was active again",
+                LapseChange::Detached => "somebody who had lapsed was deleted",
+            };
+            self.seen.insert(word.to_owned());
+        }
+    }
+
+    fn note_months(&mut self, events: &[Event]) {
+        let closed = events.iter().filter(|event| matches!(event, Event::MonthClosed { .. }));
+        let closed = closed.count();
+        if closed > 0 {
+            self.seen.insert("a month was closed".to_owned());
+        }
+        if closed > 1 {
+            self.seen.insert("two months were closed at once".to_owned());
         }
     }
 
@@ -285,16 +328,20 @@ impl World {
         let known: Vec<_> = restart.connected.iter().map(|(session, _)| *session).collect();
         let left = restart.departed.iter().map(|(session, _)| *session);
         let known: Vec<_> = known.into_iter().chain(left).collect();
-        let snapshot = self.keeper.snapshot();
-        self.organisation = Organisation::restore(snapshot, self.catalogue.clone(), bounds());
-        if restart.is_new_process {
-            self.now.elapsed = Duration::from_secs(1);
-        }
         let ready_at = self.now.at + restart.down;
         self.now.at += restart.life;
+        let (ran_since, running_since) = if restart.is_new_process {
+            self.now.elapsed = Duration::from_secs(1);
+            (self.keeper.restart(self.now.at, ready_at), ready_at)
+        } else {
+            let since = self.keeper.rebuild();
+            (since, since)
+        };
+        let (snapshot, catalogue) = (self.keeper.snapshot(), self.catalogue.clone());
+        self.organisation = Organisation::restore(snapshot, catalogue, bounds(), ran_since);
         self.model.turn_to(self.now.at, self.now.elapsed);
         self.model.crash(&known);
-        self.decide(ReleaseAbsent { known: known.into_iter().collect() })?;
+        self.decide(ReleaseAbsent { known: known.into_iter().collect(), running_since })?;
         self.now.at = ready_at;
         let expected = self.model.reattach(&restart.connected, &restart.departed, self.now);
         let orphans = self.decide(Reattach {

@@ -2,16 +2,31 @@
 //!
 //! It shares no code with the rules: holders are counted by looking at every session.
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+#[path = "base_book.rs"]
+mod base_book;
+#[path = "interval_book.rs"]
+mod interval_book;
+#[path = "keeper_checks.rs"]
+mod keeper_checks;
+#[path = "month_book.rs"]
+mod month_book;
+
+use base_book::BaseBook;
+use chrono::{DateTime, Utc};
+use interval_book::IntervalBook;
+use licence_broker::domain::billing::BillLine;
 use licence_broker::domain::catalogue::{Catalogue, Model};
 use licence_broker::domain::event::{DenialRecord, DeniedName, Event, SessionOpened, UsageRecord};
 use licence_broker::domain::ids::{LicenceId, SessionId, UserName};
+use licence_broker::domain::interval::{PastChange, PastChangeKind};
 use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::pool::Totals;
 use licence_broker::domain::reason::{GrantPool, UsageType};
 use licence_broker::domain::resume::{Snapshot, StoredInstance, StoredSession};
 use licence_broker::domain::session::{Instance, Place};
 use licence_broker::domain::user::UserRecord;
+use licence_broker::domain::wallboards::Wallboard;
+use month_book::MonthBook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -23,7 +38,16 @@ pub(crate) struct Keeper {
     totals_version: u64,
     users: BTreeMap<UserName, UserRecord>,
     sessions: BTreeMap<SessionId, StoredSession>,
-    maxima: BTreeMap<(NaiveDate, LicenceId), u32>,
+    base: BaseBook,
+    intervals: IntervalBook,
+    months: MonthBook,
+    wallboards: BTreeMap<Arc<str>, Wallboard>,
+    /// With its version.
+    wallboard_maximum: (u32, u64),
+    /// All that changed the figures, oldest first.
+    past: Vec<PastChange>,
+    /// Maxima that are owed a record: the most that a new holder has brought into use.
+    owed_maxima: Vec<(LicenceId, u32)>,
     denials: Vec<(DateTime<Utc>, LicenceId)>,
     /// The instant of the last decision that had events.
     last_at: DateTime<Utc>,
@@ -41,12 +65,18 @@ impl Keeper {
         let created = settings.created_at;
         Self {
             catalogue,
+            base: BaseBook::default(),
+            intervals: IntervalBook::new(created),
+            months: MonthBook::new(created, settings.time_zone),
+            wallboards: BTreeMap::new(),
+            wallboard_maximum: (0, 0),
+            past: Vec::new(),
+            owed_maxima: Vec::new(),
             settings,
             totals: BTreeMap::new(),
             totals_version: 0,
             users: BTreeMap::new(),
             sessions: BTreeMap::new(),
-            maxima: BTreeMap::new(),
             denials: Vec::new(),
             last_at: created,
             last_record: created,
@@ -55,14 +85,24 @@ impl Keeper {
 
     /// Keeps the events of one decision; an error says what they contradict.
     pub(crate) fn keep(&mut self, events: &[Event], at: DateTime<Utc>) -> Result<(), String> {
+        let at = at.max(self.last_at);
+        self.check_intervals(events, at)?;
         if events.is_empty() {
-            return Ok(());
+            return self.months.check(at, self.settings.time_zone);
         }
+        let zone = self.settings.time_zone;
         for event in events {
             self.keep_one(event).map_err(|why| format!("{why}, says {event:?}"))?;
         }
-        self.last_at = self.last_at.max(at);
-        ensure(self.last_record <= self.last_at, || "a record of the future".to_owned())?;
+        self.last_at = at;
+        ensure(self.last_record <= at, || "a record of the future".to_owned())?;
+        ensure(self.owed_maxima.is_empty(), || format!("{:?} not raised", self.owed_maxima))?;
+        self.months.check(at, self.settings.time_zone)?;
+        if zone == self.settings.time_zone {
+            self.check_ends_of_months(events)?;
+        }
+        self.check_base(at)?;
+        self.intervals.sample(at, self.figures());
         let mut seen = BTreeSet::new();
         let is_alone = |s: &StoredSession| seen.insert((s.opened.user.clone(), s.opened.device));
         ensure(self.sessions.values().all(is_alone), || "two sessions of a user on a device".into())
@@ -79,12 +119,45 @@ impl Keeper {
             Event::Denied(record) => self.deny(record),
             Event::Queued { session, licence, place } => self.queue(*session, *licence, *place),
             Event::Unqueued { session, licence } => self.unqueue(*session, *licence),
-            Event::MaximumRaised { month, licence, maximum, at } => {
-                let kept = self.maxima.entry((*month, *licence)).or_default();
-                *kept = (*kept).max(*maximum);
+            Event::MaximumRaised { month, licence, maximum, at, sessions } => {
+                ensure(*month == self.months.month(), || "of another month".to_owned())?;
+                self.check_maximum(*licence, *maximum, sessions)?;
                 self.note_time(*at)
             }
+            Event::MonthClosed { month, lines, at } => {
+                let (zone, in_use) = (self.settings.time_zone, self.contingency_in_use());
+                self.owed_maxima.extend(in_use.iter().map(|(licence, used)| (*licence, *used)));
+                self.months.close(*month, lines, *at, zone, in_use)
+            }
+            // Compared before, all of a decision together.
+            Event::IntervalClosed { .. } | Event::Audited(_) => Ok(()),
+            Event::BaseUnitSaved { unit, change, at } => {
+                self.note_time(*at)?;
+                self.base.save(unit, *change, *at)
+            }
+            Event::Lapsed { month, user, change, at } => {
+                self.note_time(*at)?;
+                self.months.lapse(*month, user, *change)
+            }
+            Event::PriceSet { licence, price, version } => {
+                self.months.set_price(*licence, *price);
+                self.totals_version = *version;
+                Ok(())
+            }
+            Event::WallboardSaved(wallboard) => {
+                self.wallboards.insert(wallboard.id.clone(), wallboard.clone());
+                Ok(())
+            }
+            Event::WallboardRemoved { id } => {
+                let removed = self.wallboards.remove(id);
+                ensure(removed.is_some(), || "no such wallboard".to_owned())
+            }
+            Event::WallboardMaximumSet { maximum, version } => {
+                self.wallboard_maximum = (*maximum, *version);
+                Ok(())
+            }
             Event::UserSaved(record) => {
+                self.months.save_user(record);
                 self.users.insert(record.user.clone(), record.clone());
                 Ok(())
             }
@@ -92,12 +165,15 @@ impl Keeper {
                 let has_session = self.sessions.values().any(|s| s.opened.user == *user);
                 ensure(!has_session, || format!("{user} is deleted with a session open"))?;
                 ensure(self.users.remove(user).is_some(), || format!("{user} is not known"))?;
+                self.months.delete_user(user);
                 self.note_time(*at)
             }
-            Event::TotalsSet { licence, totals, version } => {
-                self.totals.insert(*licence, *totals);
+            Event::TotalsSet { licence, totals, version, at } => {
+                let before = self.totals.insert(*licence, *totals).unwrap_or_default();
+                self.note_past(*at, *licence, PastChangeKind::Totals(before));
+                self.months.set_totals(*licence, *totals);
                 self.totals_version = *version;
-                Ok(())
+                self.note_time(*at)
             }
             Event::SettingsSaved(settings) => {
                 self.settings = settings.clone();
@@ -161,6 +237,13 @@ impl Keeper {
         ensure(!has_it, || "an instance is acquired twice".to_owned())?;
         let instance = Instance { licence: record.licence, pool: record.pool, since: record.at };
         session.instances.push(StoredInstance { instance, holder_order, holder_since });
+        self.note_past(record.at, record.licence, PastChangeKind::Acquired(record.user.clone()));
+        if known.is_none() {
+            let used = self.figure(record.licence).contingency;
+            if self.months.raise(record.licence, used) {
+                self.owed_maxima.push((record.licence, used));
+            }
+        }
         Ok(())
     }
 
@@ -209,6 +292,7 @@ impl Keeper {
         let index = held.iter().position(|held| held.instance.licence == record.licence);
         let index = index.ok_or_else(|| "what is released was not held".to_owned())?;
         let pool = held.remove(index).instance.pool;
+        self.note_past(record.at, record.licence, PastChangeKind::Released(record.user.clone()));
         ensure(pool == record.pool, || format!("the grant said {pool}"))
     }
 
@@ -243,24 +327,56 @@ impl Keeper {
         self.sessions.values().map(|session| session.instances.len()).sum()
     }
 
+    /// How many were active this month with a type, or at all.
+    pub(crate) fn active_in_month(&self, licence: Option<LicenceId>) -> usize {
+        self.months.active(licence)
+    }
+
+    /// The lines of the month under way.
+    pub(crate) fn bill_lines(&self) -> Vec<BillLine> {
+        self.months.lines()
+    }
+
+    /// The broker was last alive at `life`, and runs again since `since`. Answers since when the run
+    /// lasted that is over.
+    pub(crate) fn restart(&mut self, life: DateTime<Utc>, since: DateTime<Utc>) -> DateTime<Utc> {
+        let ran_since = self.intervals.runs_since();
+        self.intervals.restart(self.last_at, life.max(self.last_at), since);
+        ran_since
+    }
+
+    /// The state is built anew while the broker runs on. Answers since when it runs.
+    pub(crate) fn rebuild(&mut self) -> DateTime<Utc> {
+        self.intervals.rebuild(self.last_at);
+        self.intervals.runs_since()
+    }
+
     /// What a store would hand back after a crash at this instant.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let zone = self.settings.time_zone;
         let day_of = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
         let today = day_of(self.last_at);
-        let month = today.with_day(1).expect("a month has a first day");
         let mut denied_today: BTreeMap<LicenceId, u32> = BTreeMap::new();
         for (_, licence) in self.denials.iter().filter(|(at, _)| day_of(*at) == today) {
             *denied_today.entry(*licence).or_default() += 1;
         }
-        let of_month = self.maxima.iter().filter(|((of, _), _)| *of == month);
         Snapshot {
             settings: self.settings.clone(),
             totals: self.totals.iter().map(|(licence, totals)| (*licence, *totals)).collect(),
             totals_version: self.totals_version,
             users: self.users.values().cloned().collect(),
             sessions: self.sessions.values().cloned().collect(),
-            maxima: of_month.map(|((_, licence), maximum)| (*licence, *maximum)).collect(),
+            base_units: self.base.all(),
+            prices: self.months.prices(),
+            highest: self.months.highest(),
+            lapses: self.months.stored_lapses(),
+            wallboards: self.wallboards.values().cloned().collect(),
+            wallboard_maximum: self.wallboard_maximum.0,
+            wallboard_version: self.wallboard_maximum.1,
+            month: self.months.month(),
+            intervals_until: self.intervals.recorded_until(),
+            since_interval: self.past_of_interval(),
+            maxima: self.months.maxima(),
             denied_today: denied_today.into_iter().collect(),
             last_at: self.last_at,
             sequence: 0,

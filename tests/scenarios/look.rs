@@ -19,7 +19,20 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
             let records = std::mem::take(&mut stage.denials);
             Ok(records.iter().map(|record| denial_row(stage, record)).collect())
         }
-        "maxima" => Ok(std::mem::take(&mut stage.maxima)),
+        "maxima" => {
+            let (bare, by) =
+                (std::mem::take(&mut stage.maxima), std::mem::take(&mut stage.maxima_by));
+            let by = by.iter().map(|(row, sessions)| stage.maximum_row(row, sessions));
+            Ok(if rest == "with sessions" { by.collect() } else { bare })
+        }
+        "intervals" => intervals(stage, rest),
+        "last" if next_word(&mut rest) == "interval" => last_interval(stage, rest),
+        "months" => Ok(std::mem::take(&mut stage.months)),
+        "bill" => {
+            let (month, lines) = stage.organisation.bill();
+            Ok(lines.iter().map(|line| stage.bill_row(month, line)).collect())
+        }
+        "base" => Ok(std::mem::take(&mut stage.base)),
         "holders" => {
             let licence = stage.licence(next_word(&mut rest))?;
             let holders = stage.organisation.holders(Some(licence), None, usize::MAX);
@@ -31,6 +44,25 @@ pub(crate) fn look(stage: &mut Stage, look: &Look) -> Result<Vec<String>, String
         }
         word => Err(format!("`{word}` cannot be looked at")),
     }
+}
+
+/// All that no look has shown before, or of one type; the rest is not shown again.
+fn intervals(stage: &mut Stage, key: &str) -> Result<Vec<String>, String> {
+    let mut rows = std::mem::take(&mut stage.intervals);
+    if !key.is_empty() {
+        stage.licence(key)?;
+        rows.retain(|row| row.split(' ').nth(4) == Some(key));
+    }
+    Ok(rows)
+}
+
+/// Of all that no look has shown before only the interval that ended last.
+fn last_interval(stage: &mut Stage, key: &str) -> Result<Vec<String>, String> {
+    let mut rows = intervals(stage, key)?;
+    let start = |row: &String| row.split(" to ").next().map(str::to_owned);
+    let last = rows.last().and_then(start);
+    rows.retain(|row| start(row) == last);
+    Ok(rows)
 }
 
 fn usage_row(stage: &Stage, record: &UsageRecord) -> String {
@@ -82,6 +114,10 @@ pub(crate) fn counts(stage: &Stage, expected: &str) -> Result<String, String> {
     let mut rest = expected;
     let key = next_word(&mut rest);
     let mut actual = key.to_owned();
+    if key == "everybody" {
+        let (active, in_month) = stage.organisation.active_users();
+        return Ok(format!("{key} active {active} active_in_month {in_month}"));
+    }
     while !rest.is_empty() {
         let word = next_word(&mut rest);
         next_word(&mut rest);
@@ -112,6 +148,12 @@ fn count(stage: &Stage, licence: LicenceId, word: &str) -> Result<String, String
         "denied" => counts.denied_today,
         "assigned" => counts.assigned,
         "active" => counts.active,
+        "active_in_month" => counts.active_in_month,
+        "base" => counts.totals.base,
+        "used" => counts.base.used,
+        "reusable" => counts.base.reusable,
+        "available" => counts.base.available,
+        "fixed" => counts.totals.fixed,
         _ => return Err(format!("`{word}` is not counted")),
     };
     Ok(number.to_string())

@@ -19,6 +19,19 @@ macro_rules! tables {
 
 tables! {
     acquire_and_release,
+    active_in_the_billing_period,
+    active_in_the_billing_period_over_a_restart,
+    base_licence_and_change_of_user_type,
+    base_licence_free_before_reusable,
+    base_licence_free_to_the_millisecond,
+    base_licence_import_atomic_or_not,
+    base_licence_locked_goes_back_to_its_user,
+    base_licence_of_another_person_by_the_same_name,
+    base_licence_of_ones_own_comes_back,
+    base_licence_reassigned_once_in_90_days,
+    base_licence_taken_meanwhile,
+    base_licence_to_be_active,
+    base_licence_total_lowered,
     channels_absent_or_present,
     contingency_shrinks_at_once,
     denied_today_turns_at_local_midnight,
@@ -27,18 +40,38 @@ tables! {
     every_way_to_leave,
     feature_taken_away_and_added,
     fixed_seat_is_its_owners,
+    fixed_seats_are_assigned,
     grace_after_unclean_ends_only,
     grace_is_at_most_the_organisations,
     grace_runs_out,
     granted_out_of_catalogue_order,
+    intervals_after_a_clock_was_far_ahead,
+    intervals_and_a_clock_that_steps,
+    intervals_and_lowered_totals,
+    intervals_no_dip_inside_a_decision,
+    intervals_of_fixed_seats,
+    intervals_only_of_types_that_somebody_has,
+    intervals_over_a_restart_on_the_boundary,
+    intervals_over_a_restart_within,
+    intervals_peak_and_low_are_exact,
+    intervals_while_the_broker_is_down,
     log_off_lost_to_a_setting,
+    log_off_missed_over_two_restarts,
     log_off_missed_while_down,
     log_off_of_a_login_after_it,
     login_decided_after_its_socket_died,
     logon_sources,
     lowered_totals_over_allocate,
     maximum_only_by_new_holders,
+    month_and_clock_changes,
+    month_bills_the_highest_totals,
+    month_is_not_begun_twice,
+    month_maximum_when_and_by_whom,
+    month_prices,
+    month_that_is_closed_never_changes,
     month_turns_in_the_organisations_zone,
+    month_turns_while_the_broker_is_down,
+    month_whose_first_midnight_is_skipped,
     no_channel_applied_grants_the_seat,
     no_channel_leaves_no_trace,
     one_holder_on_two_devices,
@@ -106,12 +139,12 @@ fn a_line_that_cannot_be_read_is_named_by_its_number() {
 
 #[test]
 fn a_table_that_is_wrong_says_what_was_expected_and_what_came() {
-    let table = "title: a\norganisation 1 UTC\nuser a inbound_agent\n\
+    let table = "title: a\norganisation 1 UTC\nbought inbound_agent base 1\nuser a inbound_agent\n\
                  2026-01-01 09:00 a deskphone login -> nothing\nthen counts inbound_agent holders 7\n\
                  then usage\n| Acquired";
     let faults = runner::play(table);
     let numbers: Vec<usize> = faults.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, [4, 5, 6]);
+    assert_eq!(numbers, [5, 6, 7]);
     let first = &faults[0].1;
     assert!(first.contains("expected: nothing") && first.contains("actual:   refused"), "{first}");
 }

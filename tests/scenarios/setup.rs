@@ -9,6 +9,7 @@ use licence_broker::domain::pool::Totals;
 use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft, UserRefusal};
 use licence_broker::domain::purchases::{SetTotals, TotalsRefusal};
 use licence_broker::domain::reason::UserStatus;
+use licence_broker::domain::user::UserRecord;
 
 /// Builds the organisation as its table says, at the instant of the first step.
 pub(crate) fn build(charter: &Charter, setup: &[Line], at: DateTime<Utc>) -> Result<Stage, Fault> {
@@ -100,11 +101,18 @@ pub(crate) fn bought(stage: &mut Stage, mut rest: &str) -> Result<String, String
         Ok(_) => "done".to_owned(),
         Err(TotalsRefusal::Changed) => "changed".to_owned(),
         Err(TotalsRefusal::FixedExhausted(assigned)) => format!("fixed_exhausted {assigned}"),
+        Err(TotalsRefusal::BaseExhausted(bound)) => format!("base_exhausted {bound}"),
     })
 }
 
+/// New users; see [`drafts`].
+pub(crate) fn add_users(stage: &mut Stage, rest: &str) -> Result<String, String> {
+    let changes = drafts(stage, rest)?.into_iter().map(UserChange::Create).collect();
+    provision(stage, changes)
+}
+
 /// `edred inbound_agent agent_email, agent_calls`, perhaps with a status before the type.
-pub(crate) fn add_users(stage: &mut Stage, mut rest: &str) -> Result<String, String> {
+pub(crate) fn drafts(stage: &Stage, mut rest: &str) -> Result<Vec<UserDraft>, String> {
     let users = names(next_word(&mut rest))?;
     let mut word = next_word(&mut rest);
     let mut status = UserStatus::Active;
@@ -121,8 +129,7 @@ pub(crate) fn add_users(stage: &mut Stage, mut rest: &str) -> Result<String, Str
         user_type,
         features,
     };
-    let changes = users.iter().map(|user| UserChange::Create(draft(user))).collect();
-    provision(stage, changes)
+    Ok(users.iter().map(draft).collect())
 }
 
 pub(crate) fn feature_set(stage: &Stage, text: &str) -> Result<LicenceSet, String> {
@@ -132,14 +139,23 @@ pub(crate) fn feature_set(stage: &Stage, text: &str) -> Result<LicenceSet, Strin
 /// Makes the changes, all or none; `done` or the first refusal.
 pub(crate) fn provision(stage: &mut Stage, changes: Vec<UserChange>) -> Result<String, String> {
     let answers = stage.apply(ProvisionUsers { changes, atomic: true })?;
-    Ok(match answers.into_iter().find_map(Result::err) {
-        None => "done".to_owned(),
-        Some(UserRefusal::Exists) => "exists".to_owned(),
-        Some(UserRefusal::Unknown) => "unknown".to_owned(),
-        Some(UserRefusal::Changed) => "changed".to_owned(),
-        Some(UserRefusal::TooManyUsers) => "too_many_users".to_owned(),
-        Some(UserRefusal::FixedExhausted(licence)) => {
-            format!("fixed_exhausted {}", stage.speaker().key(licence))
+    let refused = answers.into_iter().find(Result::is_err);
+    Ok(refused.map_or_else(|| "done".to_owned(), |refused| said_of_user(stage, &refused)))
+}
+
+/// `done`, or why not.
+pub(crate) fn said_of_user(stage: &Stage, answer: &Result<UserRecord, UserRefusal>) -> String {
+    match answer {
+        Ok(_) => "done".to_owned(),
+        Err(UserRefusal::Exists) => "exists".to_owned(),
+        Err(UserRefusal::Unknown) => "unknown".to_owned(),
+        Err(UserRefusal::Changed) => "changed".to_owned(),
+        Err(UserRefusal::TooManyUsers) => "too_many_users".to_owned(),
+        Err(UserRefusal::FixedExhausted(licence)) => {
+            format!("fixed_exhausted {}", stage.speaker().key(*licence))
         }
-    })
+        Err(UserRefusal::BaseExhausted(licence)) => {
+            format!("base_exhausted {}", stage.speaker().key(*licence))
+        }
+    }
 }

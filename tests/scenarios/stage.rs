@@ -3,16 +3,19 @@
 use crate::keeper::Keeper;
 use crate::script::When;
 use crate::words::Speaker;
-use chrono::{DateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use licence_broker::catalogue_file;
+use licence_broker::domain::billing::BillLine;
 use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::event::{DenialRecord, Event, Notice, UsageRecord};
 use licence_broker::domain::ids::{
     LicenceId, LicenceSet, LinkId, OrganisationId, ResumeDigest, SessionId, UserName,
 };
+use licence_broker::domain::interval::{INTERVAL, IntervalRecord};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Bounds, Command, Organisation, Settings};
+use licence_broker::domain::pool::Totals;
 use licence_broker::domain::reason::Device;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +53,11 @@ pub(crate) struct Stage {
     pub(crate) usage: Vec<UsageRecord>,
     pub(crate) denials: Vec<DenialRecord>,
     pub(crate) maxima: Vec<String>,
+    /// The same, with who held them.
+    pub(crate) maxima_by: Vec<(String, Vec<SessionId>)>,
+    pub(crate) intervals: Vec<String>,
+    pub(crate) months: Vec<String>,
+    pub(crate) base: Vec<String>,
 }
 
 impl Stage {
@@ -67,7 +75,7 @@ impl Stage {
         let keeper = Keeper::new(settings, catalogue.clone());
         let bounds = Bounds { waiting_per_licence_max: charter.queue_max, users_max: 10_000 };
         Self {
-            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds),
+            organisation: Organisation::restore(keeper.snapshot(), catalogue.clone(), bounds, at),
             catalogue,
             keeper,
             bounds,
@@ -78,6 +86,10 @@ impl Stage {
             usage: Vec::new(),
             denials: Vec::new(),
             maxima: Vec::new(),
+            maxima_by: Vec::new(),
+            intervals: Vec::new(),
+            months: Vec::new(),
+            base: Vec::new(),
         }
     }
 
@@ -119,12 +131,41 @@ impl Stage {
             self.remember(event);
         }
         self.told.extend(effects.notices);
-        let held: u32 =
-            self.organisation.counts(self.everything()).iter().map(|count| count.instances).sum();
+        self.check_counts()?;
+        Ok(decision.answer)
+    }
+
+    /// What pages show is what the keeper finds by looking.
+    fn check_counts(&self) -> Result<(), String> {
+        let counts = self.organisation.counts(self.everything());
+        let held: u32 = counts.iter().map(|count| count.instances).sum();
         if usize::try_from(held) != Ok(self.keeper.open_instances()) {
             return Err(format!("{held} instances are held, the records say otherwise"));
         }
-        Ok(decision.answer)
+        let (keeper, at) = (&self.keeper, self.now.at);
+        for count in &counts {
+            let shown = (count.base.used, count.base.reusable);
+            let kept = keeper.base_counts(count.licence, at);
+            let active = keeper.active_in_month(Some(count.licence));
+            let key = self.speaker().key(count.licence);
+            if shown != kept {
+                return Err(format!("{key}: base {shown:?} used and reusable, kept are {kept:?}"));
+            }
+            if usize::try_from(count.active_in_month) != Ok(active) {
+                return Err(format!(
+                    "{key}: {} active this month, not {active}",
+                    count.active_in_month
+                ));
+            }
+        }
+        let (_, in_month) = self.organisation.active_users();
+        if usize::try_from(in_month) != Ok(keeper.active_in_month(None)) {
+            return Err(format!(
+                "{in_month} users were active this month, the records say otherwise"
+            ));
+        }
+        let (shown, kept) = (self.organisation.bill().1, keeper.bill_lines());
+        if shown != kept { Err(format!("the bill is {shown:?}, not {kept:?}")) } else { Ok(()) }
     }
 
     fn everything(&self) -> LicenceSet {
@@ -137,20 +178,88 @@ impl Stage {
                 self.usage.push(record.clone());
             }
             Event::Denied(record) => self.denials.push(record.clone()),
-            Event::MaximumRaised { month, licence, maximum, at } => {
+            Event::MaximumRaised { month, licence, maximum, at, sessions } => {
                 let (key, at) = (self.speaker().key(*licence), self.local(*at));
-                self.maxima.push(format!("{} {key} {maximum} at {at}", month.format("%Y-%m")));
+                let row = format!("{} {key} {maximum} at {at}", month.format("%Y-%m"));
+                let by = sessions.iter().map(|(session, _)| *session).collect();
+                self.maxima_by.push((row.clone(), by));
+                self.maxima.push(row);
             }
-            Event::SessionOpened(_)
+            Event::IntervalClosed { start, records } => {
+                let rows = records.iter().map(|record| self.interval_row(*start, record));
+                let rows: Vec<String> = rows.collect();
+                self.intervals.extend(rows);
+            }
+            Event::MonthClosed { month, lines, .. } => {
+                let rows: Vec<String> =
+                    lines.iter().map(|line| self.bill_row(*month, line)).collect();
+                self.months.extend(rows);
+            }
+            Event::BaseUnitSaved { unit, change: Some(change), at } => {
+                let (key, at) = (self.speaker().key(unit.licence), self.local(*at));
+                self.base.push(format!("{at} {key} {change} {}", unit.user));
+            }
+            Event::BaseUnitSaved { change: None, .. }
+            | Event::SessionOpened(_)
             | Event::SessionClosed { .. }
             | Event::Queued { .. }
             | Event::Unqueued { .. }
+            | Event::Lapsed { .. }
             | Event::UserSaved(_)
             | Event::UserDeleted { .. }
             | Event::TotalsSet { .. }
+            | Event::PriceSet { .. }
+            | Event::WallboardSaved(_)
+            | Event::WallboardRemoved { .. }
+            | Event::WallboardMaximumSet { .. }
+            | Event::Audited(_)
             | Event::SettingsSaved(_)
             | Event::OrganisationRemoved { .. } => {}
         }
+    }
+
+    /// `2019-08-16 16:50:00 to 16:55:00 agent_email 50 5 within 48..50 0..5`: the counts at the end, then
+    /// the fewest and the most of each.
+    fn interval_row(&self, start: DateTime<Utc>, record: &IntervalRecord) -> String {
+        let end = (start + INTERVAL).with_timezone(&self.zone()).format("%H:%M:%S");
+        let (key, start) = (self.speaker().key(record.licence), self.local(start));
+        let IntervalRecord { concurrent, contingency, .. } = record;
+        let (of_one, of_other) = (record.concurrent_extent, record.contingency_extent);
+        format!(
+            "{start} to {end} {key} {concurrent} {contingency} within {}..{} {}..{}",
+            of_one.low, of_one.peak, of_other.low, of_other.peak
+        )
+    }
+
+    /// `2026-11 agent_email base 0 concurrent 50 fixed 0 max 5 at 12.50 is 62.50`
+    pub(crate) fn bill_row(&self, month: NaiveDate, line: &BillLine) -> String {
+        let key = self.speaker().key(line.licence);
+        let Totals { base, concurrent, contingency, fixed } = line.bought;
+        let numbers = [
+            ("base", base),
+            ("concurrent", concurrent),
+            ("contingency", contingency),
+            ("fixed", fixed),
+        ];
+        let mut row = format!("{} {key}", month.format("%Y-%m"));
+        for (word, number) in numbers.into_iter().filter(|(_, number)| *number > 0) {
+            row += &format!(" {word} {number}");
+        }
+        row += &format!(" max {}", line.contingency_max);
+        if let (Some(price), Some(amount)) = (line.unit_price, line.amount()) {
+            row += &format!(" at {price} is {amount}");
+        }
+        row
+    }
+
+    /// `2026-11 agent_email 2 at 2026-11-03 09:00:00 by ada agent_desktop, bob agent_desktop`
+    pub(crate) fn maximum_row(&self, row: &str, sessions: &[SessionId]) -> String {
+        let of_one = |session: &SessionId| {
+            let found = self.connections.iter().find(|c| c.session == *session);
+            found.map_or_else(|| "nobody".to_owned(), |c| format!("{} {}", c.user, c.device))
+        };
+        let by: Vec<String> = sessions.iter().map(of_one).collect();
+        format!("{row} by {}", by.join(", "))
     }
 
     pub(crate) fn next_id(&mut self) -> u64 {

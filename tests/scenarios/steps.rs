@@ -1,7 +1,9 @@
 //! What can be done in a table.
 
 use crate::script::{comma_list, names, next_word};
-use crate::setup::{add_users, bought, feature_set, number, provision, time_of_day, zone};
+use crate::setup::{
+    add_users, bought, drafts, feature_set, number, provision, said_of_user, time_of_day, zone,
+};
 use crate::stage::{Connection, Stage, digest_of};
 use crate::words::Words;
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
@@ -9,7 +11,8 @@ use licence_broker::domain::admission::{Acquire, Login, LoginAnswer, Wanted};
 use licence_broker::domain::ids::{LicenceSet, LinkId, ResumeDigest, SessionId};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::Organisation;
-use licence_broker::domain::provisioning::{UserChange, UserPatch};
+use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserPatch};
+use licence_broker::domain::purchases::SetPrice;
 use licence_broker::domain::reason::{Departure, Device, UserStatus};
 use licence_broker::domain::release::{ForceLogout, Leave, Release, RemoveOrganisation, Tick};
 use licence_broker::domain::resume::{Reattach, ReleaseAbsent, Resume, ResumeAnswer};
@@ -24,6 +27,8 @@ pub(crate) fn perform(stage: &mut Stage, what: &str) -> Result<String, String> {
     match next_word(&mut rest) {
         "tick" => stage.apply(Tick).map(|()| "done".to_owned()),
         "bought" => bought(stage, rest),
+        "price" => price(stage, rest),
+        "import" => import(stage, rest),
         "user" => change_user(stage, rest),
         "users" => add_users(stage, rest),
         "settings" => change_settings(stage, rest),
@@ -178,8 +183,32 @@ fn resume(stage: &mut Stage, connection: &Connection, rest: &str) -> Result<Word
     Ok(stage.speaker().resume(&answer))
 }
 
+/// `agent_calls 12.50`, `agent_calls none`
+fn price(stage: &mut Stage, mut rest: &str) -> Result<String, String> {
+    let licence = stage.licence(next_word(&mut rest))?;
+    let price = match rest {
+        "none" => None,
+        _ => Some(rest.parse().map_err(|_| format!("`{rest}` is no price"))?),
+    };
+    let answer = stage.apply(SetPrice { licence, price, expected_version: None })?;
+    Ok(answer.map_or("changed", |_| "done").to_owned())
+}
+
+/// `atomic edred inbound_agent; ada suspended supervisor agent_sms`: users, new or known, one after the
+/// other; what became of each. Without `atomic` those that can be are imported.
+fn import(stage: &mut Stage, rest: &str) -> Result<String, String> {
+    let (atomic, list) = rest.strip_prefix("atomic ").map_or((false, rest), |list| (true, list));
+    let mut changes = Vec::new();
+    for line in list.split(';') {
+        changes.extend(drafts(stage, line.trim())?.into_iter().map(UserChange::Upsert));
+    }
+    let answers = stage.apply(ProvisionUsers { changes, atomic })?;
+    let answers: Vec<String> = answers.iter().map(|answer| said_of_user(stage, answer)).collect();
+    Ok(answers.join("; "))
+}
+
 /// `edred suspended`, `edred type supervisor`, `edred features +agent_sms -agent_email`,
-/// `edred renamed Ed`
+/// `edred renamed Ed`, `edred anew inbound_agent`
 fn change_user(stage: &mut Stage, mut rest: &str) -> Result<String, String> {
     let user: Arc<str> = next_word(&mut rest).into();
     let mut patch = UserPatch::default();
@@ -187,6 +216,13 @@ fn change_user(stage: &mut Stage, mut rest: &str) -> Result<String, String> {
         "type" => patch.user_type = Some(stage.licence(rest)?),
         "features" => patch.features = Some(features_after(stage, &user, rest)?),
         "renamed" => patch.name = Some(rest.into()),
+        "anew" => {
+            let mut changes =
+                vec![UserChange::Delete { user: user.clone(), expected_version: None }];
+            let drafts = drafts(stage, &format!("{user} {rest}"))?;
+            changes.extend(drafts.into_iter().map(UserChange::Create));
+            return provision(stage, changes);
+        }
         "removed" => {
             return provision(stage, vec![UserChange::Delete { user, expected_version: None }]);
         }
@@ -248,10 +284,17 @@ fn restart(stage: &mut Stage, rest: &str, is_new_process: bool) -> Result<String
     if is_new_process {
         stage.now.elapsed = Duration::from_secs(5);
     }
-    let snapshot = stage.keeper.snapshot();
-    stage.organisation = Organisation::restore(snapshot, stage.catalogue.clone(), stage.bounds);
-    let elapsed = stage.now.elapsed;
-    stage.apply_at(ReleaseAbsent { known }, Moment { at: life, elapsed })?;
+    let now = stage.now;
+    let (ran_since, running_since) = if is_new_process {
+        (stage.keeper.restart(life, now.at), now.at)
+    } else {
+        let since = stage.keeper.rebuild();
+        (since, since)
+    };
+    let (snapshot, catalogue) = (stage.keeper.snapshot(), stage.catalogue.clone());
+    stage.organisation = Organisation::restore(snapshot, catalogue, stage.bounds, ran_since);
+    let then = Moment { at: life, elapsed: now.elapsed };
+    stage.apply_at(ReleaseAbsent { known, running_since }, then)?;
     let orphans = stage.apply(Reattach { connected, departed: Vec::new() })?;
     if orphans.is_empty() {
         return Ok("done".to_owned());

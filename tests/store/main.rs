@@ -1,10 +1,12 @@
 //! What every store must do, run against each that there is, and what is peculiar to one of them.
 
 mod batches;
+mod custom_reports;
 mod faults;
 mod fixture;
 mod logs;
 mod random;
+mod reports;
 mod restart;
 mod round_trip;
 mod sqlite;
@@ -56,6 +58,17 @@ conformance! {
         denials_are_read_and_filtered,
         a_range_includes_its_beginning_and_excludes_its_end,
         the_source_of_a_release_is_named_by_its_reason;
+    reports:
+        five_minute_records_are_read_page_by_page_and_filtered,
+        metrics_are_those_of_the_records_in_every_zone_and_at_every_cut,
+        a_range_without_ends_is_that_of_the_records,
+        demand_that_could_not_be_served_is_counted_by_type_and_hour,
+        what_was_needed_is_what_was_held_and_denied_in_the_same_five_minutes,
+        the_first_five_minutes_of_a_peak_are_found_within_its_hour;
+    custom_reports:
+        a_report_is_broken_down_by_the_calendar_of_the_zone,
+        a_report_counts_filters_and_orders,
+        every_field_and_metric_of_every_source_can_be_asked_for;
     restart:
         the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone,
         the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,

@@ -5,11 +5,17 @@
 //! the wrapped store's own, but fail while it is down.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
+use licence_broker::domain::period::Span;
 use licence_broker::domain::user::UserRecord;
+use licence_broker::store::bills::{Bills, ClosedLine, MaximumRow, TotalsRow};
+use licence_broker::store::reports::{
+    ByTime, DemandRow, DeniedRow, IntervalFilter, IntervalRow, MetricsRow, ReportOutcome,
+    ReportQuery, Reports,
+};
 use licence_broker::store::{
     Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Run, Store, StoreError,
     Stored, UsageFilter, UsageRow,
@@ -129,6 +135,34 @@ impl FaultyStore {
 }
 
 #[async_trait]
+impl Bills for FaultyStore {
+    async fn closed_lines(
+        &self,
+        organisation: OrganisationId,
+        month: NaiveDate,
+    ) -> Result<Vec<ClosedLine>, StoreError> {
+        self.up()?.closed_lines(organisation, month).await
+    }
+
+    async fn maxima(
+        &self,
+        organisation: OrganisationId,
+        month: NaiveDate,
+    ) -> Result<Vec<MaximumRow>, StoreError> {
+        self.up()?.maxima(organisation, month).await
+    }
+
+    async fn totals_history(
+        &self,
+        organisation: OrganisationId,
+        licence: &str,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<TotalsRow>, StoreError> {
+        self.up()?.totals_history(organisation, licence, to).await
+    }
+}
+
+#[async_trait]
 impl Store for FaultyStore {
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
         self.batches.fetch_add(batches.len() as u64, Ordering::SeqCst);
@@ -217,5 +251,51 @@ impl Store for FaultyStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         self.up()?.denials_page(organisation, filter, page).await
+    }
+}
+
+#[async_trait]
+impl Reports for FaultyStore {
+    async fn intervals_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &IntervalFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<IntervalRow>>, StoreError> {
+        self.up()?.intervals_page(organisation, filter, page).await
+    }
+
+    async fn metrics_page(
+        &self,
+        organisation: OrganisationId,
+        question: &ByTime,
+        page: Page,
+    ) -> Result<Vec<Stored<MetricsRow>>, StoreError> {
+        self.up()?.metrics_page(organisation, question, page).await
+    }
+
+    async fn denied_page(
+        &self,
+        organisation: OrganisationId,
+        question: &ByTime,
+        page: Page,
+    ) -> Result<Vec<Stored<DeniedRow>>, StoreError> {
+        self.up()?.denied_page(organisation, question, page).await
+    }
+
+    async fn demand(
+        &self,
+        organisation: OrganisationId,
+        span: Span,
+    ) -> Result<Vec<DemandRow>, StoreError> {
+        self.up()?.demand(organisation, span).await
+    }
+
+    async fn report(
+        &self,
+        organisation: OrganisationId,
+        query: &ReportQuery,
+    ) -> Result<ReportOutcome, StoreError> {
+        self.up()?.report(organisation, query).await
     }
 }

@@ -1,12 +1,14 @@
 //! Live counts: snapshot, then changes in sequence; conflated; never a gap and never a backlog.
 
 use crate::centre::{SOON, centre};
-use crate::support::broker::TestBroker;
+use crate::support::broker::{Setup, TestBroker};
 use crate::support::raw::{PONG, Raw};
 use crate::support::socket::{Heard, Socket};
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 use licence_broker::auth::Role;
+use licence_broker::clock::Clock;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -300,5 +302,93 @@ async fn the_event_stream_is_the_same_counts_as_named_events() {
         if devices.is_empty() {
             devices.push(broker.login(129, "a", "agent_desktop").await);
         }
+    }
+}
+
+/// The clock of a broker whose intervals a test closes by hand.
+async fn broker_at_noon() -> (TestBroker, Clock) {
+    let clock = Clock::manual("2026-03-06T12:00:00Z".parse().unwrap());
+    let setup = Setup { clock: clock.clone(), ..Setup::default() };
+    (TestBroker::with(setup).await, clock)
+}
+
+async fn next_interval(broker: &TestBroker, clock: &Clock) {
+    clock.advance(Duration::from_secs(300));
+    broker.inside.directory.tick().await;
+}
+
+async fn hear_of_type(socket: &mut Socket, wanted: &str) -> Value {
+    loop {
+        match socket.hear().await {
+            Heard::Message(frame) if frame["type"] == wanted => return frame,
+            Heard::Message(_) => {}
+            Heard::Closed(code, reason) => panic!("closed {code} {reason}"),
+            Heard::Ended => panic!("the connection ended"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_analytics_wallboard_is_sent_the_five_minute_figures_and_nothing_else() {
+    let (broker, clock) = broker_at_noon().await;
+    let operator = centre(&broker, LICENCES, AGENTS).await;
+    let maximum = json!({ "maximum": 2 });
+    operator.send(Method::PUT, "/v1/organisations/129/licence-metrics/wallboard", maximum).await;
+    let lobby = json!({ "id": "lobby", "name": "Lobby", "user": "a" });
+    operator.send(Method::POST, "/v1/organisations/129/wallboards", lobby).await;
+    next_interval(&broker, &clock).await;
+    let (_agent, _) = broker.login(129, "a", "agent_desktop").await;
+
+    let (mut socket, first) = broker.subscribe().await;
+    let row = |licence, concurrent| json!({ "licence": licence, "concurrent": concurrent, "contingency": 0 });
+    assert_eq!(
+        first,
+        json!({ "type": "interval", "start": "2026-03-06T12:00:00.000Z",
+            "end": "2026-03-06T12:05:00.000Z",
+            "licences": [row("inbound_agent", 0), row("agent_email", 0)] })
+    );
+    let connected = operator.get("/v1/organisations/129/wallboards").await;
+    assert_eq!(connected["items"][0]["connected"], true);
+    let (_other, _) = broker.login(129, "b", "agent_desktop").await;
+    next_interval(&broker, &clock).await;
+    let second = socket.message().await;
+    assert_eq!(
+        (&second["type"], &second["start"]),
+        (&json!("interval"), &json!("2026-03-06T12:05:00.000Z"))
+    );
+    assert_eq!(second["licences"], json!([row("inbound_agent", 2), row("agent_email", 1)]));
+
+    // Its user gets the licence that makes it live: from now on everything.
+    let live = json!({ "features": ["agent_email", "contact_centre_supervisor"] });
+    operator.send(Method::PATCH, "/v1/organisations/129/users/a", live).await;
+    let mut board = Board::default();
+    board.take(&hear_of_type(&mut socket, "snapshot").await);
+    while board.counts["inbound_agent"]["holders"] != 2 {
+        board.take(&hear_of_type(&mut socket, "counts").await);
+    }
+    let (status, _) =
+        operator.call(Method::DELETE, "/v1/organisations/129/wallboards/lobby", None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(close_of(&mut socket).await, (4503, "forbidden".to_owned()));
+}
+
+#[tokio::test]
+async fn people_are_sent_the_five_minute_figures_beside_the_counts() {
+    let (broker, clock) = broker_at_noon().await;
+    centre(&broker, LICENCES, AGENTS).await;
+    let (mut socket, snapshot) = broker.subscribe().await;
+    assert_eq!(snapshot["type"], "snapshot");
+    next_interval(&broker, &clock).await;
+    let frame = hear_of_type(&mut socket, "interval").await;
+    assert_eq!(frame["end"], "2026-03-06T12:05:00.000Z");
+    let token = broker.token(Role::Supervisor, 129, "sup");
+    let mut events = broker.events(&token).await.bytes_stream();
+    let first = timeout(SOON, events.next()).await.unwrap().unwrap().unwrap();
+    assert!(first.starts_with(b"event: snapshot\nid: "), "{first:?}");
+    next_interval(&broker, &clock).await;
+    let mut heard = String::new();
+    while !heard.contains("event: interval\ndata: {\"type\":\"interval\"") {
+        let event = timeout(SOON, events.next()).await.unwrap().unwrap().unwrap();
+        heard.push_str(std::str::from_utf8(&event).unwrap());
     }
 }

@@ -8,6 +8,9 @@ use crate::domain::interval::INTERVAL;
 use crate::store::net_effect::Maximum;
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 
+/// A maximum, with its month and type.
+type MaximumOf<'a> = ((NaiveDate, LicenceId), Maximum<'a>);
+
 impl<'a> Writing<'a> {
     /// Everything that is counted.
     pub(super) async fn figures(&mut self) -> Result<(), sqlx::Error> {
@@ -157,7 +160,7 @@ impl<'a> Writing<'a> {
         .await
     }
 
-    fn all_maxima(&self) -> Vec<(i64, ((NaiveDate, LicenceId), Maximum<'a>))> {
+    fn all_maxima(&self) -> Vec<(i64, MaximumOf<'a>)> {
         self.rows(|effect| effect.maxima.iter().map(|(key, raised)| (*key, *raised)).collect())
     }
 

@@ -58,7 +58,6 @@ impl Loading<'_> {
     }
 
     /// What is bought, and prices. Of types that the catalogue has lost they are in force for nobody.
-    #[expect(clippy::type_complexity, reason = "two lists that are read from the same rows")]
     pub(super) async fn totals(
         &mut self,
     ) -> Result<(Vec<(LicenceId, Totals)>, Vec<(LicenceId, Decimal)>), StoreError> {
@@ -190,7 +189,7 @@ impl Loading<'_> {
     }
 }
 
-fn totals(row: Reader<'_>) -> Result<Totals, StoreError> {
+pub(super) fn totals(row: Reader<'_>) -> Result<Totals, StoreError> {
     Ok(Totals {
         base: row.count("base")?,
         concurrent: row.count("concurrent")?,

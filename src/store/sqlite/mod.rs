@@ -8,9 +8,11 @@
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
 //! | `figures`, `estate` | the same: what is counted, and what is had beside sessions |
+//! | `bills` | what bills are read from |
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
+//! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
 //! | `snapshot` | a database at one instant, for tools beside a running broker |
 //! | `check` | the invariants of what is kept |
 //! | `backup` | a copy of the file |
@@ -20,18 +22,24 @@
 //! | `error` | errors of the database as fates of a commit |
 
 pub mod backup;
+mod bills;
 mod bulk;
+mod by_time;
 pub mod check;
 mod commit;
 mod create;
+mod custom_report;
+mod demand;
 mod error;
 mod estate;
 mod figures;
 mod load;
 mod load_estate;
 mod location;
+mod metrics;
 mod prune;
 mod report;
+mod reports;
 mod snapshot;
 mod tables;
 pub mod transfer;
@@ -125,6 +133,13 @@ impl SqliteStore {
             .connect_lazy_with(reader_options(&path));
         let writer = Writer::new(options, connection);
         Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, _lock: lock }) })
+    }
+}
+
+impl SqliteStore {
+    /// Connections that can only read.
+    fn readers(&self) -> &SqlitePool {
+        &self.inner.readers
     }
 }
 

@@ -18,7 +18,7 @@ use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 /// The organisation that has a number now, by its internal key.
-const KEY_OF_NUMBER: &str =
+pub(super) const KEY_OF_NUMBER: &str =
     "(SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL)";
 
 pub(super) async fn organisations(
