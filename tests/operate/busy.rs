@@ -3,10 +3,12 @@
 use crate::support::broker::{Setup, TestBroker};
 use crate::support::http::Api;
 use crate::support::socket::Socket;
+use crate::support::until::until_seen;
 use chrono::{DateTime, Datelike, Months, TimeDelta, Utc};
 use licence_broker::auth::Role;
 use licence_broker::catalogue_file;
 use licence_broker::clock::Clock;
+use licence_broker::store::sqlite::SqliteStore;
 use licence_broker::store::sqlite::backup::backup;
 use licence_broker::store::sqlite::check::{Finding, Severity, Summary, check};
 use reqwest::Method;
@@ -150,6 +152,12 @@ impl Busy {
         let copy = self.folder.path().join("killed.db");
         backup(&self.broker.database.display().to_string(), &copy).await.unwrap();
         let database = self.broker.halt().await;
+        let url = database.display().to_string();
+        // What ran on other threads of the broker may have the store open for a moment longer.
+        until_seen("a store that nobody has open", async || {
+            SqliteStore::open(&url, catalogue_file::built_in()).await.ok().map(drop)
+        })
+        .await;
         for left in ["test.db", "test.db-wal", "test.db-shm"] {
             // Not every end leaves all of them.
             let _ = std::fs::remove_file(self.folder.path().join(left));
