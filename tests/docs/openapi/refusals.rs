@@ -230,6 +230,16 @@ fn conflicts() -> Vec<Conflict> {
         conflict("changeUser", "base_exhausted", json!({"user_type": "outbound_agent"})),
         conflict("changeUser", "fixed_exhausted", json!({"features": ["padlock"]})),
         conflict("setLicence", "base_exhausted", totals(0)),
+        conflict("setWallboardMaximum", "wallboards_exhausted", json!({"maximum": 0})),
+        conflict("createWallboard", "exists", json!({"id": "entrance"})),
+        Conflict {
+            before: vec![(
+                Method::PUT,
+                "/licence-metrics/wallboard".to_owned(),
+                json!({"maximum": 1}),
+            )],
+            ..conflict("createWallboard", "wallboards_exhausted", json!({"id": "lobby"}))
+        },
         Conflict {
             before: one_seat,
             path: Some(("licence", "padlock")),

@@ -34,15 +34,18 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const CODE: &str = "479078";
 const SECRET: &[u8] = b"12345678901234567890";
 
-/// Licence types of which ten concurrent licences are bought, and their base licences: for an outbound agent
-/// there is none.
-const BOUGHT: [(&str, u32); 5] = [
-    ("inbound_agent", 20),
-    ("supervisor", 5),
-    ("outbound_agent", 0),
-    ("agent_calls", 0),
-    ("agent_email", 0),
+/// Licence types of which something is bought, with their base and their concurrent licences: for an outbound
+/// agent there is no base licence, and of two inbound agents one takes a contingency licence.
+const BOUGHT: [(&str, u32, u32); 5] = [
+    ("inbound_agent", 20, 1),
+    ("supervisor", 5, 10),
+    ("outbound_agent", 0, 10),
+    ("agent_calls", 0, 10),
+    ("agent_email", 0, 10),
 ];
+
+/// Wallboards that may be configured; one is.
+const WALLBOARDS_MAX: u32 = 5;
 
 pub(crate) struct Stage {
     pub(crate) broker: TestBroker,
@@ -132,13 +135,19 @@ async fn furnish(broker: &TestBroker) {
     for organisation in [ORGANISATION, NEIGHBOUR] {
         operator.create_organisation(organisation).await;
     }
-    for (licence, base) in BOUGHT {
-        let totals = json!({"base": base, "concurrent": 10, "contingency": 2, "fixed": 0});
-        let path = format!("/v1/organisations/{ORGANISATION}/licences/{licence}");
-        operator.send(Method::PUT, &path, totals).await;
+    let below = |path: &str| format!("/v1/organisations/{ORGANISATION}{path}");
+    for (licence, base, concurrent) in BOUGHT {
+        let totals = json!({"base": base, "concurrent": concurrent, "contingency": 2, "fixed": 0});
+        operator.send(Method::PUT, &below(&format!("/licences/{licence}")), totals).await;
     }
+    let price = json!({"unit_price": "12.50"});
+    operator.send(Method::PUT, &below("/prices/inbound_agent"), price).await;
     for user in ["edred", "etta"] {
         let features = ["agent_calls", "agent_email", "agent_web_chat"];
         operator.add_user(ORGANISATION, user, "inbound_agent", &features).await;
     }
+    let maximum = json!({"maximum": WALLBOARDS_MAX});
+    operator.send(Method::PUT, &below("/licence-metrics/wallboard"), maximum).await;
+    let wallboard = json!({"id": "entrance", "name": "Entrance", "user": "edred"});
+    operator.send(Method::POST, &below("/wallboards"), wallboard).await;
 }
