@@ -7,6 +7,7 @@ use licence_broker::domain::admission::{AcquireAnswer, Welcome};
 use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::event::{Denied, DeniedName};
 use licence_broker::domain::ids::{LicenceId, SessionId};
+use licence_broker::domain::interval::{Extent, IntervalRecord};
 use licence_broker::domain::pool::Totals;
 use licence_broker::domain::reason::{DenialReason, Device, GrantPool, Refusal, ReleaseReason};
 use licence_broker::domain::view::{BaseCounts, LicenceCounts};
@@ -112,9 +113,19 @@ fn frames(catalogue: &Catalogue) -> Vec<String> {
         base: BaseCounts { used: 480, reusable: 0, available: 20 },
         unit_price: None,
     }];
+    let figures = [IntervalRecord {
+        licence: find(catalogue, "inbound_agent"),
+        concurrent: 200,
+        contingency: 0,
+        concurrent_extent: Extent { peak: 200, low: 190 },
+        contingency_extent: Extent { peak: 3, low: 0 },
+        holders_peak: 203,
+    }];
     let written = [
         wallboard::snapshot(Some(ID), 41, at(), &counts, catalogue),
         wallboard::counts(42, at(), &counts, catalogue),
+        wallboard::interval(Some(ID), at(), &figures, catalogue),
+        wallboard::interval(None, at(), &[], catalogue),
     ];
     written.map(|text| text.to_string()).to_vec()
 }

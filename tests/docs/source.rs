@@ -61,7 +61,7 @@ fn snake_case(name: &str) -> String {
 fn the_vocabulary_is_found_in_the_sources() {
     assert!(closes().contains(&(4010, "seat_exhausted".to_owned())));
     assert!(read_types().contains("login") && read_types().contains("logout"));
-    for name in ["logged_in", "login_refused", "draining", "snapshot", "counts"] {
+    for name in ["logged_in", "login_refused", "draining", "snapshot", "counts", "interval"] {
         assert!(written_types().contains(name), "{name}");
     }
 }
