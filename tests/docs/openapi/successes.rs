@@ -39,8 +39,10 @@ async fn every_reading_answers_as_described_in_every_media_type() {
 /// A list without rows would prove nothing about them.
 fn says_something(operation: &Operation, reply: &Reply) {
     let body = reply.json();
-    let items = body["items"].as_array();
-    assert!(items.is_none_or(|items| !items.is_empty()), "{}: no rows", operation.id);
+    for name in ["items", "lines", "bought", "holders"] {
+        let rows = body[name].as_array();
+        assert!(rows.is_none_or(|rows| !rows.is_empty()), "{}: no {name}", operation.id);
+    }
 }
 
 /// The head of the example, and rows as wide as it.
@@ -68,6 +70,13 @@ async fn every_change_answers_as_described_to_every_media_type() {
                 let body = text_of(example);
                 let reply = call.clone().body(media_type, body.as_bytes()).send(&stage).await;
                 hold(&document, &mut judge, operation, &reply);
+            }
+        }
+        for (media_type, answer) in operation.content(&operation.success().to_string()) {
+            if media_type == "text/csv" {
+                let reply = call.clone().accepting(media_type).send(&stage).await;
+                hold(&document, &mut judge, operation, &reply);
+                is_such_a_table(operation, &reply, &text_of(&answer["example"]));
             }
         }
     }
