@@ -12,7 +12,8 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
-    DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, REPORTS_UNDER_WAY_MAX,
+    DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
+    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -20,6 +21,7 @@ use crate::{http, telemetry, ws};
 use actix::Arbiter;
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
+use chrono::TimeDelta;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub struct Parts {
     pub heartbeat: Heartbeat,
     /// Origins that may connect beside the broker's own pages.
     pub allowed_origins: Vec<String>,
+    /// How long records of the logs are kept; `None` for ever.
+    pub retention: Option<TimeDelta>,
     /// Threads that serve connections; at least 1.
     pub workers: usize,
     /// Further routes: the demo's pages.
@@ -135,6 +139,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
         allowed_origins: config.allow_origin,
+        retention: config.retention_days.map(|days| TimeDelta::days(days.into())),
         workers: config.workers,
         routes: |_| {},
     })
@@ -227,17 +232,17 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
     });
-    let upkeep = tokio::spawn(keep_up(broker.clone()));
-    let sampling = tokio::spawn(close_intervals(broker.clone()));
+    let retaining =
+        parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
+    let tasks = [
+        committing,
+        tokio::spawn(keep_up(broker.clone())),
+        tokio::spawn(keep_store_up(broker.store.clone())),
+        tokio::spawn(close_intervals(broker.clone())),
+    ];
+    let tasks = tasks.into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running {
-        address,
-        broker,
-        server,
-        serving,
-        tasks: vec![committing, upkeep, sampling],
-        arbiters,
-    })
+    Ok(Running { address, broker, server, serving, tasks, arbiters })
 }
 
 /// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
@@ -257,6 +262,41 @@ async fn keep_up(broker: web::Data<Broker>) {
         interval.tick().await;
         broker.metrics.run_upkeep();
         broker.addresses.forget_the_quiet();
+    }
+}
+
+/// Deletes records that need not be kept any longer, a few at a time.
+async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
+    let mut interval = tokio::time::interval(PRUNE_INTERVAL);
+    loop {
+        interval.tick().await;
+        let before = broker.clock.now().at - retention;
+        loop {
+            match broker.store.prune(before, PRUNED_AT_ONCE_MAX).await {
+                Ok(0) => break,
+                Ok(records) => telemetry::count_pruned(records),
+                Err(error) => {
+                    tracing::warn!(%error, "old records stay for now");
+                    break;
+                }
+            }
+            tokio::time::sleep(PRUNE_PAUSE).await;
+        }
+    }
+}
+
+/// Does what commits left for later, in small pieces with room for commits between them.
+async fn keep_store_up(store: Arc<dyn Store>) {
+    loop {
+        let pause = match store.upkeep().await {
+            Ok(true) => UPKEEP_PAUSE,
+            Ok(false) => LIFE_INTERVAL,
+            Err(error) => {
+                tracing::warn!(%error, "the store's upkeep failed; it is tried again");
+                LIFE_INTERVAL
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

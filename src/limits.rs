@@ -46,8 +46,17 @@ pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
 pub const PASSWORDS_WAITING_MAX: usize = 64;
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Records of each log that are deleted in one transaction, where they are not kept for ever: few enough
+/// that a login that waits for it is not held up.
+pub const PRUNED_AT_ONCE_MAX: u32 = 500;
+/// Between two such transactions: a year that is deleted at once must not slow a day's logins.
+pub const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+/// How often the broker looks for records that need not be kept any longer.
+pub const PRUNE_INTERVAL: Duration = Duration::from_secs(3_600);
 /// While nothing is committed, the broker notes this often that it is alive.
 pub const LIFE_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two pieces of what commits left for later, where it is far behind: commits go first.
+pub const UPKEEP_PAUSE: Duration = Duration::from_millis(30);
 
 const _: () = assert!(REQUESTS_UNDER_WAY_PER_SESSION_MAX < NOTICES_PER_SESSION_MAX);
 const _: () = assert!(CHANNEL_NAME_BYTES_MAX * 2 < MESSAGE_BYTES_MAX);

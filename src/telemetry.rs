@@ -47,6 +47,8 @@ pub const COMMIT_SECONDS: &str = "licence_broker_commit_seconds";
 pub const COMMIT_BATCHES: &str = "licence_broker_commit_batches";
 /// Counter, `bound`: how often something was turned away because a bound was reached.
 pub const BOUND_HITS: &str = "licence_broker_bound_hit_total";
+/// Counter: records that were deleted because they need not be kept any longer.
+pub const PRUNED: &str = "licence_broker_pruned_records_total";
 
 /// The label under which names that no catalogue has are counted: clients must not make series.
 const UNKNOWN_LICENCE: &str = "unknown";
@@ -118,6 +120,7 @@ fn describe() {
     describe_counter!(RELEASES, "Licence instances released, by licence type and reason");
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time that a commit of the store took");
     describe_histogram!(COMMIT_BATCHES, "Organisations that shared a commit");
+    describe_counter!(PRUNED, "Records deleted because they need not be kept any longer");
     describe_counter!(BOUND_HITS, "Requests turned away because a bound was reached");
 }
 
@@ -179,6 +182,11 @@ pub fn count_login(outcome: &'static str) {
 /// Counts a sign-in to the broker itself; `outcome` is from a fixed set.
 pub fn count_sign_in(outcome: &'static str) {
     counter!(SIGN_INS, "outcome" => outcome).increment(1);
+}
+
+/// Counts records that were deleted because they need not be kept any longer.
+pub fn count_pruned(records: u64) {
+    counter!(PRUNED).increment(records);
 }
 
 /// Counts that something met a bound; `bound` is the bound's name, from a fixed set.

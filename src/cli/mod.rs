@@ -3,12 +3,22 @@
 //! Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly. Whatever goes wrong is one
 //! line on standard error.
 
+mod backup;
+mod check;
 mod demo;
+mod export;
+mod import;
 mod password;
+mod place;
 mod token;
 mod user;
 
+pub use backup::BackupArgs;
+pub use check::CheckArgs;
 pub use demo::DemoArgs;
+pub use export::ExportArgs;
+pub use import::ImportArgs;
+pub use place::PlaceArgs;
 pub use token::TokenArgs;
 pub use user::UserArgs;
 
@@ -45,6 +55,18 @@ pub enum Command {
     Token(TokenArgs),
     /// Make an account for somebody who signs in to the broker, or reset it; the broker must not run
     User(UserArgs),
+    /// Verify the store's invariants; exit code 1 if one is broken
+    #[command(long_about = check::HELP)]
+    Check(CheckArgs),
+    /// Copy the store into one file, while the broker runs
+    #[command(long_about = backup::HELP)]
+    Backup(BackupArgs),
+    /// Write an organisation, whole, to standard output
+    #[command(long_about = export::HELP)]
+    Export(ExportArgs),
+    /// Take in an organisation that `export` wrote, from standard input
+    #[command(long_about = import::HELP)]
+    Import(ImportArgs),
 }
 
 /// Why a command ended early: what to print, and with which code to exit.
@@ -129,6 +151,10 @@ impl Command {
                 System::new().block_on(app::serve(config)).map_err(Failure::of)
             }
             Self::Demo(arguments) => System::new().block_on(demo::run(&arguments)),
+            Self::Check(arguments) => System::new().block_on(check::run(&arguments)),
+            Self::Backup(arguments) => System::new().block_on(backup::run(&arguments)),
+            Self::Export(arguments) => System::new().block_on(export::run(&arguments)),
+            Self::Import(arguments) => System::new().block_on(import::run(&arguments)),
             Self::Token(arguments) => {
                 let token = arguments.token(&Clock::system())?;
                 writeln!(std::io::stdout(), "{token}").map_err(Failure::of)

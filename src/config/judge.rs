@@ -23,6 +23,8 @@ const HEARTBEAT_RANGE_S: RangeInclusive<u32> = 1..=300;
 const MAX_GRACE_RANGE_S: RangeInclusive<u32> = 0..=86_400;
 const COUNT_RANGE: RangeInclusive<usize> = 1..=10_000_000;
 const RATE_RANGE: RangeInclusive<u32> = 1..=10_000_000;
+/// Three months of 31 days: a statement and the one before it can always be explained. At most a century.
+const RETENTION_RANGE_DAYS: RangeInclusive<u32> = 93..=36_600;
 const WORKERS_RANGE: RangeInclusive<usize> = 1..=1_024;
 
 impl Layered {
@@ -50,6 +52,7 @@ impl Layered {
             allow_origin: self.origins()?,
             log: self.log()?,
             bounds: self.bounds()?,
+            retention_days: self.retention_days()?,
             workers: self.workers()?,
         })
     }
@@ -174,6 +177,19 @@ impl Layered {
             return Err(self.wrong("logins_under_way_max", reason));
         }
         Ok(bounds)
+    }
+
+    /// `None` keeps everything.
+    fn retention_days(&self) -> Result<Option<u32>, ConfigError> {
+        match self.settings.retention_days.unwrap_or(0) {
+            0 => Ok(None),
+            days if RETENTION_RANGE_DAYS.contains(&days) => Ok(Some(days)),
+            days => {
+                let (least, most) = (RETENTION_RANGE_DAYS.start(), RETENTION_RANGE_DAYS.end());
+                let reason = format!("{days} is neither 0 nor between {least} and {most}");
+                Err(self.wrong("retention_days", reason))
+            }
+        }
     }
 
     fn workers(&self) -> Result<usize, ConfigError> {

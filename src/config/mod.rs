@@ -81,6 +81,8 @@ pub struct Config {
     pub log: Log,
     /// How much is served at once.
     pub bounds: Bounds,
+    /// Days after which records of the logs are deleted; `None` keeps them for ever.
+    pub retention_days: Option<u32>,
     /// Threads that serve connections.
     pub workers: usize,
 }

@@ -99,6 +99,11 @@ pub struct Settings {
     #[arg(long, value_name = "N")]
     pub connections_per_address_per_second: Option<u32>,
 
+    /// Days after which usage, denials, five-minute figures and audit records are deleted; 0 keeps them
+    /// for ever, else at least 93. Bills, maxima and what was bought always stay [default: 0]
+    #[arg(long, value_name = "DAYS")]
+    pub retention_days: Option<u32>,
+
     /// Threads that serve connections [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
@@ -141,6 +146,7 @@ pub const KEYS: &[&str] = &[
     "waiting_per_licence_max",
     "frames_per_second",
     "connections_per_address_per_second",
+    "retention_days",
     "workers",
 ];
 

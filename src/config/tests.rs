@@ -63,7 +63,7 @@ fn every_setting_can_be_given_in_the_file() {
                 max_grace_s = 0\nallow_origin = ['https://A.example:443', 'http://b.example:8080/']\n\
                 log_format = 'json'\nlog_level = 'warn,licence_broker=debug'\nsessions_max = 5\n\
                 logins_under_way_max = 4\nwaiting_per_licence_max = 3\nframes_per_second = 2\n\
-                connections_per_address_per_second = 1\nworkers = 7";
+                connections_per_address_per_second = 1\nretention_days = 93\nworkers = 7";
     let config = resolve(file, &[], &[]).expect("good settings");
     let expected = Config {
         listen: "[::1]:9".parse().expect("an address"),
@@ -83,9 +83,21 @@ fn every_setting_can_be_given_in_the_file() {
             frames_per_second: 2,
             connections_per_address_per_second: 1,
         },
+        retention_days: Some(93),
         workers: 7,
     };
     assert_eq!(config, expected);
+}
+
+#[test]
+fn records_are_kept_for_ever_or_for_at_least_three_months() {
+    for (given, expected) in [("0", None), ("93", Some(93)), ("400", Some(400))] {
+        let config = resolve("", &[], &["--retention-days", given]).expect("good settings");
+        assert_eq!(config.retention_days, expected);
+    }
+    assert_eq!(resolve("", &[], &[]).expect("good settings").retention_days, None);
+    let refused = resolve("", &[], &["--retention-days", "92"]).expect_err("too short");
+    assert!(refused.to_string().contains("92 is neither 0 nor between 93 and"), "{refused}");
 }
 
 #[test]

@@ -83,6 +83,7 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
         limits: Limits { sessions_max: app::raise_open_files(), ..Limits::default() },
         heartbeat: Heartbeat { every: options.heartbeat },
         allowed_origins: Vec::new(),
+        retention: None,
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         routes: routes::configure,
     };

@@ -123,16 +123,22 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/sessions", [get(Supervisor, sessions::list)]))
         .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
         .service(path("/holders", [get(Supervisor, holders::list)]))
+        .configure(what_was_recorded)
+        // `GET` is taken before it comes here; this is for the other methods.
+        .service(path("/session", [get(Supervisor, problem::no_such_path)]))
+        .service(path("/live", [get(Supervisor, problem::no_such_path)]));
+}
+
+/// What happened below an organisation, as it is and as reports show it.
+fn what_was_recorded(config: &mut ServiceConfig) {
+    config
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
         .service(path("/denials", [get(Supervisor, denials::list)]))
         .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
         .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
         .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
         .service(path("/reports", [post(Supervisor, reports::create)]))
-        .service(path("/advice", [get(Admin, advice::list)]))
-        // `GET` is taken before it comes here; this is for the other methods.
-        .service(path("/session", [get(Supervisor, problem::no_such_path)]))
-        .service(path("/live", [get(Supervisor, problem::no_such_path)]));
+        .service(path("/advice", [get(Admin, advice::list)]));
 }
 
 /// Who signs in to the broker itself, and what was done by them.

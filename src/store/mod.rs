@@ -174,6 +174,47 @@ pub struct UsageRow {
     pub reason: Option<ReleaseReason>,
 }
 
+/// A record of the per-user log in the contract's words, lent while it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageLine<'a> {
+    /// `Acquired` or `Released`.
+    pub usage_type: &'a str,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The key of the type; the catalogue may have lost it since.
+    pub licence: &'a str,
+    /// Whose.
+    pub user: &'a str,
+    /// How reports name the device, or the end.
+    pub logon_source: &'a str,
+    /// On which device.
+    pub device: &'a str,
+    /// By which session: a ULID.
+    pub session: &'a str,
+    /// From which pool.
+    pub pool: &'a str,
+    /// Why it was released.
+    pub reason: Option<&'a str>,
+}
+
+/// Turns the records of the per-user log into text, one after the other.
+pub trait UsageScribe: Send {
+    /// Writes one more.
+    fn write(&mut self, line: &UsageLine<'_>);
+
+    /// All that was written.
+    fn finish(self: Box<Self>) -> Vec<u8>;
+}
+
+/// A part of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What the scribe wrote; may be empty though others follow.
+    pub text: Vec<u8>,
+    /// After which row the next part begins; `None` if this is the last one.
+    pub after: Option<i64>,
+}
+
 /// A denial as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DenialRow {
@@ -221,6 +262,12 @@ pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     /// last record.
     async fn last_run(&self) -> Result<Option<Run>, StoreError>;
 
+    /// Forgets records of the logs, five-minute figures and audit records from before `before`, at most
+    /// `limit` of each kind of each organisation in a transaction. How many; 0 when there is nothing left.
+    ///
+    /// What a session that is still open has stays, and so does everything of a month that is not closed.
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
+
     /// The settings of one organisation.
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError>;
 
@@ -248,6 +295,21 @@ pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
         filter: &UsageFilter,
         page: Page,
     ) -> Result<Vec<Stored<UsageRow>>, StoreError>;
+
+    /// What `filter` lets through, written by `scribe` while it is read: for exports, which keep no rows.
+    /// `page.limit` bounds the records that are looked at, so that a part is short however few it lets
+    /// through. Between two parts nothing is held; all exports together have one reader at a time.
+    async fn export_usage(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+        scribe: Box<dyn UsageScribe>,
+    ) -> Result<Part, StoreError>;
+
+    /// Does a small piece of the work that commits leave behind (indexes that are written later); whether
+    /// there is more of it. Commits wait while it runs. Answers are the same whether it is done or not.
+    async fn upkeep(&self) -> Result<bool, StoreError>;
 
     /// A page of the denials.
     async fn denials_page(

@@ -49,6 +49,7 @@ async fn a_broker_killed_again_and_again_keeps_what_clients_were_told() {
         mode.send(Mode::Pause).unwrap();
         process.kill();
         process = home.start().await;
+        home.assert_sound().await;
         for (id, told) in &told {
             let before = records[id];
             let (kept, restart) = check(&home, *id, told, before, process.ready_at).await;

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod data;
 mod document;
 mod incoming;
 mod openapi;

@@ -2,16 +2,20 @@
 
 mod accounts;
 mod batches;
+mod by_user;
 mod custom_reports;
+mod exports;
 mod faults;
 mod fixture;
 mod logs;
+mod months;
 mod random;
 mod reports;
 mod restart;
 mod round_trip;
 mod sqlite;
 mod successor;
+mod year;
 
 #[path = "../support/faulty_store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]
@@ -70,12 +74,22 @@ conformance! {
         a_report_is_broken_down_by_the_calendar_of_the_zone,
         a_report_counts_filters_and_orders,
         every_field_and_metric_of_every_source_can_be_asked_for;
+    by_user:
+        a_users_records_are_the_same_while_their_index_is_written,
+        upkeep_has_an_end_and_goes_on_after_a_restart;
+    exports:
+        an_export_says_what_the_pages_say,
+        the_parts_of_an_export_make_up_the_whole,
+        a_scribe_that_panics_fails_its_own_export_alone;
     restart:
         the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone,
         the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,
         denials_are_counted_from_local_midnight,
         the_last_sign_of_life_never_moves_backwards,
         what_was_kept_survives_reopening;
+    months:
+        what_was_bought_counts_from_the_turn_wherever_the_zone_was_then,
+        a_name_that_comes_and_goes_at_one_instant_counts_each_time;
     successor:
         a_removed_organisation_is_gone,
         a_successor_with_the_same_number_sees_nothing_of_it;

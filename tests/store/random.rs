@@ -71,6 +71,25 @@ pub(crate) async fn an_organisation_is_restored_as_it_was_whatever_was_decided(
     assert!(is_rich && waits_served > 20, "{seen:?} and {waits_served} served prove too little");
 }
 
+/// Leaves in the store what the rules decided at random over some months.
+pub(crate) async fn months_of_decisions(store: &dyn Store) {
+    for seed in 0..SEEDS {
+        println!("seed {seed}");
+        let mut world = World::new(store, seed).await;
+        for step in 0..COMMANDS {
+            world.act();
+            if world.rng.random_ratio(1, 6) {
+                world.commit().await;
+            }
+            if step % 40 == 39 {
+                world.now.at += TimeDelta::days(world.rng.random_range(0..9));
+            }
+        }
+        world.crowd();
+        world.commit().await;
+    }
+}
+
 /// What stood in the organisations that were compared, all seeds together.
 #[derive(Debug, Default)]
 struct Seen {

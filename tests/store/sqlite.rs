@@ -6,6 +6,7 @@ use crate::fixture::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use licence_broker::store::sqlite::SqliteStore;
+use licence_broker::store::sqlite::check::{Finding, check};
 use licence_broker::store::{Store, StoreError};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::PathBuf;
@@ -246,4 +247,25 @@ async fn a_long_report_does_not_hold_up_commits() {
     let during: i64 = sqlx::query_scalar(count).fetch_one(&mut report).await.expect("counted");
     assert_eq!((before, during), (1, 1), "the report sees one instant");
     assert!(load(&*store, 129).await.snapshot.sessions.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_rules_decide_keeps_every_invariant() {
+    let backend = SqliteBackend::new();
+    let store = fixture::open(&backend).await;
+    crate::random::months_of_decisions(&*store).await;
+    let mut findings = Vec::new();
+    let mut note = |finding: &Finding| findings.push(finding.to_string());
+    let summary = check(&backend.url(), &catalogue(), &mut note).await.expect("read");
+    assert_eq!(findings, [""; 0]);
+    assert!(summary.usage > 3_000 && summary.instances > 100, "{summary:?} proves too little");
+    let mut raw = backend.raw().await;
+    for (what, least) in [
+        ("SELECT count(*) FROM bill_lines WHERE contingency_max > 0", 30),
+        ("SELECT count(*) FROM maxima", 60),
+        ("SELECT count(*) FROM lapses", 30),
+    ] {
+        let count: i64 = sqlx::query_scalar(what).fetch_one(&mut raw).await.expect("counted");
+        assert!(count >= least, "{what}: {count}");
+    }
 }

@@ -35,6 +35,8 @@ pub struct Setup {
     /// Puts something between the broker and its store.
     pub wrap: Wrap,
     pub allowed_origins: Vec<String>,
+    /// How long records are kept; for ever by default.
+    pub retention: Option<TimeDelta>,
 }
 
 impl Default for Setup {
@@ -46,6 +48,7 @@ impl Default for Setup {
             database: None,
             wrap: Box::new(|store| store),
             allowed_origins: Vec::new(),
+            retention: None,
         }
     }
 }
@@ -173,6 +176,7 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         limits: setup.limits,
         heartbeat: Heartbeat { every: setup.heartbeat },
         allowed_origins: setup.allowed_origins,
+        retention: setup.retention,
         workers: 2,
         routes: |_| {},
     }

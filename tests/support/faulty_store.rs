@@ -21,8 +21,8 @@ use licence_broker::store::reports::{
     ReportQuery, Reports,
 };
 use licence_broker::store::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Run,
-    Store, StoreError, Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
+    Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -211,6 +211,10 @@ impl Store for FaultyStore {
         self.up()?.last_run().await
     }
 
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.up()?.prune(before, limit).await
+    }
+
     async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
         self.up()?.settings(organisation).await
     }
@@ -242,6 +246,20 @@ impl Store for FaultyStore {
         page: Page,
     ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
         self.up()?.usage_page(organisation, filter, page).await
+    }
+
+    async fn export_usage(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+        scribe: Box<dyn UsageScribe>,
+    ) -> Result<Part, StoreError> {
+        self.up()?.export_usage(organisation, filter, page, scribe).await
+    }
+
+    async fn upkeep(&self) -> Result<bool, StoreError> {
+        self.up()?.upkeep().await
     }
 
     async fn denials_page(

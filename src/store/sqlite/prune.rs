@@ -1,0 +1,177 @@
+//! Forgets what is older than it must be kept.
+//!
+//! Only the logs: usage, denials, five-minute figures, the audit. Bills, maxima, what was bought and the
+//! history of base licences stay. A session goes as a whole, once its last record is old enough, so that
+//! what stays of the log still has a grant for each release.
+
+use super::error::aborted;
+use super::load::{self, Loading};
+use super::value::{Reader, millis, number};
+use super::{Inner, StoreError};
+use crate::domain::ids::OrganisationId;
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+/// An organisation, and up to when (exclusive) its records may go.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    key: i64,
+    /// On a full hour: five-minute figures and those of their hour go together.
+    at: i64,
+}
+
+/// Records of the per-user log that may go: of sessions that are over and have no later record.
+const OLD_USAGE: &str = "SELECT id FROM usage u INDEXED BY usage_at \
+    WHERE u.organisation = ?1 AND u.at < ?2 \
+    AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.organisation = u.organisation \
+    AND s.session = u.session) \
+    AND NOT EXISTS (SELECT 1 FROM usage later INDEXED BY usage_session \
+    WHERE later.session = u.session AND later.organisation = u.organisation AND later.at >= ?2) \
+    ORDER BY u.at, u.id LIMIT ?3";
+
+/// The other logs, each with the records that may go.
+const OLD: &[(&str, &str)] = &[
+    (
+        "denials",
+        "SELECT id FROM denials INDEXED BY denials_at WHERE organisation = ?1 AND at < ?2 \
+         ORDER BY at, id LIMIT ?3",
+    ),
+    (
+        "intervals",
+        "SELECT id FROM intervals INDEXED BY intervals_start WHERE organisation = ?1 \
+         AND start < ?2 ORDER BY start LIMIT ?3",
+    ),
+    ("audit", "SELECT id FROM audit WHERE organisation = ?1 AND at < ?2 ORDER BY id LIMIT ?3"),
+];
+
+/// Hours have no ids.
+const OLD_HOURS: &str = "FROM interval_hours WHERE organisation = ?1 AND hour < ?2";
+
+/// Tables that have an entry for records of the per-user log, and the statement that takes out those of
+/// the records in the JSON array `?1`; it runs while the records are still there.
+const BESIDE_USAGE: &[(&str, &str)] = &[(
+    "usage_of_user",
+    "DELETE FROM usage_of_user WHERE (run, organisation, user, id) IN \
+     (SELECT (SELECT min(last_id) FROM usage_runs WHERE last_id >= u.id), u.organisation, u.user, \
+     u.id FROM json_each(?1) JOIN usage u ON u.id = value)",
+)];
+
+impl Inner {
+    /// Forgets at most `limit` records of each log of each organisation that are from before `before`.
+    pub(super) async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        let mut reader = self.readers.acquire().await.map_err(aborted)?;
+        let cuts = self.cuts(&mut reader, before).await?;
+        let mut rows = 0;
+        for cut in cuts {
+            if has_old(&mut reader, cut).await? {
+                // A transaction for each: whoever waits to log in comes in between.
+                let mut transaction = self.writer.begin().await?;
+                let outcome = forget(transaction.connection(), cut, limit).await;
+                rows += transaction.end(outcome).await?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Of an organisation that was deleted everything may go that is old enough; of the others nothing
+    /// of a month that is not closed.
+    async fn cuts(
+        &self,
+        reader: &mut SqliteConnection,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<Cut>, StoreError> {
+        let text = "SELECT key, number, removed_at IS NOT NULL AS is_removed FROM organisations";
+        let rows = sqlx::query(text).fetch_all(&mut *reader).await.map_err(aborted)?;
+        let mut cuts = Vec::with_capacity(rows.len());
+        for row in rows.iter().map(Reader) {
+            let is_removed = row.integer("is_removed")? != 0;
+            let open_from = match (is_removed, OrganisationId::new(row.counter("number")?)) {
+                (false, Some(organisation)) => self.open_from(reader, organisation).await?,
+                (true, _) | (false, None) => None,
+            };
+            let at = open_from.map_or(before, |open_from| before.min(open_from));
+            let at = at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at);
+            cuts.push(Cut { key: row.integer("key")?, at: millis(at) });
+        }
+        Ok(cuts)
+    }
+
+    /// When the month began that is under way.
+    async fn open_from(
+        &self,
+        reader: &mut SqliteConnection,
+        organisation: OrganisationId,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let Some(head) = load::head(reader, organisation).await? else { return Ok(None) };
+        let key = sqlx::query_scalar(
+            "SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL",
+        );
+        let key = key.bind(number(organisation)).fetch_one(&mut *reader).await.map_err(aborted)?;
+        let mut loading = Loading { connection: reader, catalogue: &self.catalogue, key };
+        let (_, begun) = loading.month(&head).await?;
+        Ok(Some(begun))
+    }
+}
+
+/// Whether any record may go, so that nobody is held up for nothing.
+async fn has_old(reader: &mut SqliteConnection, cut: Cut) -> Result<bool, StoreError> {
+    let selects = OLD.iter().map(|(_, select)| *select).chain([OLD_USAGE]);
+    for select in selects {
+        let query = sqlx::query(select).bind(cut.key).bind(cut.at).bind(1_i64);
+        if query.fetch_optional(&mut *reader).await.map_err(aborted)?.is_some() {
+            return Ok(true);
+        }
+    }
+    let text = format!("SELECT 1 {OLD_HOURS} LIMIT 1");
+    let query = sqlx::query(AssertSqlSafe(text)).bind(cut.key).bind(cut.at);
+    Ok(query.fetch_optional(&mut *reader).await.map_err(aborted)?.is_some())
+}
+
+/// Forgets a bounded number of records of each log. How many went in all.
+async fn forget(
+    connection: &mut SqliteConnection,
+    cut: Cut,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    // First, so that nobody takes for whole what is being thinned out.
+    let whole = "UPDATE organisations SET whole_from = max(whole_from, ?2) WHERE key = ?1";
+    let query = sqlx::query(whole).bind(cut.key).bind(cut.at);
+    query.execute(&mut *connection).await.map_err(aborted)?;
+    let mut rows = forget_usage(connection, cut, limit).await?;
+    for (table, select) in OLD {
+        let text = format!("DELETE FROM {table} WHERE id IN ({select})");
+        let query = sqlx::query(AssertSqlSafe(text)).bind(cut.key).bind(cut.at);
+        let done = query.bind(i64::from(limit)).execute(&mut *connection).await.map_err(aborted)?;
+        rows += done.rows_affected();
+    }
+    let text = format!(
+        "DELETE FROM interval_hours WHERE (organisation, hour, licence) IN \
+         (SELECT organisation, hour, licence {OLD_HOURS} LIMIT ?3)"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).bind(cut.key).bind(cut.at);
+    let done = query.bind(i64::from(limit)).execute(&mut *connection).await.map_err(aborted)?;
+    Ok(rows + done.rows_affected())
+}
+
+async fn forget_usage(
+    connection: &mut SqliteConnection,
+    cut: Cut,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let query = sqlx::query(OLD_USAGE).bind(cut.key).bind(cut.at).bind(i64::from(limit));
+    let rows = query.fetch_all(&mut *connection).await.map_err(aborted)?;
+    let ids: Result<Vec<i64>, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
+    let ids = format!("{:?}", ids.map_err(aborted)?);
+    for (table, delete) in BESIDE_USAGE {
+        let there = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+        let there = there.bind(*table).fetch_optional(&mut *connection).await.map_err(aborted)?;
+        if there.is_some() {
+            let query = sqlx::query(AssertSqlSafe(*delete)).bind(ids.clone());
+            query.execute(&mut *connection).await.map_err(aborted)?;
+        }
+    }
+    let delete = "DELETE FROM usage WHERE id IN (SELECT value FROM json_each(?))";
+    let done = sqlx::query(delete).bind(ids).execute(connection).await.map_err(aborted)?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,73 @@
+//! The commands as an operator runs them: what they print, and how they exit.
+
+use crate::busy::{Busy, raw};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn run(folder: &Path, arguments: &[&str], input: Stdio) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_licence-broker"))
+        .current_dir(folder)
+        .args(arguments)
+        .stdin(input)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_commands_say_what_they_did_and_exit_with_their_codes() {
+    let (folder, _) = Busy::everything().await.halt().await;
+    let folder = folder.path();
+    let database = ["--database", "sqlite://test.db"];
+    let checked = run(folder, &[&["check"][..], &database].concat(), Stdio::null());
+    let said = text(&checked.stdout);
+    assert!(checked.status.success() && said.contains("0 broken, 0 warnings"), "{said}");
+
+    let backup = [&["backup", "--to", "copy.db"][..], &database].concat();
+    assert!(run(folder, &backup, Stdio::null()).status.success());
+    let refused = run(folder, &backup, Stdio::null());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("copy.db: the file exists"), "{refused:?}");
+
+    let export = [&["export", "--organisation", "129"][..], &database].concat();
+    let exported = run(folder, &export, Stdio::null());
+    assert!(exported.status.success(), "{exported:?}");
+    std::fs::write(folder.join("129.ndjson"), &exported.stdout).unwrap();
+    let input = || Stdio::from(std::fs::File::open(folder.join("129.ndjson")).unwrap());
+    let import = ["import", "--as", "130", "--database", "sqlite://copy.db"];
+    let imported = run(folder, &import, input());
+    assert!(text(&imported.stdout).starts_with("organisation 130: "), "{imported:?}");
+    let refused = run(folder, &import, input());
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("line 1: organisation 130 exists"), "{refused:?}");
+    assert_eq!(
+        run(folder, &["export", "--organisation", "0"], Stdio::null()).status.code(),
+        Some(2)
+    );
+
+    let broken = "DELETE FROM base_units";
+    sqlx::raw_sql(broken).execute(&mut raw(&folder.join("test.db")).await).await.unwrap();
+    let checked = run(folder, &[&["check"][..], &database].concat(), Stdio::null());
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stdout).contains("broken: users a of organisation 129"), "{checked:?}");
+}
+
+#[test]
+fn what_a_command_needs_to_know_its_help_says() {
+    let folder = tempfile::TempDir::new().unwrap();
+    for (command, words) in [
+        ("check", &["Exit codes: 0", "1 one is broken"][..]),
+        ("backup", &["Exit codes: 0", "password hashes"]),
+        ("export", &["Exit codes: 0", "password hashes", "resumed with"]),
+        ("import", &["Exit codes: 0", "Password hashes"]),
+    ] {
+        let help = run(folder.path(), &[command, "--help"], Stdio::null());
+        let said = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in words {
+            assert!(said.contains(word), "{command}: `{word}` in\n{said}");
+        }
+    }
+}
