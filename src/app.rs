@@ -3,7 +3,7 @@
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
-use crate::auth::{Authenticator, KeyError, KeySources};
+use crate::auth::{Authenticator, Hashing, KeyError, KeySources};
 use crate::broker::{Addresses, Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
     DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
-    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX,
+    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -220,6 +220,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         authenticator: parts.authenticator,
         clock: parts.clock,
         catalogue: parts.catalogue,
+        hashing: Hashing::default(),
         ready: Readiness::ready(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
@@ -231,11 +232,15 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
     });
-    let upkeep = tokio::spawn(keep_up(broker.clone()));
-    let sampling = tokio::spawn(close_intervals(broker.clone()));
     let retaining =
         parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
-    let tasks = [committing, upkeep, sampling].into_iter().chain(retaining).collect();
+    let tasks = [
+        committing,
+        tokio::spawn(keep_up(broker.clone())),
+        tokio::spawn(keep_store_up(broker.store.clone())),
+        tokio::spawn(close_intervals(broker.clone())),
+    ];
+    let tasks = tasks.into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
     Ok(Running { address, broker, server, serving, tasks, arbiters })
 }
@@ -277,6 +282,21 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
             }
             tokio::time::sleep(PRUNE_PAUSE).await;
         }
+    }
+}
+
+/// Does what commits left for later, in small pieces with room for commits between them.
+async fn keep_store_up(store: Arc<dyn Store>) {
+    loop {
+        let pause = match store.upkeep().await {
+            Ok(true) => UPKEEP_PAUSE,
+            Ok(false) => LIFE_INTERVAL,
+            Err(error) => {
+                tracing::warn!(%error, "the store's upkeep failed; it is tried again");
+                LIFE_INTERVAL
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

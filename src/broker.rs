@@ -1,7 +1,7 @@
 //! What every connection needs.
 
 use crate::actor::directory::Directory;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Hashing};
 use crate::clock::Clock;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::LinkId;
@@ -19,10 +19,12 @@ use tokio::sync::{Semaphore, watch};
 pub struct Broker {
     /// Finds organisations.
     pub directory: Directory,
-    /// For reading pages of what is kept; writing is the organisations' alone.
+    /// For reading pages of what is kept, and for accounts; other writing is the organisations' alone.
     pub store: Arc<dyn Store>,
     /// Judges and issues tokens.
     pub authenticator: Arc<Authenticator>,
+    /// Looks at passwords of those who sign in.
+    pub hashing: Hashing,
     /// Tells the time.
     pub clock: Clock,
     /// The licence types.

@@ -41,6 +41,9 @@ pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
 /// out, and a snapshot follows when they are taken.
 pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
+/// Passwords that may wait to be checked, beside those that are; a further sign-in is answered 503 with
+/// `Retry-After`. At some tens of milliseconds each that is a wait of a few seconds.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Records of each log that are deleted in one transaction, where they are not kept for ever: few enough
@@ -52,6 +55,8 @@ pub const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 pub const PRUNE_INTERVAL: Duration = Duration::from_secs(3_600);
 /// While nothing is committed, the broker notes this often that it is alive.
 pub const LIFE_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two pieces of what commits left for later, where it is far behind: commits go first.
+pub const UPKEEP_PAUSE: Duration = Duration::from_millis(30);
 
 const _: () = assert!(REQUESTS_UNDER_WAY_PER_SESSION_MAX < NOTICES_PER_SESSION_MAX);
 const _: () = assert!(CHANNEL_NAME_BYTES_MAX * 2 < MESSAGE_BYTES_MAX);
@@ -71,6 +76,8 @@ pub struct Limits {
     pub waiting_per_licence_max: u32,
     /// Users of one organisation, deleted ones apart.
     pub users_per_organisation_max: usize,
+    /// Accounts of one organisation; above it 409 `too_many_accounts`.
+    pub accounts_per_organisation_max: u32,
     /// Frames of one session that are read each second, once a burst of twice that is used up.
     pub frames_per_second: u32,
     /// Bytes of a JSON body; above it 413.
@@ -103,6 +110,7 @@ impl Default for Limits {
             logins_under_way_max: 50_000,
             waiting_per_licence_max: 100_000,
             users_per_organisation_max: 1_000_000,
+            accounts_per_organisation_max: 10_000,
             frames_per_second: 50,
             body_max_bytes: 256 * 1024,
             tokens_body_max_bytes: 16 * 1024 * 1024,

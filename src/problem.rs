@@ -22,6 +22,10 @@ pub enum Kind {
     BadCursor,
     /// No token, or one that is worth nothing.
     Unauthorised,
+    /// The sign-in fits no account that may be used; nobody is told why.
+    SignInRefused,
+    /// The sign-in was right, and the account is locked.
+    AccountLocked,
     /// The role may not do this.
     Forbidden,
     /// There is no such path, or no such thing.
@@ -38,6 +42,8 @@ pub enum Kind {
     WallboardsExhausted,
     /// The organisation has as many users as it may.
     TooManyUsers,
+    /// The organisation has as many accounts as it may.
+    TooManyAccounts,
     /// `If-Match` names an older version.
     Changed,
     /// The body is larger than this path takes.
@@ -64,6 +70,8 @@ impl Kind {
             Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, "Malformed request"),
             Self::BadCursor => ("bad_cursor", StatusCode::UNPROCESSABLE_ENTITY, "Unknown cursor"),
             Self::Unauthorised => ("unauthorised", StatusCode::UNAUTHORIZED, "Token needed"),
+            Self::SignInRefused => ("sign_in_refused", StatusCode::UNAUTHORIZED, "Wrong sign-in"),
+            Self::AccountLocked => ("account_locked", StatusCode::FORBIDDEN, "Account locked"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Not permitted"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => {
@@ -80,6 +88,9 @@ impl Kind {
                 ("wallboards_exhausted", StatusCode::CONFLICT, "Not enough wallboards")
             }
             Self::TooManyUsers => ("too_many_users", StatusCode::CONFLICT, "Too many users"),
+            Self::TooManyAccounts => {
+                ("too_many_accounts", StatusCode::CONFLICT, "Too many accounts")
+            }
             Self::Changed => ("changed", StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
             Self::UnsupportedMediaType => (

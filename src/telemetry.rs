@@ -33,6 +33,8 @@ pub mod field {
 pub const SESSIONS: &str = "licence_broker_sessions";
 /// Counter, `outcome`: logins decided.
 pub const LOGINS: &str = "licence_broker_logins_total";
+/// Counter, `outcome`: sign-ins to the broker itself.
+pub const SIGN_INS: &str = "licence_broker_sign_ins_total";
 /// Counter, `licence` and `pool`: instances acquired.
 pub const GRANTS: &str = "licence_broker_grants_total";
 /// Counter, `licence` and `reason`: licences denied.
@@ -112,6 +114,7 @@ fn install_recorder() -> PrometheusHandle {
 fn describe() {
     describe_gauge!(SESSIONS, "Sessions that are connected");
     describe_counter!(LOGINS, "Logins decided, by outcome");
+    describe_counter!(SIGN_INS, "Sign-ins to the broker itself, by outcome");
     describe_counter!(GRANTS, "Licence instances acquired, by licence type and pool");
     describe_counter!(DENIALS, "Licences denied, by licence type and reason");
     describe_counter!(RELEASES, "Licence instances released, by licence type and reason");
@@ -174,6 +177,11 @@ fn key(catalogue: &Catalogue, licence: LicenceId) -> Arc<str> {
 /// refusal.
 pub fn count_login(outcome: &'static str) {
     counter!(LOGINS, "outcome" => outcome).increment(1);
+}
+
+/// Counts a sign-in to the broker itself; `outcome` is from a fixed set.
+pub fn count_sign_in(outcome: &'static str) {
+    counter!(SIGN_INS, "outcome" => outcome).increment(1);
 }
 
 /// Counts records that were deleted because they need not be kept any longer.

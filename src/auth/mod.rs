@@ -9,21 +9,31 @@
 //! | `source` | where a key set is: a file, or a URL that is fetched |
 //! | `published` | the keys of a key set, followed as they change |
 //! | [`authenticator`] | judging and issuing tokens |
+//! | [`account`] | who signs in to the broker itself, and when a sign-in is accepted |
+//! | [`password`] | passwords, and as what they are kept |
+//! | [`hashing`] | passwords hashed beside everything else, few at a time |
+//! | [`second_factor`] | the code of an authenticator app |
 //!
-//! Nothing here reads a clock: the instant is an argument. No token and no key is ever logged.
+//! Nothing here reads a clock: the instant is an argument. No token, key, password or code is ever logged.
 
+pub mod account;
 pub mod authenticator;
 pub mod claims;
+pub mod hashing;
 mod key;
 mod key_set;
 pub mod keys;
 #[cfg(test)]
 mod loopback;
+pub mod password;
 mod published;
 #[cfg(test)]
 mod rotation_tests;
+pub mod second_factor;
 mod source;
 
+pub use account::Account;
 pub use authenticator::{Authenticator, IssueError, TokenRejected, bearer};
 pub use claims::{Claims, Role};
+pub use hashing::Hashing;
 pub use keys::{KeyError, KeySources};

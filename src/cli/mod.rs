@@ -8,8 +8,10 @@ mod check;
 mod demo;
 mod export;
 mod import;
+mod password;
 mod place;
 mod token;
+mod user;
 
 pub use backup::BackupArgs;
 pub use check::CheckArgs;
@@ -18,6 +20,7 @@ pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use place::PlaceArgs;
 pub use token::TokenArgs;
+pub use user::UserArgs;
 
 use crate::app;
 use crate::clock::Clock;
@@ -50,6 +53,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print a token, signed with the key that `serve` trusts
     Token(TokenArgs),
+    /// Make an account for somebody who signs in to the broker, or reset it; the broker must not run
+    User(UserArgs),
     /// Verify the store's invariants; exit code 1 if one is broken
     #[command(long_about = check::HELP)]
     Check(CheckArgs),
@@ -153,6 +158,10 @@ impl Command {
             Self::Token(arguments) => {
                 let token = arguments.token(&Clock::system())?;
                 writeln!(std::io::stdout(), "{token}").map_err(Failure::of)
+            }
+            Self::User(arguments) => {
+                let told = System::new().block_on(arguments.run(&Clock::system()))?;
+                writeln!(std::io::stdout(), "{told}").map_err(Failure::of)
             }
         }
     }

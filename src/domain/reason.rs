@@ -345,6 +345,16 @@ vocabulary! {
         WallboardDeleted = "wallboard.deleted",
         /// The number of wallboards that may be configured was changed.
         WallboardMaximumPut = "wallboard_maximum.put",
+        /// An account for signing in to the broker was created.
+        AccountCreated = "account.created",
+        /// Its role was changed, or its owner chose another password.
+        AccountChanged = "account.changed",
+        /// It was unlocked, and got what else the reset gave it.
+        AccountReset = "account.reset",
+        /// Too many wrong sign-ins locked it.
+        AccountLocked = "account.locked",
+        /// It was deleted.
+        AccountDeleted = "account.deleted",
     }
 }
 

@@ -60,6 +60,24 @@ pub(super) async fn fields(
     payload: web::Payload,
     max_bytes: usize,
 ) -> Result<Fields, Problem> {
+    object(&json(request, payload, max_bytes).await?)
+}
+
+/// As [`fields`], and no body at all is an object without fields.
+pub(super) async fn optional_fields(
+    request: &HttpRequest,
+    payload: web::Payload,
+    max_bytes: usize,
+) -> Result<Fields, Problem> {
+    let body = json(request, payload, max_bytes).await?;
+    if body.is_empty() { Ok(Fields::new(Map::new())) } else { object(&body) }
+}
+
+async fn json(
+    request: &HttpRequest,
+    payload: web::Payload,
+    max_bytes: usize,
+) -> Result<Bytes, Problem> {
     let is_json = |media_type: &String| {
         media_type == "application/json"
             || media_type.starts_with("application/") && media_type.ends_with("+json")
@@ -67,8 +85,11 @@ pub(super) async fn fields(
     if media_type(request).is_some_and(|media_type| !is_json(&media_type)) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "this path takes application/json"));
     }
-    let body = read(request, payload, max_bytes).await?;
-    let document: Value = serde_json::from_slice(&body).map_err(|error| not_json(&error))?;
+    read(request, payload, max_bytes).await
+}
+
+fn object(body: &[u8]) -> Result<Fields, Problem> {
+    let document: Value = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     match document {
         Value::Object(map) => Ok(Fields::new(map)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
@@ -143,6 +164,24 @@ impl Fields {
         let (low, high) = (range.start(), range.end());
         let complaint = || self.invalid(name, format!("must be an integer from {low} to {high}"));
         number.map(Some).ok_or_else(complaint)
+    }
+
+    /// An integer that must be there or be `null`.
+    pub(super) fn nullable_integer(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Option<u64>>, Invalid> {
+        match self.map.get(name) {
+            Some(Value::Null) => Ok(Some(None)),
+            _ => Ok(self.integer(name, range)?.map(Some)),
+        }
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Invalid> {
+        let Some(value) = self.map.get(name) else { return Ok(None) };
+        let complaint = || self.invalid(name, "must be true or false");
+        value.as_bool().map(Some).ok_or_else(complaint)
     }
 
     pub(super) fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, Invalid> {

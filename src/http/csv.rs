@@ -1,16 +1,25 @@
-//! Reports as CSV: every row, page by page from the store, so that memory is bounded by a page.
+//! Reports as CSV: every row, part by part from the store, so that memory is bounded by a part.
 
+use super::words;
+use crate::domain::catalogue::Catalogue;
 use crate::problem::Problem;
-use crate::store::{Page, StoreError, Stored};
+use crate::store::{Page, Part, StoreError, Stored};
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use bytes::Bytes;
-use csv::{Terminator, WriterBuilder};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use csv::{Terminator, Writer, WriterBuilder};
 use futures_util::stream;
 use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
 
-/// Rows that are read, and held, at a time.
+/// Rows that are read at a time where they are held meanwhile.
 const PAGE_ROWS: u32 = 1_000;
+
+/// Rows that are looked at for one part of an export that holds none; some 500 KB of text.
+pub(super) const PART_ROWS: u32 = 4_096;
 
 /// What a row says, in the order of the columns and as many.
 type Cells<R> = Box<dyn Fn(&R) -> Vec<String>>;
@@ -23,8 +32,7 @@ pub(super) struct Sheet<R> {
     pub(super) cells: Cells<R>,
 }
 
-/// Streams what `page` reads. The first page is read before anything is sent, so that a store that
-/// fails then is a problem and not a broken file; a later failure breaks the connection off.
+/// Streams what `read` reads, page by page.
 pub(super) async fn respond<R, Read, Reading>(
     sheet: Sheet<R>,
     read: Read,
@@ -34,23 +42,47 @@ where
     Read: Fn(Page) -> Reading + 'static,
     Reading: Future<Output = Result<Vec<Stored<R>>, StoreError>>,
 {
-    let first = read(Page { after: 0, limit: PAGE_ROWS }).await?;
-    let head =
-        write(std::iter::once(sheet.columns.iter().map(|name| (*name).to_owned()).collect()));
-    let disposition = disposition(sheet.file_name);
-    let start = Progress { pending: head, rows: Some(first) };
-    let rows = stream::try_unfold((sheet, read, start), |(sheet, read, progress)| async move {
-        let Some((chunk, after)) = progress.advance(&sheet) else { return Ok(None) };
-        let rows = match after {
-            Some(after) => Some(read(Page { after, limit: PAGE_ROWS }).await?),
-            None => None,
+    let (file_name, columns, cells) = (sheet.file_name, sheet.columns, Rc::new(sheet.cells));
+    send(file_name, columns, move |after| {
+        let (reading, cells) = (read(Page { after, limit: PAGE_ROWS }), Rc::clone(&cells));
+        async move {
+            let rows = reading.await?;
+            let is_full = rows.len() >= PAGE_ROWS as usize;
+            let after = rows.last().filter(|_| is_full).map(|stored| stored.cursor);
+            Ok(Part { text: write(rows.iter().map(|stored| cells(&stored.row))), after })
+        }
+    })
+    .await
+}
+
+/// Streams parts as they are taken: `read` gets the cursor after which one begins. The first is read
+/// before anything is sent, so that a store that fails then is a problem and not a broken file; a later
+/// failure breaks the connection off.
+pub(super) async fn send<Read, Reading>(
+    file_name: &str,
+    columns: &[&str],
+    read: Read,
+) -> Result<HttpResponse, Problem>
+where
+    Read: Fn(i64) -> Reading + 'static,
+    Reading: Future<Output = Result<Part, StoreError>>,
+{
+    let mut first = read(0).await?;
+    let head = write(std::iter::once(columns.iter().map(|name| (*name).to_owned()).collect()));
+    first.text.splice(0..0, head);
+    let parts = stream::try_unfold((read, Next::Send(first)), |(read, next)| async move {
+        let part = match next {
+            Next::Send(part) => part,
+            Next::Read(after) => filled(&read, after).await?,
+            Next::End => return Ok(None),
         };
-        Ok::<_, StoreError>(Some((chunk, (sheet, read, Progress { pending: Vec::new(), rows }))))
+        let next = part.after.map_or(Next::End, Next::Read);
+        Ok::<_, StoreError>(Some((Bytes::from(part.text), (read, next))))
     });
     Ok(HttpResponse::Ok()
         .content_type(CONTENT_TYPE)
-        .insert_header((CONTENT_DISPOSITION, disposition))
-        .streaming(rows))
+        .insert_header((CONTENT_DISPOSITION, disposition(file_name)))
+        .streaming(parts))
 }
 
 /// A file that is in memory as a whole, because its rows are few.
@@ -72,27 +104,83 @@ fn disposition(file_name: &str) -> String {
     format!("attachment; filename=\"{file_name}.csv\"")
 }
 
-/// What is to be sent next: bytes, then a page; `None` when the last page was sent.
-struct Progress<R> {
-    pending: Vec<u8>,
-    rows: Option<Vec<Stored<R>>>,
+/// What a stream does when it is asked for more.
+enum Next {
+    Send(Part),
+    Read(i64),
+    End,
 }
 
-impl<R> Progress<R> {
-    /// The next bytes, and after which row the next page begins if this one was full.
-    fn advance(mut self, sheet: &Sheet<R>) -> Option<(Bytes, Option<i64>)> {
-        let rows = self.rows?;
-        self.pending.extend(write(rows.iter().map(|stored| (sheet.cells)(&stored.row))));
-        let is_full = rows.len() >= PAGE_ROWS as usize;
-        let after = rows.last().filter(|_| is_full).map(|stored| stored.cursor);
-        Some((self.pending.into(), after))
+/// The next part with something in it, or the last one: an empty chunk would end the answer.
+async fn filled<Read, Reading>(read: &Read, mut after: i64) -> Result<Part, StoreError>
+where
+    Read: Fn(i64) -> Reading,
+    Reading: Future<Output = Result<Part, StoreError>>,
+{
+    loop {
+        let part = read(after).await?;
+        match part.after {
+            Some(next) if part.text.is_empty() => after = next,
+            Some(_) | None => return Ok(part),
+        }
     }
+}
+
+/// Lines that are written cell by cell.
+pub(super) struct Lines {
+    writer: Writer<Vec<u8>>,
+    zone: Tz,
+    catalogue: Arc<Catalogue>,
+    /// The last instant as it was written: the records of one login share theirs.
+    instant: (DateTime<Utc>, String),
+}
+
+impl Lines {
+    /// With times as clocks in `zone` show them, and the names of licence types.
+    pub(super) fn new(zone: Tz, catalogue: Arc<Catalogue>) -> Self {
+        let instant = (DateTime::UNIX_EPOCH, words::local_instant(DateTime::UNIX_EPOCH, zone));
+        Self { writer: writer(), zone, catalogue, instant }
+    }
+
+    /// # Panics
+    /// Never: memory takes what is written.
+    pub(super) fn cell(&mut self, text: &str) {
+        let written = self.writer.write_field(defused(text).as_bytes());
+        written.expect("memory takes what is written");
+    }
+
+    pub(super) fn time(&mut self, at: DateTime<Utc>) {
+        if self.instant.0 != at {
+            self.instant = (at, words::local_instant(at, self.zone));
+        }
+        let written = self.writer.write_field(&self.instant.1);
+        written.expect("memory takes what is written");
+    }
+
+    /// A licence type by its name.
+    pub(super) fn licence(&mut self, key: &str) {
+        let catalogue = Arc::clone(&self.catalogue);
+        self.cell(words::name_of(&catalogue, key));
+    }
+
+    pub(super) fn end_line(&mut self) {
+        let written = self.writer.write_record(None::<&[u8]>);
+        written.expect("memory takes what is written");
+    }
+
+    pub(super) fn into_text(self) -> Vec<u8> {
+        self.writer.into_inner().expect("memory takes what is written")
+    }
+}
+
+fn writer() -> Writer<Vec<u8>> {
+    WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new())
 }
 
 /// # Panics
 /// Never: memory takes what is written.
 fn write(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
-    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    let mut writer = writer();
     for cells in rows {
         let cells = cells.iter().map(|cell| defused(cell).into_owned());
         writer.write_record(cells).expect("memory takes what is written");
@@ -168,6 +256,39 @@ mod tests {
         };
         let response = respond(sheet(), later).await.expect("a beginning");
         assert!(to_bytes(response.into_body()).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn a_part_with_nothing_in_it_does_not_end_the_file() {
+        let read = |after| {
+            let text = if after == 3 { b"3\r\n".to_vec() } else { Vec::new() };
+            std::future::ready(Ok(Part { text, after: (after < 5).then_some(after + 1) }))
+        };
+        let response = send("test", &["Number"], read).await.expect("a file");
+        let text = to_bytes(response.into_body()).await.expect("all of it");
+        assert_eq!(text, "Number\r\n3\r\n");
+    }
+
+    #[test]
+    fn lines_written_cell_by_cell_are_read_as_they_were_meant() {
+        let zone = chrono_tz::Europe::London;
+        let mut lines = Lines::new(zone, crate::catalogue_file::built_in());
+        for (at, key) in
+            [("2026-03-29T00:59:59Z", "agent_email"), ("2026-03-29T01:00:00Z", "of_old")]
+        {
+            lines.time(at.parse().expect("an instant"));
+            lines.licence(key);
+            lines.cell("=a,\"b\"\nc");
+            lines.cell("");
+            lines.end_line();
+        }
+        let text = lines.into_text();
+        assert!(text.ends_with(b"\r\n"));
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&*text);
+        let read: Vec<csv::StringRecord> =
+            reader.records().map(|line| line.expect("a line")).collect();
+        assert_eq!(read[0], vec!["2026-03-29 00:59:59", "Agent E-mail", "'=a,\"b\"\nc", ""]);
+        assert_eq!(read[1], vec!["2026-03-29 02:00:00", "of_old", "'=a,\"b\"\nc", ""]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) enum List {
     Intervals,
     Metrics,
     DeniedDemand,
+    Accounts,
+    Audit,
 }
 
 impl List {
@@ -32,6 +34,8 @@ impl List {
             Self::Intervals => 'i',
             Self::Metrics => 'm',
             Self::DeniedDemand => 'n',
+            Self::Accounts => 'a',
+            Self::Audit => 't',
         }
     }
 

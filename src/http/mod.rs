@@ -6,7 +6,9 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod accounts;
 mod advice;
+mod audit;
 mod billing;
 mod body;
 mod by_time;
@@ -35,6 +37,7 @@ mod report_fields;
 mod report_request;
 mod reports;
 mod sessions;
+mod sign_in;
 mod tokens;
 mod usage;
 mod usage_shapes;
@@ -60,6 +63,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(path("/healthz", [get(Anyone, health::alive)]))
         .service(path("/readyz", [get(Anyone, health::ready)]))
         .service(path("/metrics", [get(Anyone, health::metrics)]))
+        .service(path("/v1/auth/login", [post(Anyone, sign_in::sign_in)]))
+        .service(path("/v1/auth/password", [put(Supervisor, accounts::change_own_password)]))
         .service(path("/v1/tokens", [post(Admin, tokens::issue)]))
         .service(path(
             "/v1/organisations",
@@ -70,6 +75,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .wrap(from_fn(gate::admit))
                 .app_data(PathConfig::default().error_handler(|_, _| unreadable_path().into()))
                 .configure(below_an_organisation)
+                .configure(administrators)
                 .default_service(web::to(problem::no_such_path)),
         )
         .default_service(web::to(problem::no_such_path));
@@ -117,16 +123,39 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/sessions", [get(Supervisor, sessions::list)]))
         .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
         .service(path("/holders", [get(Supervisor, holders::list)]))
+        .configure(what_was_recorded)
+        // `GET` is taken before it comes here; this is for the other methods.
+        .service(path("/session", [get(Supervisor, problem::no_such_path)]))
+        .service(path("/live", [get(Supervisor, problem::no_such_path)]));
+}
+
+/// What happened below an organisation, as it is and as reports show it.
+fn what_was_recorded(config: &mut ServiceConfig) {
+    config
         .service(path("/licence-usage", [get(Supervisor, usage::list)]))
         .service(path("/denials", [get(Supervisor, denials::list)]))
         .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
         .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
         .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
         .service(path("/reports", [post(Supervisor, reports::create)]))
-        .service(path("/advice", [get(Admin, advice::list)]))
-        // `GET` is taken before it comes here; this is for the other methods.
-        .service(path("/session", [get(Supervisor, problem::no_such_path)]))
-        .service(path("/live", [get(Supervisor, problem::no_such_path)]));
+        .service(path("/advice", [get(Admin, advice::list)]));
+}
+
+/// Who signs in to the broker itself, and what was done by them.
+fn administrators(config: &mut ServiceConfig) {
+    config
+        .service(path("/accounts", [get(Admin, accounts::list), post(Admin, accounts::create)]))
+        .service(path(
+            "/accounts/{user}",
+            [
+                get(Admin, accounts::show),
+                patch(Admin, accounts::change),
+                delete(Admin, accounts::remove),
+            ],
+        ))
+        .service(path("/accounts/{user}/reset", [post(Admin, accounts::reset)]))
+        .service(path("/accounts/{user}/password", [put(Supervisor, accounts::change_password)]))
+        .service(path("/audit", [get(Admin, audit::list)]));
 }
 
 /// What every response carries; the composition root wraps the whole application in it.

@@ -1,7 +1,7 @@
 //! `GET …/licence-usage`: the per-user log (SPEC §7, Licence Usage).
 
 use super::body::Invalid;
-use super::csv::{self, Sheet};
+use super::csv::{self, Lines, PART_ROWS};
 use super::cursor::List;
 use super::page::Page;
 use super::query::Parameters;
@@ -11,10 +11,9 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{OrganisationId, UserName};
 use crate::domain::reason::{LogonSource, ReleaseReason, UsageType};
 use crate::problem::{Answer, Problem};
-use crate::store::{self, UsageFilter, UsageRow};
+use crate::store::{self, UsageFilter, UsageLine, UsageRow, UsageScribe};
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ReqData};
-use chrono_tz::Tz;
 use serde::Serialize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,29 +93,33 @@ fn filter(parameters: &Parameters, catalogue: &Catalogue) -> Result<UsageFilter,
 async fn as_csv(broker: Data<Broker>, organisation: OrganisationId, filter: UsageFilter) -> Answer {
     let settings = broker.store.settings(organisation).await?;
     let settings = settings.ok_or_else(|| Problem::not_found("there is no such organisation"))?;
-    let (zone, catalogue) = (settings.time_zone, Arc::clone(&broker.catalogue));
-    let cells = Box::new(move |row: &UsageRow| cells(row, zone, &catalogue));
-    let sheet = Sheet { file_name: "licence-usage", columns: COLUMNS, cells };
     let filter = Rc::new(filter);
-    csv::respond(sheet, move |page| {
+    csv::send("licence-usage", COLUMNS, move |after| {
         let (broker, filter) = (broker.clone(), Rc::clone(&filter));
-        async move { broker.store.usage_page(organisation, &filter, page).await }
+        let lines = Lines::new(settings.time_zone, Arc::clone(&broker.catalogue));
+        let page = store::Page { after, limit: PART_ROWS };
+        async move { broker.store.export_usage(organisation, &filter, page, Box::new(lines)).await }
     })
     .await
 }
 
-fn cells(row: &UsageRow, zone: Tz, catalogue: &Catalogue) -> Vec<String> {
-    vec![
-        row.usage_type.to_string(),
-        words::local_instant(row.at, zone),
-        words::name_of(catalogue, &row.licence).to_owned(),
-        row.user.to_string(),
-        row.logon_source.to_string(),
-        row.device.to_string(),
-        words::session(row.session),
-        row.pool.to_string(),
-        row.reason.map(|reason| reason.to_string()).unwrap_or_default(),
-    ]
+impl UsageScribe for Lines {
+    fn write(&mut self, line: &UsageLine<'_>) {
+        self.cell(line.usage_type);
+        self.time(line.at);
+        self.licence(line.licence);
+        self.cell(line.user);
+        self.cell(line.logon_source);
+        self.cell(line.device);
+        self.cell(line.session);
+        self.cell(line.pool);
+        self.cell(line.reason.unwrap_or_default());
+        self.end_line();
+    }
+
+    fn finish(self: Box<Self>) -> Vec<u8> {
+        self.into_text()
+    }
 }
 
 #[cfg(test)]
@@ -155,15 +158,30 @@ mod tests {
 
     #[test]
     fn a_line_of_csv_has_names_and_local_time() {
-        let cells = cells(&row(), chrono_tz::Europe::London, &catalogue_file::built_in());
-        assert_eq!(cells.len(), COLUMNS.len());
+        let row = row();
+        let line = UsageLine {
+            usage_type: row.usage_type.as_str(),
+            at: row.at,
+            licence: &row.licence,
+            user: &row.user,
+            logon_source: row.logon_source.as_str(),
+            device: row.device.as_str(),
+            session: "00000000000000000000000001",
+            pool: row.pool.as_str(),
+            reason: None,
+        };
+        let lines = Lines::new(chrono_tz::Europe::London, catalogue_file::built_in());
+        let mut scribe: Box<dyn UsageScribe> = Box::new(lines);
+        scribe.write(&line);
+        scribe.write(&UsageLine { licence: "of_old", reason: Some("logout"), ..line });
         assert_eq!(
-            cells[..5],
-            ["Acquired", "2026-07-06 14:30:28", "Agent E-mail", "edred", "Agent Desktop"]
+            String::from_utf8(scribe.finish()).expect("text"),
+            "Acquired,2026-07-06 14:30:28,Agent E-mail,edred,Agent Desktop,agent_desktop,\
+             00000000000000000000000001,concurrent,\r\n\
+             Acquired,2026-07-06 14:30:28,of_old,edred,Agent Desktop,agent_desktop,\
+             00000000000000000000000001,concurrent,logout\r\n",
+            "a type that the catalogue has lost keeps its key"
         );
-        let lost = UsageRow { licence: "of_old".to_owned(), ..row() };
-        let cells = super::cells(&lost, Tz::UTC, &catalogue_file::built_in());
-        assert_eq!(cells[2], "of_old", "a type that the catalogue has lost keeps its key");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::domain::reason::UserStatus;
 use std::sync::Arc;
 
 /// The longest login name and the longest display name, in characters.
-const USER_MAX_CHARS: usize = 128;
+pub(super) const USER_MAX_CHARS: usize = 128;
 const NAME_MAX_CHARS: usize = 256;
 
 /// A user as somebody wrote them: nothing checked, everything optional.

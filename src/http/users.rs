@@ -62,7 +62,7 @@ fn respond(
 
 #[derive(Deserialize)]
 pub(super) struct UserPath {
-    user: String,
+    pub(super) user: String,
 }
 
 pub(super) async fn list(
@@ -194,7 +194,7 @@ fn unknown() -> Problem {
 }
 
 /// A login name as a segment of a path (RFC 3986 §2.3: everything but the unreserved is encoded).
-fn percent_encoded(name: &str) -> String {
+pub(super) fn percent_encoded(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

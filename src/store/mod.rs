@@ -1,15 +1,21 @@
 //! What is kept.
 //!
-//! One trait, so that the layers above know no database. Writing is by [`Store::commit`] alone: the
-//! events of the rules, several organisations in one transaction. Reading is either of an organisation as
-//! a whole ([`Store::load`]) or of pages for reports.
+//! One trait, so that the layers above know no database. What the rules decide is written by
+//! [`Store::commit`] alone: their events, several organisations in one transaction. Reading is either of an
+//! organisation as a whole ([`Store::load`]) or of pages for reports. Who signs in to the broker itself is
+//! no matter of the rules, and kept beside them ([`Accounts`]).
 
+pub mod accounts;
+pub mod audit;
 mod audit_text;
 pub mod bills;
 mod net_effect;
 pub mod report_fields;
 pub mod reports;
 pub mod sqlite;
+
+pub use accounts::Accounts;
+pub use audit::{AuditFilter, AuditRow};
 
 use crate::domain::audit::Author;
 use crate::domain::event::Event;
@@ -168,6 +174,47 @@ pub struct UsageRow {
     pub reason: Option<ReleaseReason>,
 }
 
+/// A record of the per-user log in the contract's words, lent while it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageLine<'a> {
+    /// `Acquired` or `Released`.
+    pub usage_type: &'a str,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The key of the type; the catalogue may have lost it since.
+    pub licence: &'a str,
+    /// Whose.
+    pub user: &'a str,
+    /// How reports name the device, or the end.
+    pub logon_source: &'a str,
+    /// On which device.
+    pub device: &'a str,
+    /// By which session: a ULID.
+    pub session: &'a str,
+    /// From which pool.
+    pub pool: &'a str,
+    /// Why it was released.
+    pub reason: Option<&'a str>,
+}
+
+/// Turns the records of the per-user log into text, one after the other.
+pub trait UsageScribe: Send {
+    /// Writes one more.
+    fn write(&mut self, line: &UsageLine<'_>);
+
+    /// All that was written.
+    fn finish(self: Box<Self>) -> Vec<u8>;
+}
+
+/// A part of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What the scribe wrote; may be empty though others follow.
+    pub text: Vec<u8>,
+    /// After which row the next part begins; `None` if this is the last one.
+    pub after: Option<i64>,
+}
+
 /// A denial as it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DenialRow {
@@ -189,7 +236,7 @@ pub struct DenialRow {
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
 #[async_trait]
-pub trait Store: bills::Bills + Reports + Send + Sync + 'static {
+pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     /// Keeps a new organisation, and notes in its audit log who created it; `false` if the number is
     /// taken.
     async fn create_organisation(
@@ -249,6 +296,21 @@ pub trait Store: bills::Bills + Reports + Send + Sync + 'static {
         page: Page,
     ) -> Result<Vec<Stored<UsageRow>>, StoreError>;
 
+    /// What `filter` lets through, written by `scribe` while it is read: for exports, which keep no rows.
+    /// `page.limit` bounds the records that are looked at, so that a part is short however few it lets
+    /// through. Between two parts nothing is held; all exports together have one reader at a time.
+    async fn export_usage(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+        scribe: Box<dyn UsageScribe>,
+    ) -> Result<Part, StoreError>;
+
+    /// Does a small piece of the work that commits leave behind (indexes that are written later); whether
+    /// there is more of it. Commits wait while it runs. Answers are the same whether it is done or not.
+    async fn upkeep(&self) -> Result<bool, StoreError>;
+
     /// A page of the denials.
     async fn denials_page(
         &self,
@@ -256,4 +318,12 @@ pub trait Store: bills::Bills + Reports + Send + Sync + 'static {
         filter: &DenialFilter,
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError>;
+
+    /// A page of the audit, in the order in which its records were kept.
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError>;
 }

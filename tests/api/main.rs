@@ -6,20 +6,24 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod acting_on_sessions;
 mod concurrency;
 mod custom_reports;
 mod demand;
 mod figures;
 mod finance;
+mod first_account;
 mod health;
 mod leaving_early;
 mod order;
 mod paging;
+mod person;
 mod raw;
 mod roles;
 mod secrets;
 mod setting_up;
 mod shapes;
+mod signing_in;
 mod validation;
 mod worthless;

@@ -44,6 +44,14 @@ const BELOW: &[Route] = &[
     route("POST", "/v1/organisations/{org}/reports", Role::Supervisor, 400),
     route("GET", "/v1/organisations/{org}/reports", Role::Supervisor, 405),
     route("GET", "/v1/organisations/{org}/advice", Role::Admin, 200),
+    route("GET", "/v1/organisations/{org}/accounts", Role::Admin, 200),
+    route("POST", "/v1/organisations/{org}/accounts", Role::Admin, 400),
+    route("GET", "/v1/organisations/{org}/accounts/nobody", Role::Admin, 404),
+    route("PATCH", "/v1/organisations/{org}/accounts/nobody", Role::Admin, 404),
+    route("DELETE", "/v1/organisations/{org}/accounts/nobody", Role::Admin, 404),
+    route("POST", "/v1/organisations/{org}/accounts/nobody/reset", Role::Admin, 404),
+    route("PUT", "/v1/organisations/{org}/accounts/nobody/password", Role::Supervisor, 404),
+    route("GET", "/v1/organisations/{org}/audit", Role::Admin, 200),
     route("GET", "/v1/organisations/{org}/nothing", Role::Supervisor, 404),
     route("PUT", "/v1/organisations/{org}/users", Role::Admin, 405),
     route("POST", "/v1/organisations/{org}/holders", Role::Supervisor, 405),
@@ -56,6 +64,7 @@ const BESIDE: &[Route] = &[
     route("POST", "/v1/organisations", Role::Operator, 400),
     route("POST", "/v1/tokens", Role::Admin, 400),
     route("GET", "/v1/tokens", Role::Admin, 405),
+    route("PUT", "/v1/auth/password", Role::Supervisor, 400),
     route("DELETE", "/v1/organisations", Role::Admin, 405),
 ];
 

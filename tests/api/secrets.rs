@@ -1,10 +1,12 @@
 //! Tokens and resume tokens are told to whom they belong and to nobody else: not in an answer of the
 //! HTTP API, not in the log.
 
+use crate::person::{self, Person};
 use crate::raw;
 use crate::support::broker::TestBroker;
 use licence_broker::auth::Role;
-use reqwest::Method;
+use licence_broker::clock::Clock;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -82,6 +84,7 @@ async fn no_token_is_in_an_answer_or_in_the_log() {
     refused.send(json!({"type": "login", "token": expired, "device": "agent_desktop"})).await;
     assert_eq!(refused.closed().await.0, 4502);
 
+    secrets.extend(accounts_with_secrets(&broker).await);
     let answers = read_everything(&broker, &secrets).await;
     for secret in &secrets {
         assert!(!answers.contains(secret.as_str()), "an answer tells {secret}");
@@ -96,11 +99,43 @@ async fn no_token_is_in_an_answer_or_in_the_log() {
     }
 }
 
+/// Somebody who signs in, rightly and wrongly, with passwords that everything has been near since.
+async fn accounts_with_secrets(broker: &TestBroker) -> Vec<String> {
+    let (operator, clock) = (broker.operator(), Clock::system());
+    let alice = Person::enrol(&operator, 129, "alice", "admin").await;
+    let (status, answer) = person::sign_in(broker, alice.proof(&clock)).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let wrong = "a wrong password";
+    for (field, secret) in [("password", wrong), ("user", "a password in the wrong field")] {
+        let refused = person::sign_in(broker, alice.proof_but(&clock, field, json!(secret))).await;
+        assert_eq!(refused.0, StatusCode::UNAUTHORIZED);
+    }
+    let new = "another long password";
+    let reset = json!({"password": new, "new_totp_secret": true});
+    let path = "/v1/organisations/129/accounts/alice/reset";
+    let renewed = operator.send(Method::POST, path, reset).await;
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let mut secrets = vec![text(&answer["token"]), text(&renewed["totp_secret"])];
+    let passwords = [person::PASSWORD, wrong, "a password in the wrong field", new, "$argon2"];
+    secrets.extend(passwords.map(str::to_owned));
+    secrets
+}
+
 /// Every answer of the API that could tell: of reading, and of refusing each of the secrets.
 async fn read_everything(broker: &TestBroker, secrets: &[String]) -> String {
     let operator = broker.operator();
     let mut answers = String::new();
-    for list in ["", "/users", "/licences", "/sessions", "/holders", "/licence-usage", "/denials"] {
+    for list in [
+        "",
+        "/accounts",
+        "/audit",
+        "/users",
+        "/licences",
+        "/sessions",
+        "/holders",
+        "/licence-usage",
+        "/denials",
+    ] {
         for format in ["json", "csv"] {
             let path = format!("/v1/organisations/129{list}?format={format}");
             let response = operator.request(Method::GET, &path).send().await.unwrap();

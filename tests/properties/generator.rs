@@ -144,9 +144,10 @@ impl Generator {
             totals.contingency = number(&mut self.random, if fact.is_seat { 3 } else { 2 });
         }
         if fact.is_based {
-            let few = self.random.chance(25);
-            totals.base =
-                number(&mut self.random, if few { 6 } else { 8 }) + if few { 0 } else { 6 };
+            // Years are about base licences; on a day nearly everybody has one.
+            let few = self.random.chance(if self.pace == Pace::Years { 25 } else { 10 });
+            let more = if few { 0 } else { 8 };
+            totals.base = more + number(&mut self.random, 6);
         }
         if self.is_scarce && !fact.is_seat && self.random.chance(80) {
             totals.concurrent = u32::from(!fact.is_fixed);

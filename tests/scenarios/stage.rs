@@ -131,18 +131,18 @@ impl Stage {
             self.remember(event);
         }
         self.told.extend(effects.notices);
-        self.check_counts()?;
+        self.check_counts(now.at)?;
         Ok(decision.answer)
     }
 
     /// What pages show is what the keeper finds by looking.
-    fn check_counts(&self) -> Result<(), String> {
+    fn check_counts(&self, at: DateTime<Utc>) -> Result<(), String> {
         let counts = self.organisation.counts(self.everything());
         let held: u32 = counts.iter().map(|count| count.instances).sum();
         if usize::try_from(held) != Ok(self.keeper.open_instances()) {
             return Err(format!("{held} instances are held, the records say otherwise"));
         }
-        let (keeper, at) = (&self.keeper, self.now.at);
+        let keeper = &self.keeper;
         for count in &counts {
             let shown = (count.base.used, count.base.reusable);
             let kept = keeper.base_counts(count.licence, at);

@@ -1,7 +1,10 @@
 //! What every store must do, run against each that there is, and what is peculiar to one of them.
 
+mod accounts;
 mod batches;
+mod by_user;
 mod custom_reports;
+mod exports;
 mod faults;
 mod fixture;
 mod logs;
@@ -11,6 +14,7 @@ mod restart;
 mod round_trip;
 mod sqlite;
 mod successor;
+mod year;
 
 #[path = "../support/faulty_store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]
@@ -69,6 +73,13 @@ conformance! {
         a_report_is_broken_down_by_the_calendar_of_the_zone,
         a_report_counts_filters_and_orders,
         every_field_and_metric_of_every_source_can_be_asked_for;
+    by_user:
+        a_users_records_are_the_same_while_their_index_is_written,
+        upkeep_has_an_end_and_goes_on_after_a_restart;
+    exports:
+        an_export_says_what_the_pages_say,
+        the_parts_of_an_export_make_up_the_whole,
+        a_scribe_that_panics_fails_its_own_export_alone;
     restart:
         the_sequence_goes_on_though_what_bore_its_last_numbers_is_gone,
         the_months_maximum_is_the_greatest_and_begins_anew_with_the_month,
@@ -78,6 +89,20 @@ conformance! {
     successor:
         a_removed_organisation_is_gone,
         a_successor_with_the_same_number_sees_nothing_of_it;
+    accounts:
+        an_account_is_read_as_it_was_created,
+        a_login_name_is_taken_within_its_organisation_alone,
+        accounts_are_listed_page_by_page,
+        an_account_is_changed_only_in_the_version_that_is_expected,
+        a_code_signs_in_once,
+        of_many_sign_ins_at_once_one_code_lets_one_in,
+        the_fifth_wrong_sign_in_locks_even_if_all_come_at_once,
+        a_reset_unlocks_and_gives_what_it_was_asked_for,
+        a_sign_in_that_was_held_against_old_credentials_is_refused,
+        whose_user_is_not_active_does_not_get_in,
+        a_later_organisation_with_the_same_number_has_none_of_the_accounts,
+        every_change_of_an_account_is_in_the_audit_without_its_secrets,
+        the_audit_is_read_page_by_page_and_filtered;
     random:
         an_organisation_is_restored_as_it_was_whatever_was_decided;
     faults:

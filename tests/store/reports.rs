@@ -59,11 +59,13 @@ fn question(from: &str, to: &str, period: Option<Period>, zone: Tz) -> ByTime {
     ByTime { filter: IntervalFilter { range, licence: None }, period, zone }
 }
 
+/// By the start of the stretch and the position of the type: the stretch, and its records.
+type Groups<'r> = BTreeMap<(DateTime<Utc>, usize), (Span, Vec<&'r IntervalRecord>)>;
+
 /// The metrics of the raw records, counted one by one.
 fn counted(raw: &Raw, question: &ByTime) -> Vec<MetricsRow> {
     let range = question.filter.range;
-    let mut groups: BTreeMap<(DateTime<Utc>, usize), (Span, Vec<&IntervalRecord>)> =
-        BTreeMap::new();
+    let mut groups = Groups::new();
     let in_range = raw.iter().filter(|(start, key, _)| {
         range.from.is_none_or(|from| *start >= from)
             && range.to.is_none_or(|to| *start < to)

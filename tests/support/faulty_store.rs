@@ -6,19 +6,23 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
+use licence_broker::auth::account::{Account, Verdict};
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::period::Span;
 use licence_broker::domain::user::UserRecord;
+use licence_broker::store::accounts::{
+    AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn,
+};
 use licence_broker::store::bills::{Bills, ClosedLine, MaximumRow, TotalsRow};
 use licence_broker::store::reports::{
     ByTime, DemandRow, DeniedRow, IntervalFilter, IntervalRow, MetricsRow, ReportOutcome,
     ReportQuery, Reports,
 };
 use licence_broker::store::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Run, Store, StoreError,
-    Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
+    Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -244,6 +248,20 @@ impl Store for FaultyStore {
         self.up()?.usage_page(organisation, filter, page).await
     }
 
+    async fn export_usage(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+        scribe: Box<dyn UsageScribe>,
+    ) -> Result<Part, StoreError> {
+        self.up()?.export_usage(organisation, filter, page, scribe).await
+    }
+
+    async fn upkeep(&self) -> Result<bool, StoreError> {
+        self.up()?.upkeep().await
+    }
+
     async fn denials_page(
         &self,
         organisation: OrganisationId,
@@ -251,6 +269,58 @@ impl Store for FaultyStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         self.up()?.denials_page(organisation, filter, page).await
+    }
+
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+        self.up()?.audit_page(organisation, filter, page).await
+    }
+}
+
+#[async_trait]
+impl Accounts for FaultyStore {
+    async fn account(
+        &self,
+        organisation: Option<OrganisationId>,
+        user: &str,
+    ) -> Result<Option<Account>, StoreError> {
+        self.up()?.account(organisation, user).await
+    }
+
+    async fn accounts_page(
+        &self,
+        organisation: OrganisationId,
+        page: Page,
+    ) -> Result<Vec<Stored<Account>>, StoreError> {
+        self.up()?.accounts_page(organisation, page).await
+    }
+
+    async fn create_account(
+        &self,
+        new: &NewAccount,
+        max: u32,
+        by: &By,
+    ) -> Result<Creation, StoreError> {
+        self.up()?.create_account(new, max, by).await
+    }
+
+    async fn change_account(
+        &self,
+        organisation: Option<OrganisationId>,
+        user: &str,
+        expected_version: Option<u64>,
+        change: &AccountChange,
+        by: &By,
+    ) -> Result<Changing, StoreError> {
+        self.up()?.change_account(organisation, user, expected_version, change, by).await
+    }
+
+    async fn sign_in(&self, sign_in: &SignIn) -> Result<Verdict, StoreError> {
+        self.up()?.sign_in(sign_in).await
     }
 }
 

@@ -261,7 +261,7 @@ async fn a_wallboard_ends_with_its_token_and_with_its_organisation() {
     let events = broker.events(&short).await;
     assert_eq!(close_of(&mut expiring).await, (4506, "token_expired".to_owned()));
     timeout(SOON, events.bytes()).await.expect("the event stream ends too").unwrap();
-    operator.send(reqwest::Method::DELETE, "/v1/organisations/129", Value::Null).await;
+    operator.send(Method::DELETE, "/v1/organisations/129", Value::Null).await;
     assert_eq!(close_of(&mut removed).await.0, 4505);
 }
 

@@ -23,6 +23,23 @@ pub(super) fn maybe_applied(error: sqlx::Error) -> StoreError {
     StoreError::MaybeApplied(error.to_string())
 }
 
+/// An error of reading rows that are lent.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
+pub(super) fn unread(error: rusqlite::Error) -> StoreError {
+    let is_corruption = matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::InvalidColumnIndex(_)
+    );
+    let code = error.sqlite_error().map(|error| error.extended_code & 0xff);
+    if is_corruption || matches!(code, Some(SQLITE_CORRUPT | SQLITE_NOTADB)) {
+        StoreError::Corrupt(error.to_string())
+    } else {
+        StoreError::Aborted(error.to_string())
+    }
+}
+
 /// An error of bringing the schema up to date.
 pub(super) fn migration(error: MigrateError) -> StoreError {
     if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {

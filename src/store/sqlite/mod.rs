@@ -13,14 +13,21 @@
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
 //! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
+//! | `accounts` | who signs in to the broker itself |
+//! | `audit` | who changed what |
 //! | `snapshot` | a database at one instant, for tools beside a running broker |
 //! | `check` | the invariants of what is kept |
 //! | `backup` | a copy of the file |
 //! | `transfer` | an organisation out of one database and into another |
 //! | `prune` | what may be forgotten |
+//! | `usage` | pages of the per-user log, kept or written |
+//! | `scan` | rows that are lent to whoever reads |
+//! | `runs` | the index by user, written behind the log |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
+mod accounts;
+mod audit;
 pub mod backup;
 mod bills;
 mod bulk;
@@ -40,15 +47,18 @@ mod metrics;
 mod prune;
 mod report;
 mod reports;
+mod runs;
+mod scan;
 mod snapshot;
 mod tables;
 pub mod transfer;
+mod usage;
 mod value;
 mod writer;
 
 use super::{
-    Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Range, Run, Store, StoreError,
-    Stored, UsageFilter, UsageRow,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
+    Range, Run, Store, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -58,6 +68,7 @@ use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use error::aborted;
+use scan::{Reading, Scanner};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -102,6 +113,7 @@ struct Inner {
     catalogue: Arc<Catalogue>,
     writer: Writer,
     readers: SqlitePool,
+    scanner: Arc<Scanner>,
     /// The last field: it is dropped after the connections.
     _lock: location::Lock,
 }
@@ -132,7 +144,8 @@ impl SqliteStore {
             .max_connections(READERS_MAX)
             .connect_lazy_with(reader_options(&path));
         let writer = Writer::new(options, connection);
-        Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, _lock: lock }) })
+        let scanner = Arc::new(Scanner::new(path));
+        Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, scanner, _lock: lock }) })
     }
 }
 
@@ -310,7 +323,26 @@ impl Store for SqliteStore {
         filter: &UsageFilter,
         page: Page,
     ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
-        report::usage_page(&self.inner.readers, organisation, filter, page).await
+        let filter = filter.clone();
+        let work = move |connection: &mut _| usage::page(connection, organisation, &filter, page);
+        self.inner.scanner.run(Reading::Page, work).await
+    }
+
+    async fn export_usage(
+        &self,
+        organisation: OrganisationId,
+        filter: &UsageFilter,
+        page: Page,
+        scribe: Box<dyn UsageScribe>,
+    ) -> Result<Part, StoreError> {
+        let filter = filter.clone();
+        let work =
+            move |connection: &mut _| usage::part(connection, organisation, &filter, page, scribe);
+        self.inner.scanner.run(Reading::Export, work).await
+    }
+
+    async fn upkeep(&self) -> Result<bool, StoreError> {
+        runs::add(&self.inner.readers, &self.inner.writer).await
     }
 
     async fn denials_page(
@@ -320,5 +352,14 @@ impl Store for SqliteStore {
         page: Page,
     ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
         report::denials_page(&self.inner.readers, organisation, filter, page).await
+    }
+
+    async fn audit_page(
+        &self,
+        organisation: OrganisationId,
+        filter: &AuditFilter,
+        page: Page,
+    ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+        report::audit_page(&self.inner.readers, organisation, filter, page).await
     }
 }

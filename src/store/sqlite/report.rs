@@ -1,18 +1,17 @@
 //! Pages for reports and lists. Within one organisation the logs' ids and instants grow together, so a
 //! page is found by whichever of them the index has.
 
+use super::audit;
 use super::error::aborted;
 use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
 use super::{
-    DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError, Stored, UsageFilter,
-    UsageRow,
+    AuditFilter, AuditRow, DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError,
+    Stored,
 };
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{
-    DenialOutcome, DenialReason, Device, GrantPool, LogonSource, ReleaseReason, UsageType,
-};
+use crate::domain::reason::{DenialOutcome, DenialReason, Device};
 use crate::domain::user::UserRecord;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
@@ -95,35 +94,14 @@ pub(super) async fn users_page(
     stored(&rows, |row| value::user(row, catalogue))
 }
 
-pub(super) async fn usage_page(
-    readers: &SqlitePool,
-    organisation: OrganisationId,
-    filter: &UsageFilter,
-    page: Page,
-) -> Result<Vec<Stored<UsageRow>>, StoreError> {
-    let index = match &filter.session {
-        Some(_) => Index::Cursor("usage_session"),
-        None => Index::Instant("usage_at"),
-    };
-    let mut log = LogQuery::new("usage", USAGE_COLUMNS, index, organisation, page);
-    log.within(filter.range);
-    log.equals("user", filter.user.clone());
-    log.equals("licence", filter.licence.clone());
-    log.equals("usage_type", filter.usage_type.map(UsageType::as_str));
-    log.equals("logon_source", filter.logon_source.map(LogonSource::as_str));
-    log.equals("reason", filter.reason.map(ReleaseReason::as_str));
-    log.equals("session", filter.session.map(|session| value::session_text(session).to_string()));
-    stored(&log.fetch(readers).await?, |row| usage_row(Reader(row)))
-}
-
 pub(super) async fn denials_page(
     readers: &SqlitePool,
     organisation: OrganisationId,
     filter: &DenialFilter,
     page: Page,
 ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
-    let index = Index::Instant("denials_at");
-    let mut log = LogQuery::new("denials", DENIAL_COLUMNS, index, organisation, page);
+    let mut log =
+        LogQuery::new("denials", DENIAL_COLUMNS, Index::Instant("denials_at"), organisation, page);
     log.within(filter.range);
     log.equals("user", filter.user.clone());
     log.equals("licence", filter.licence.clone());
@@ -131,8 +109,22 @@ pub(super) async fn denials_page(
     stored(&log.fetch(readers).await?, |row| denial_row(Reader(row)))
 }
 
-const USAGE_COLUMNS: &str =
-    "at, usage_type, licence, user, device, logon_source, session, pool, reason";
+pub(super) async fn audit_page(
+    readers: &SqlitePool,
+    organisation: OrganisationId,
+    filter: &AuditFilter,
+    page: Page,
+) -> Result<Vec<Stored<AuditRow>>, StoreError> {
+    // Several writers keep records of one organisation: the instants may pass each other.
+    let index = Index::Cursor("audit_organisation");
+    let mut log = LogQuery::new("audit", audit::COLUMNS, index, organisation, page);
+    log.within(filter.range);
+    log.equals("actor", filter.actor.clone());
+    log.equals("action", filter.action.clone());
+    log.equals("target", filter.target.clone());
+    stored(&log.fetch(readers).await?, |row| audit::row(Reader(row)))
+}
+
 const DENIAL_COLUMNS: &str = "at, licence, user, device, reason, outcome";
 
 /// By what an index leads from page to page, within what it is an index of.
@@ -204,20 +196,6 @@ fn stored<T>(
 ) -> Result<Vec<Stored<T>>, StoreError> {
     let one = |row| Ok(Stored { cursor: Reader(row).integer("cursor")?, row: read(row)? });
     rows.iter().map(one).collect()
-}
-
-fn usage_row(row: Reader<'_>) -> Result<UsageRow, StoreError> {
-    Ok(UsageRow {
-        usage_type: row.word("usage_type", UsageType::from_word)?,
-        at: row.instant("at")?,
-        licence: row.text("licence")?.to_owned(),
-        user: row.shared_text("user")?,
-        logon_source: row.word("logon_source", LogonSource::from_word)?,
-        device: row.word("device", Device::from_word)?,
-        session: row.session()?,
-        pool: row.word("pool", GrantPool::from_word)?,
-        reason: row.optional_word("reason", ReleaseReason::from_word)?,
-    })
 }
 
 fn denial_row(row: Reader<'_>) -> Result<DenialRow, StoreError> {

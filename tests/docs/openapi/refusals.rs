@@ -2,7 +2,7 @@
 
 use super::call::{Call, role_of};
 use super::document::{Document, Judge, Operation};
-use super::stage::{BODY_MAX_BYTES, ORGANISATION, Stage, USERS_MAX};
+use super::stage::{ACCOUNTS_MAX, BODY_MAX_BYTES, CODE, ORGANISATION, PASSWORD, Stage, USERS_MAX};
 use licence_broker::auth::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -158,6 +158,13 @@ async fn by_state(document: &Document, operation: &Operation) -> Vec<(Call, Stag
             Some(media_type) => call.body(media_type, conflict.body.to_string().as_bytes()),
             None => call,
         };
+        let call = match conflict.caller {
+            Some(name) => {
+                let token = stage.broker.token(Role::Supervisor, ORGANISATION, name);
+                call.with_authorization(Some(&format!("Bearer {token}")))
+            }
+            None => call,
+        };
         calls.push((call, stage, conflict.problem));
     }
     calls
@@ -172,6 +179,8 @@ struct Conflict {
     before: Vec<(Method, String, Value)>,
     /// A parameter of the path with another value than its example's.
     path: Option<(&'static str, &'static str)>,
+    /// A supervisor, in place of the least role that may.
+    caller: Option<&'static str>,
     /// JSON without it.
     media_type: Option<&'static str>,
     body: Value,
@@ -189,7 +198,27 @@ fn conflicts() -> Vec<Conflict> {
     ];
     let conflict =
         |operation, problem, body| Conflict { operation, problem, body, ..Conflict::default() };
+    let account = |user: String| json!({"user": user, "role": "admin", "password": PASSWORD});
+    let more = |n| (Method::POST, "/accounts".to_owned(), account(format!("admin{n}")));
+    let wrong = json!({"old": "wrong", "new": PASSWORD, "code": CODE});
+    let right = json!({"old": PASSWORD, "new": PASSWORD, "code": CODE});
+    let sign_in = |user: &str, code: &str| json!({"organisation": ORGANISATION, "user": user, "password": PASSWORD, "code": code});
     vec![
+        conflict("signIn", "sign_in_refused", sign_in("sue", "000000")),
+        conflict("signIn", "account_locked", sign_in("lou", CODE)),
+        conflict("changePassword", "sign_in_refused", wrong.clone()),
+        conflict("changeOwnPassword", "sign_in_refused", wrong),
+        Conflict {
+            path: Some(("user", "lou")),
+            caller: Some("lou"),
+            ..conflict("changePassword", "account_locked", right.clone())
+        },
+        Conflict { caller: Some("lou"), ..conflict("changeOwnPassword", "account_locked", right) },
+        conflict("createAccount", "exists", account("sue".to_owned())),
+        Conflict {
+            before: (2..ACCOUNTS_MAX).map(more).collect(),
+            ..conflict("createAccount", "too_many_accounts", account("ada".to_owned()))
+        },
         conflict("createOrganisation", "exists", json!({"id": ORGANISATION, "name": "Other"})),
         conflict("createUser", "exists", user("edred")),
         conflict("createUser", "base_exhausted", unbased),

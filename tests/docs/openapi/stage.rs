@@ -4,8 +4,14 @@ use crate::support::broker::{Setup, TestBroker};
 use crate::support::socket::Socket;
 use chrono::{DateTime, Utc};
 use licence_broker::auth::Role;
+use licence_broker::auth::account::{Credentials, Evidence, FAILURES_MAX};
+use licence_broker::auth::password::PasswordHash;
+use licence_broker::auth::second_factor::TotpSecret;
 use licence_broker::clock::Clock;
+use licence_broker::domain::audit::Author;
+use licence_broker::domain::ids::OrganisationId;
 use licence_broker::limits::Limits;
+use licence_broker::store::accounts::{By, Creation, NewAccount, SignIn};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,6 +24,15 @@ const NEIGHBOUR: u64 = 130;
 pub(crate) const BODY_MAX_BYTES: usize = 16 * 1024;
 /// Users of an organisation; enough for the examples, and soon reached.
 pub(crate) const USERS_MAX: usize = 8;
+
+/// Accounts of an organisation, as soon reached.
+pub(crate) const ACCOUNTS_MAX: u32 = 4;
+
+/// Whose second factor is the secret of RFC 6238's examples; Lou's account is locked.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// What an app with that secret shows at the time of the examples.
+pub(crate) const CODE: &str = "479078";
+const SECRET: &[u8] = b"12345678901234567890";
 
 /// Licence types of which ten concurrent licences are bought, and their base licences: for an outbound agent
 /// there is none.
@@ -47,11 +62,13 @@ impl Stage {
             tokens_body_max_bytes: BODY_MAX_BYTES,
             import_body_max_bytes: BODY_MAX_BYTES,
             users_per_organisation_max: USERS_MAX,
+            accounts_per_organisation_max: ACCOUNTS_MAX,
             ..Limits::default()
         };
         let setup = Setup { clock: clock.clone(), limits, ..Setup::default() };
         let broker = TestBroker::with(setup).await;
         furnish(&broker).await;
+        enrol(&broker).await;
         let (desktop, answer) = broker.login(ORGANISATION, "edred", "agent_desktop").await;
         let session = answer["session"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         let (telephone, _) = broker.login(ORGANISATION, "edred", "deskphone").await;
@@ -84,6 +101,30 @@ impl Stage {
 /// The day of the examples; tokens are for as long as the machine's clock says, which is later.
 fn morning() -> DateTime<Utc> {
     "2026-03-06T13:24:28Z".parse().unwrap()
+}
+
+/// Sue, a supervisor, and Lou, who has tried too often.
+async fn enrol(broker: &TestBroker) {
+    let store = &broker.inside.store;
+    let author = Author { name: "operator".into(), role: "operator" };
+    let by = By { author, at: morning() };
+    let credentials = Credentials {
+        password: PasswordHash::of(PASSWORD).expect("a hash"),
+        second_factor: TotpSecret::kept(SECRET).expect("twenty bytes"),
+    };
+    let organisation = OrganisationId::new(ORGANISATION);
+    for user in ["sue", "lou"] {
+        let (user, role) = (user.into(), Role::Supervisor);
+        let new = NewAccount { organisation, user, role, credentials: credentials.clone() };
+        let creation = store.create_account(&new, ACCOUNTS_MAX, &by).await.expect("answered");
+        assert!(matches!(creation, Creation::Created(_)), "{creation:?}");
+    }
+    let evidence = Evidence { is_password_right: false, step: None };
+    let (user, credentials) = ("lou".into(), Some(credentials));
+    let wrong = SignIn { organisation, user, credentials, evidence, at: morning() };
+    for _ in 0..FAILURES_MAX {
+        store.sign_in(&wrong).await.expect("answered");
+    }
 }
 
 async fn furnish(broker: &TestBroker) {

@@ -47,8 +47,10 @@ fn says_something(operation: &Operation, reply: &Reply) {
 fn is_such_a_table(operation: &Operation, reply: &Reply, example: &str) {
     let head = reply.text.lines().next().unwrap_or_default();
     assert_eq!(Some(head), example.lines().next(), "{}", operation.id);
-    let row = reply.text.lines().nth(1).unwrap_or_else(|| panic!("{}: no rows", operation.id));
-    assert_eq!(row.split(',').count(), head.split(',').count(), "{row}");
+    // The reader refuses rows that are not as wide as the head.
+    let mut rows = csv::Reader::from_reader(reply.text.as_bytes()).into_records();
+    let row = rows.next().unwrap_or_else(|| panic!("{}: no rows", operation.id));
+    assert!(row.is_ok(), "{}: {row:?}", operation.id);
 }
 
 #[tokio::test]
@@ -132,7 +134,7 @@ async fn a_version_that_was_answered_is_taken_as_if_match() {
     let document = Document::read();
     for operation in document.operations() {
         let takes_version = operation.parameters_in("header").any(|one| one["name"] == "If-Match");
-        if !takes_version || operation.method == "DELETE" {
+        if !takes_version || operation.success() != 200 {
             continue;
         }
         let stage = Stage::set().await;

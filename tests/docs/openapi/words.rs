@@ -5,8 +5,8 @@ use licence_broker::auth::Role;
 use licence_broker::auth::claims::SUBJECT_MAX_BYTES;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::reason::{
-    DenialOutcome, DenialReason, Device, GrantPool, HolderPool, LogonSource, ReleaseReason,
-    UsageType, UserStatus,
+    AuditAction, DenialOutcome, DenialReason, Device, GrantPool, HolderPool, LogonSource,
+    ReleaseReason, UsageType, UserStatus,
 };
 use licence_broker::limits::Limits;
 use reqwest::StatusCode;
@@ -95,7 +95,7 @@ fn every_word_list_is_that_of_the_rules() {
     same! {
         "role" Role, "device" Device, "user_status" UserStatus, "grant_pool" GrantPool,
         "holder_pool" HolderPool, "denial_reason" DenialReason, "denial_outcome" DenialOutcome,
-        "release_reason" ReleaseReason, "usage_type" UsageType, "logon_source" LogonSource,
+        "release_reason" ReleaseReason, "usage_type" UsageType, "audit_action" AuditAction, "logon_source" LogonSource,
     }
 }
 

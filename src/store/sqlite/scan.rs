@@ -1,0 +1,88 @@
+//! Rows that are lent, not handed over.
+//!
+//! An export reads millions of rows and keeps none. `sqlx` reads on a thread of its own and sends each row
+//! across with a copy of every value, which costs several times what SQLite takes to find it
+//! (docs/PERFORMANCE.md). `rusqlite` is the same SQLite, and lends the values where they stand.
+
+use super::error::unread;
+use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
+use rusqlite::{Connection, OpenFlags};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS_KEPT: usize = 32;
+
+/// Who reads. Each has turns of its own, so that neither waits long for the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading {
+    /// Somebody waits for a page.
+    Page,
+    /// An export, part by part. All exports together take one turn after the other, so that they leave
+    /// the other processors to logins.
+    Export,
+}
+
+/// Connections that only read, and work on threads where waiting is allowed.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    path: PathBuf,
+    /// Not at work at the moment; at most as many as there are turns.
+    idle: Mutex<Vec<Connection>>,
+    pages: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
+}
+
+impl Scanner {
+    /// Of a database that is there; connections are opened when they are needed.
+    pub(super) fn new(path: PathBuf) -> Self {
+        let turns = |count| Arc::new(Semaphore::new(count));
+        let (pages, exports) = (turns(READERS_MAX as usize), turns(1));
+        Self { path, idle: Mutex::default(), pages, exports }
+    }
+
+    /// Does `work` with a connection. It runs to its end even if whoever waits for it goes away.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        reading: Reading,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let turns = match reading {
+            Reading::Page => &self.pages,
+            Reading::Export => &self.exports,
+        };
+        let turn = Arc::clone(turns).acquire_owned().await;
+        let scanner = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || {
+            let mut connection = scanner.take()?;
+            let outcome = work(&mut connection);
+            // After an error nobody knows in which state it is; the next one opens another.
+            if outcome.is_ok() {
+                scanner.idle().push(connection);
+            }
+            drop(turn);
+            outcome
+        });
+        task.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| self.open().map_err(unread), Ok)
+    }
+
+    /// Not read-only, with which SQLite cannot always open a database in write-ahead mode.
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "query_only", "ON")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        Ok(connection)
+    }
+}
