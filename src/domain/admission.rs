@@ -7,6 +7,7 @@ use super::event::{
 use super::ids::{LicenceId, LicenceSet, LinkId, ResumeDigest, SessionId, UserName};
 use super::moment::Moment;
 use super::organisation::{Command, Organisation};
+use super::overflow::BySession;
 use super::reason::{
     DenialOutcome, DenialReason, Device, EndReason, GrantPool, Refusal, ReleaseReason, UsageType,
     UserStatus,
@@ -456,6 +457,9 @@ impl Organisation {
         });
         if is_new_holder {
             self.count_new_holder(&name, holder_order, licence);
+        }
+        self.pool_mut(licence).overflow.join(holder_order, device, session);
+        if is_new_holder {
             self.raise_maximum(licence, now.at, effects);
             self.share_with_waiting(&name, licence, now, effects);
         }
@@ -466,7 +470,7 @@ impl Organisation {
         let pool = self.pool_mut(licence);
         pool.holders += 1;
         if is_concurrent && pool.holders > pool.totals.concurrent {
-            pool.overflow.insert(order, name.clone());
+            pool.overflow.insert(order, name.clone(), BySession::default());
         }
     }
 

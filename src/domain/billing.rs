@@ -2,9 +2,10 @@
 
 use super::catalogue::Model;
 use super::event::{Effects, Event};
-use super::ids::{LicenceId, SessionId, UserName};
+use super::ids::LicenceId;
 use super::moment;
 use super::organisation::Organisation;
+use super::overflow::HeldBy;
 use super::pool::Totals;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -116,22 +117,8 @@ impl Organisation {
         at: DateTime<Utc>,
         effects: &mut Effects,
     ) {
-        let sessions = self.contingency_sessions(licence);
+        let sessions = HeldBy::now(&self.pool(licence).overflow, maximum);
         let month = self.month;
         effects.events.push(Event::MaximumRaised { month, licence, maximum, at, sessions });
-    }
-
-    /// The sessions by which the contingency licences of a type are held now, and whose they are.
-    fn contingency_sessions(&self, licence: LicenceId) -> Vec<(SessionId, UserName)> {
-        let pool = self.pool(licence);
-        let used = usize::try_from(pool.contingency_used()).unwrap_or(usize::MAX);
-        let mut sessions = Vec::with_capacity(used);
-        for name in pool.overflow.values().take(used) {
-            let user = self.users.get(name).expect("a holder is a user");
-            let holding =
-                user.live_sessions().filter(|id| self.session_ref(*id).instance(licence).is_some());
-            sessions.extend(holding.map(|id| (id, name.clone())));
-        }
-        sessions
     }
 }

@@ -8,6 +8,7 @@ use super::ids::{LicenceId, LinkId, ResumeDigest, SessionId, UserName};
 use super::interval::IntervalRecord;
 use super::moment::Moment;
 use super::organisation::Settings;
+use super::overflow::HeldBy;
 use super::pool::Totals;
 use super::reason::{
     AuditAction, BaseChange, DenialOutcome, DenialReason, Device, EndReason, GrantPool,
@@ -142,7 +143,7 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
         /// The sessions by which they were held then, and whose they are.
-        sessions: Vec<(SessionId, UserName)>,
+        sessions: HeldBy,
     },
     /// A month is over; its lines never change.
     MonthClosed {

@@ -45,6 +45,7 @@ pub mod ids;
 pub mod interval;
 pub mod moment;
 pub mod organisation;
+pub mod overflow;
 pub mod period;
 pub mod pool;
 pub mod provisioning;

@@ -1,7 +1,8 @@
 //! The numbers of one licence type in one organisation, and the arithmetic of overflow.
 
-use super::ids::{SessionId, UserName};
+use super::ids::SessionId;
 use super::interval::Window;
+use super::overflow::Overflow;
 use super::reason::GrantPool;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ pub(super) struct Pool {
     /// Users who were active with the type this month and are not any more.
     pub(super) lapsed: u32,
     /// Of a concurrent type the holders beyond the concurrent total, by [`super::user::Holding::order`].
-    pub(super) overflow: BTreeMap<u64, UserName>,
+    pub(super) overflow: Overflow,
     /// What a contingency licence costs in a month.
     pub(super) unit_price: Option<Decimal>,
     /// The highest totals in force this month, each by itself.

@@ -6,7 +6,7 @@ use super::event::{Effects, Event, Notice, UsageRecord};
 use super::ids::{LicenceId, LicenceSet, LinkId, SessionId};
 use super::moment::{self, Moment};
 use super::organisation::{Command, Organisation};
-use super::reason::{AuditAction, Departure, EndReason, ReleaseReason, UsageType};
+use super::reason::{AuditAction, Departure, Device, EndReason, ReleaseReason, UsageType};
 use super::session::{Instance, Presence};
 use super::user::Holding;
 use std::sync::Arc;
@@ -252,7 +252,7 @@ impl Organisation {
         let Instance { pool, .. } = holder.instances.remove(index);
         let (user, device) = (holder.user.clone(), holder.device);
         self.pool_mut(licence).instances -= 1;
-        self.drop_holding(&user, licence);
+        self.drop_holding(&user, licence, device, session);
         effects.events.push(Event::Released(UsageRecord {
             usage_type: UsageType::Released,
             at: now.at,
@@ -266,7 +266,7 @@ impl Organisation {
     }
 
     /// One instance less; with the last one the user is no holder any more.
-    fn drop_holding(&mut self, user: &str, licence: LicenceId) {
+    fn drop_holding(&mut self, user: &str, licence: LicenceId, device: Device, session: SessionId) {
         let holdings = &mut self.user_mut(user).holdings;
         let index = holdings
             .iter()
@@ -277,10 +277,13 @@ impl Organisation {
             let Holding { order, .. } = holdings.swap_remove(index);
             let pool = self.pool_mut(licence);
             pool.holders -= 1;
-            if pool.overflow.remove(&order).is_none() {
+            if !pool.overflow.remove(order) {
                 // Whoever stood first beyond the concurrent total moves up.
                 pool.overflow.pop_first();
             }
+        } else {
+            let order = holdings[index].order;
+            self.pool_mut(licence).overflow.leave(order, device, session);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::catalogue::{Class, Model};
 use super::ids::{LicenceId, LicenceSet, OrganisationId, SessionId, UserName};
 use super::organisation::Organisation;
+use super::overflow::{BySession, Overflow};
 use super::pool::{Pool, Split, Totals};
 use super::reason::{Device, HolderPool};
 use super::user::{Holding, User};
@@ -251,7 +252,7 @@ impl Organisation {
     fn all_bands(&self) -> Vec<Bands> {
         let bands = |pool: &Pool| {
             let contingency = usize::try_from(pool.totals.contingency).unwrap_or(usize::MAX);
-            let mut beyond = pool.overflow.keys().copied();
+            let mut beyond = pool.overflow.orders();
             let contingency_from = beyond.next().unwrap_or(u64::MAX);
             let over_allocated_from = match contingency {
                 0 => contingency_from,
@@ -268,12 +269,23 @@ impl Organisation {
             return;
         }
         let users = self.users.values();
-        let mut holders: Vec<(u64, UserName)> = users
-            .filter_map(|user| Some((user.holding(licence)?.order, user.record.user.clone())))
+        let mut holders: Vec<(u64, UserName, BySession)> = users
+            .filter_map(|user| {
+                let order = user.holding(licence)?.order;
+                Some((order, user.record.user.clone(), self.by_session(user, licence)))
+            })
             .collect();
         holders.sort_unstable();
         let pool = &mut self.pools[licence.index()];
         let concurrent = usize::try_from(pool.totals.concurrent).unwrap_or(usize::MAX);
-        pool.overflow = holders.into_iter().skip(concurrent).collect();
+        pool.overflow = Overflow::default();
+        for (order, user, sessions) in holders.into_iter().skip(concurrent) {
+            pool.overflow.insert(order, user, sessions);
+        }
+    }
+
+    /// The sessions by which a user holds a type.
+    fn by_session(&self, user: &User, licence: LicenceId) -> BySession {
+        user.sessions.map(|id| id.filter(|id| self.session_ref(*id).instance(licence).is_some()))
     }
 }

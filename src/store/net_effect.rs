@@ -8,9 +8,10 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::base::BaseUnit;
 use crate::domain::billing::BillLine;
 use crate::domain::event::{DenialRecord, Event, SessionOpened, UsageRecord};
-use crate::domain::ids::{LicenceId, SessionId, UserName};
+use crate::domain::ids::{LicenceId, SessionId};
 use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Settings;
+use crate::domain::overflow::HeldBy;
 use crate::domain::pool::Totals;
 use crate::domain::reason::{BaseChange, GrantPool};
 use crate::domain::user::UserRecord;
@@ -36,7 +37,7 @@ pub(super) struct InstanceRow {
 pub(super) struct Maximum<'a> {
     pub(super) maximum: u32,
     pub(super) at: DateTime<Utc>,
-    pub(super) sessions: &'a [(SessionId, UserName)],
+    pub(super) sessions: &'a HeldBy,
 }
 
 /// A month that was closed.

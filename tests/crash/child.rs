@@ -6,8 +6,6 @@ use crate::support::http::Api;
 use crate::support::until::until_seen;
 use chrono::{DateTime, Utc};
 use licence_broker::auth::{Authenticator, Role};
-use licence_broker::catalogue_file;
-use licence_broker::store::sqlite::check;
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -72,15 +70,6 @@ impl Home {
         process.ready_at = Utc::now();
         process.took = started.elapsed();
         process
-    }
-
-    /// Every invariant of the store holds; the broker may be running.
-    pub async fn assert_sound(&self) {
-        let database = self.folder().join("it.db").display().to_string();
-        let mut findings = Vec::new();
-        let mut note = |finding: &check::Finding| findings.push(finding.to_string());
-        check::check(&database, &catalogue_file::built_in(), &mut note).await.unwrap();
-        assert_eq!(findings, [""; 0]);
     }
 
     /// An organisation that bought so many of each type, with agents `agent-0` and on.

@@ -3,6 +3,7 @@
 use crate::child::{Home, Process};
 use crate::support::agent::{Agent, Client, Mode, Shift, Told};
 use crate::support::audit::{Ledger, held_by_sessions};
+use crate::support::sound::assert_sound;
 use chrono::{DateTime, Utc};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -49,7 +50,7 @@ async fn a_broker_killed_again_and_again_keeps_what_clients_were_told() {
         mode.send(Mode::Pause).unwrap();
         process.kill();
         process = home.start().await;
-        home.assert_sound().await;
+        assert_sound(&home.folder().join("it.db")).await;
         for (id, told) in &told {
             let before = records[id];
             let (kept, restart) = check(&home, *id, told, before, process.ready_at).await;

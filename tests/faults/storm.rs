@@ -9,6 +9,7 @@ use crate::stage::{Stage, agent};
 use crate::support::agent::{Agent, Client, Mode, Shift, Told};
 use crate::support::audit::{Ledger, held_by_sessions};
 use crate::support::faulty_store::{Fault, FaultyStore};
+use crate::support::sound::assert_sound;
 use crate::support::until::until_seen;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -77,6 +78,7 @@ async fn whatever_fails_the_log_tells_what_the_agents_were_told() {
         told.hold_against(&ledger);
         assert!(!told.granted.is_empty() && !told.resumed.is_empty(), "somebody worked");
     }
+    assert_sound(&stage.broker.database).await;
 }
 
 /// Waits for some commits, at most for a moment, then lets something fail.

@@ -2,8 +2,10 @@
 
 use crate::breaks::BREAKS;
 use crate::busy::{Busy, findings, number, raw};
+use licence_broker::catalogue_file;
+use licence_broker::store::sqlite::SqliteStore;
 use licence_broker::store::sqlite::backup::backup;
-use licence_broker::store::sqlite::check::Severity;
+use licence_broker::store::sqlite::check::{Finding, Severity, check};
 use serde_json::json;
 use std::path::Path;
 
@@ -86,12 +88,10 @@ async fn a_damaged_file_is_named_as_such() {
     let size = number(&copy, "PRAGMA page_size").await;
     damage(&copy, ((page - 1) * size) as usize + 8);
     let url = copy.display().to_string();
-    let catalogue = licence_broker::catalogue_file::built_in();
+    let catalogue = catalogue_file::built_in();
     let mut lines = Vec::new();
-    let mut note = |finding: &licence_broker::store::sqlite::check::Finding| {
-        lines.push(finding.to_string());
-    };
-    let outcome = licence_broker::store::sqlite::check::check(&url, &catalogue, &mut note).await;
+    let mut note = |finding: &Finding| lines.push(finding.to_string());
+    let outcome = check(&url, &catalogue, &mut note).await;
     let is_named = lines.iter().any(|line| line.contains("SQLite finds its file in order"));
     assert!(is_named || outcome.is_err(), "{outcome:?} {lines:?}");
 }
@@ -120,4 +120,24 @@ async fn a_check_takes_no_lock_and_holds_up_no_login() {
     let (found, _) = findings(&busy.broker.database).await;
     assert_eq!(found, []);
     busy.stay(129, "e", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_store_of_an_older_schema_is_refused_and_once_it_is_newer_only_what_is_known_is_judged() {
+    let (_folder, database) = Busy::everything().await.halt().await;
+    // Nobody knows when what is bought now was bought.
+    let older = "UPDATE totals_log SET at = (SELECT max(at) FROM totals_log); \
+                 ALTER TABLE organisations DROP COLUMN whole_from; \
+                 DELETE FROM _sqlx_migrations WHERE version = \
+                 (SELECT max(version) FROM _sqlx_migrations)";
+    sqlx::raw_sql(older).execute(&mut raw(&database).await).await.unwrap();
+    let (url, catalogue) = (database.display().to_string(), catalogue_file::built_in());
+    let refused = check(&url, &catalogue, &mut |_| ()).await.expect_err("older").to_string();
+    assert!(refused.contains("`serve` brings an older one up to date"), "{refused}");
+    drop(SqliteStore::open(&url, catalogue).await.unwrap());
+    let (found, _) = findings(&database).await;
+    let judged = ["nobody becomes a holder", "a month's maximum is what"];
+    let wrong =
+        found.iter().filter(|one| judged.iter().any(|name| one.invariant.starts_with(name)));
+    assert_eq!(wrong.count(), 0, "{found:#?}");
 }

@@ -8,6 +8,7 @@ use licence_broker::domain::catalogue::Model;
 use licence_broker::domain::event::Event;
 use licence_broker::domain::ids::{LicenceId, SessionId, UserName};
 use licence_broker::domain::interval::{IntervalRecord, PastChange, PastChangeKind};
+use licence_broker::domain::overflow::HeldBy;
 use licence_broker::domain::reason::UserStatus;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,7 +85,7 @@ impl Keeper {
         &mut self,
         licence: LicenceId,
         maximum: u32,
-        sessions: &[(SessionId, UserName)],
+        sessions: &HeldBy,
     ) -> Result<(), String> {
         let owed = self.owed_maxima.iter().position(|owed| *owed == (licence, maximum));
         let owed = owed.ok_or_else(|| format!("owed are {:?}", self.owed_maxima))?;
@@ -104,7 +105,8 @@ impl Keeper {
                 expected.push((*id, session.opened.user.clone()));
             }
         }
-        let mut sessions = sessions.to_vec();
+        let held = sessions.iter().map(|(session, user)| (session, user.clone()));
+        let mut sessions: Vec<(SessionId, UserName)> = held.collect();
         sessions.sort_unstable();
         ensure(sessions == expected, || format!("it is held by {expected:?}"))
     }

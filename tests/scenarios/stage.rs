@@ -181,7 +181,7 @@ impl Stage {
             Event::MaximumRaised { month, licence, maximum, at, sessions } => {
                 let (key, at) = (self.speaker().key(*licence), self.local(*at));
                 let row = format!("{} {key} {maximum} at {at}", month.format("%Y-%m"));
-                let by = sessions.iter().map(|(session, _)| *session).collect();
+                let by = sessions.iter().map(|(session, _)| session).collect();
                 self.maxima_by.push((row.clone(), by));
                 self.maxima.push(row);
             }

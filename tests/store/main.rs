@@ -8,6 +8,7 @@ mod exports;
 mod faults;
 mod fixture;
 mod logs;
+mod months;
 mod random;
 mod reports;
 mod restart;
@@ -86,6 +87,9 @@ conformance! {
         denials_are_counted_from_local_midnight,
         the_last_sign_of_life_never_moves_backwards,
         what_was_kept_survives_reopening;
+    months:
+        what_was_bought_counts_from_the_turn_wherever_the_zone_was_then,
+        a_name_that_comes_and_goes_at_one_instant_counts_each_time;
     successor:
         a_removed_organisation_is_gone,
         a_successor_with_the_same_number_sees_nothing_of_it;

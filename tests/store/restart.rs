@@ -7,12 +7,13 @@ use crate::fixture::{
 use chrono::{DateTime, NaiveDate, Utc};
 use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, Event};
 use licence_broker::domain::organisation::Settings;
+use licence_broker::domain::overflow::HeldBy;
 use licence_broker::domain::reason::DenialReason;
 use licence_broker::store::{Run, Store, UsageFilter};
 
 fn raised(month: &str, key: &str, maximum: u32, at: DateTime<Utc>) -> Event {
     let month: NaiveDate = month.parse().expect("a date");
-    Event::MaximumRaised { month, licence: licence(key), maximum, at, sessions: Vec::new() }
+    Event::MaximumRaised { month, licence: licence(key), maximum, at, sessions: HeldBy::default() }
 }
 
 /// A run of the broker that is alive at that many seconds.

@@ -14,4 +14,5 @@ pub mod faulty_store;
 pub mod http;
 pub mod raw;
 pub mod socket;
+pub mod sound;
 pub mod until;

@@ -69,10 +69,17 @@ async fn judge(copy: &Path) -> Result<(), StoreError> {
 fn finish(partial: &Path, to: &Path) -> io::Result<u64> {
     let file = File::open(partial)?;
     file.sync_all()?;
-    // Unlike a renaming, a link never replaces a file.
-    fs::hard_link(partial, to)?;
+    give_name(partial, to)?;
     File::open(directory(to))?.sync_all()?;
     Ok(file.metadata()?.len())
+}
+
+/// Unlike a renaming, a link never replaces a file; but not every file system has links.
+fn give_name(partial: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(partial, to) {
+        Err(_) if !fs::exists(to)? => fs::rename(partial, to),
+        outcome => outcome,
+    }
 }
 
 fn create_partial(to: &Path) -> Result<Partial, StoreError> {

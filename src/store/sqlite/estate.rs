@@ -112,7 +112,8 @@ impl Writing<'_> {
             .await
     }
 
-    /// One by one, in their order: a name can come and go, and be another person's, within a commit.
+    /// One by one, in their order: a name can come and go, and be another person's, within a commit, and
+    /// within a millisecond, so that times are told apart.
     async fn lapses(&mut self) -> Result<(), sqlx::Error> {
         let lapses = self.rows(|effect| effect.lapses.clone());
         for (key, lapse) in lapses {
@@ -121,7 +122,11 @@ impl Writing<'_> {
                 LapseChange::Ended(lapsed) => self.unlapse(key, lapse, lapsed).await?,
                 LapseChange::Detached => {
                     sqlx::query(
-                        "UPDATE lapses SET is_gone = 1, at = ? \
+                        "UPDATE lapses SET is_gone = 1, at = max(?, ( \
+                         SELECT coalesce(max(gone.at) + 1, 0) FROM lapses AS gone \
+                         WHERE gone.organisation = lapses.organisation \
+                         AND gone.month = lapses.month AND gone.user = lapses.user \
+                         AND gone.is_gone = 1)) \
                          WHERE organisation = ? AND month = ? AND user = ? AND is_gone = 0",
                     )
                     .bind(millis(lapse.at))

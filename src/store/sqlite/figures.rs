@@ -155,7 +155,7 @@ impl<'a> Writing<'a> {
         NOTE.run(self.connection, &sessions, |statement, (key, of, raised, (session, user))| {
             let statement = bind(statement, *key, *of);
             let statement = statement.bind(i64::from(raised.maximum)).bind(millis(raised.at));
-            statement.bind(session_text(*session)).bind(user.clone())
+            statement.bind(session_text(*session)).bind((*user).clone())
         })
         .await
     }

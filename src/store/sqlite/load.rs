@@ -67,14 +67,14 @@ pub(super) async fn body(
     catalogue: &Catalogue,
 ) -> Result<Loaded, StoreError> {
     let mut loading = Loading { connection, catalogue, key: head.key };
-    let month = loading.month(&head).await?;
+    let (month, begun) = loading.month(&head).await?;
     let users = loading.users().await?;
     let bought = loading.totals_log().await?;
     let (totals, prices) = loading.totals().await?;
     let snapshot = Snapshot {
         totals,
         prices,
-        highest: bought.highest_in(start_of_day(month, head.settings.time_zone)),
+        highest: bought.highest_in(begun),
         totals_version: head.totals_version,
         sessions: loading.sessions(&users).await?,
         users,

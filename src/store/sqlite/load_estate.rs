@@ -8,11 +8,12 @@ use crate::domain::activity::{Lapsed, StoredLapse};
 use crate::domain::base::{BaseUnit, REASSIGN_PERIOD};
 use crate::domain::ids::{LicenceId, LicenceSet};
 use crate::domain::interval::{PastChange, PastChangeKind, interval_of};
+use crate::domain::moment::start_of_day;
 use crate::domain::pool::Totals;
 use crate::domain::reason::UsageType;
 use crate::domain::resume::month_under_way;
 use crate::domain::wallboards::Wallboard;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 
@@ -20,12 +21,13 @@ use std::collections::HashMap;
 pub(super) struct TotalsLog(Vec<(LicenceId, DateTime<Utc>, Totals)>);
 
 impl TotalsLog {
-    /// The highest totals in force from `start` on; those in force when it came included.
+    /// The highest totals in force from `start` on; those in force when it came included, also if they
+    /// were changed at that very instant.
     pub(super) fn highest_in(&self, start: DateTime<Utc>) -> Vec<(LicenceId, Totals)> {
         let mut highest: HashMap<LicenceId, Totals> = HashMap::new();
         for (licence, at, totals) in &self.0 {
             let before = highest.get(licence).copied().unwrap_or_default();
-            let now = if *at <= start { *totals } else { before.highest(*totals) };
+            let now = if *at < start { *totals } else { before.highest(*totals) };
             highest.insert(*licence, now);
         }
         highest.into_iter().collect()
@@ -47,14 +49,26 @@ impl TotalsLog {
 }
 
 impl Loading<'_> {
-    /// The month that was under way when the last record was made.
-    pub(super) async fn month(&mut self, head: &Head) -> Result<NaiveDate, StoreError> {
+    /// The month that was under way when the last record was made, and when it began: when the one before
+    /// was closed, which need not be a midnight where the time zone was changed.
+    pub(super) async fn month(
+        &mut self,
+        head: &Head,
+    ) -> Result<(NaiveDate, DateTime<Utc>), StoreError> {
         let rows = self
-            .rows("SELECT month FROM bill_lines WHERE organisation = ? ORDER BY month DESC LIMIT 1")
+            .rows(
+                "SELECT month, closed_at FROM bill_lines WHERE organisation = ? \
+                 ORDER BY month DESC LIMIT 1",
+            )
             .await?;
-        let month = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-        let closed = rows.first().map(|row| Reader(row).word("month", month)).transpose()?;
-        Ok(month_under_way(head.last_at, head.settings.time_zone, closed))
+        let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+        let closed = rows.first().map(Reader);
+        let last = closed.map(|row| row.word("month", day)).transpose()?;
+        let closed_at = closed.map(|row| row.instant("closed_at")).transpose()?;
+        let month = month_under_way(head.last_at, head.settings.time_zone, last);
+        let follows = last.is_some_and(|last| last + Months::new(1) == month);
+        let begun = closed_at.filter(|_| follows);
+        Ok((month, begun.unwrap_or_else(|| start_of_day(month, head.settings.time_zone))))
     }
 
     /// What is bought, and prices. Of types that the catalogue has lost they are in force for nobody.

@@ -9,7 +9,6 @@ use super::load::{self, Loading};
 use super::value::{Reader, millis, number};
 use super::{Inner, StoreError};
 use crate::domain::ids::OrganisationId;
-use crate::domain::moment::start_of_day;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
@@ -110,8 +109,8 @@ impl Inner {
         );
         let key = key.bind(number(organisation)).fetch_one(&mut *reader).await.map_err(aborted)?;
         let mut loading = Loading { connection: reader, catalogue: &self.catalogue, key };
-        let month = loading.month(&head).await?;
-        Ok(Some(start_of_day(month, head.settings.time_zone)))
+        let (_, begun) = loading.month(&head).await?;
+        Ok(Some(begun))
     }
 }
 
