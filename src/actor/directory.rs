@@ -3,15 +3,15 @@
 //! An actor is started when its organisation is first asked for anything, and again whenever it died.
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
+use super::cell::{Cell, WallboardGuard};
 use super::journal::Journal;
-use super::link::{Link, Links, Marks, ToDevice};
-use super::live::{Feed, Live};
-use super::organisation::{Departed, OrganisationActor, Retire, Submit, Tell, View};
+use super::link::{Link, Marks, ToDevice};
+use super::live::Feed;
+use super::organisation::{OrganisationActor, Retire, Submit, Tell, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
-use crate::domain::event::Notice;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
@@ -22,9 +22,8 @@ use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use futures_util::{StreamExt, stream};
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -68,108 +67,6 @@ impl Shared {
     pub(super) fn report_death(&self, cell: &Arc<Cell>) {
         // Nobody listens any more when the broker itself ends.
         let _ = self.deaths.send(cell.clone());
-    }
-}
-
-/// What of an organisation outlives its actor.
-pub(super) struct Cell {
-    id: OrganisationId,
-    /// `None` until it was first needed. Replaced when the actor died.
-    address: Mutex<Option<Addr<OrganisationActor>>>,
-    links: Links,
-    live: Live,
-    /// How many connections each wallboard has.
-    wallboards: Mutex<HashMap<Arc<str>, usize>>,
-    /// The broker's last run before this process, until what was open then is settled.
-    last_run: Mutex<Option<Run>>,
-    /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
-    untold: Mutex<Vec<(LinkId, Notice)>>,
-    /// Set when the organisation is gone or the broker stops: its actor is not started again.
-    is_retired: AtomicBool,
-    /// Set when the store does not have the organisation any more: the directory forgets it.
-    is_removed: AtomicBool,
-    /// Deaths since the last one that came alone.
-    deaths: AtomicU32,
-}
-
-impl Cell {
-    fn new(id: OrganisationId, at: DateTime<Utc>, last_run: Option<Run>) -> Self {
-        Self {
-            id,
-            address: Mutex::new(None),
-            links: Links::default(),
-            live: Live::new(at),
-            wallboards: Mutex::default(),
-            last_run: Mutex::new(last_run),
-            untold: Mutex::default(),
-            is_retired: AtomicBool::new(false),
-            is_removed: AtomicBool::new(false),
-            deaths: AtomicU32::new(0),
-        }
-    }
-
-    pub(super) fn id(&self) -> OrganisationId {
-        self.id
-    }
-
-    pub(super) fn links(&self) -> &Links {
-        &self.links
-    }
-
-    pub(super) fn live(&self) -> &Live {
-        &self.live
-    }
-
-    pub(super) fn last_run(&self) -> Option<Run> {
-        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn forget_last_run(&self) {
-        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.deaths.store(0, Ordering::Relaxed);
-    }
-
-    pub(super) fn keep_untold(&self, notices: Vec<(LinkId, Notice)>) {
-        self.untold.lock().unwrap_or_else(PoisonError::into_inner).extend(notices);
-    }
-
-    pub(super) fn take_untold(&self) -> Vec<(LinkId, Notice)> {
-        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn retire(&self) {
-        self.is_retired.store(true, Ordering::Release);
-    }
-
-    /// The organisation was removed, and whoever removed it was not told that it was.
-    pub(super) fn remove(&self) {
-        self.is_removed.store(true, Ordering::Release);
-        self.retire();
-    }
-
-    /// A session's queue of notices is full: it ends as if its connection had.
-    pub(super) fn report_overflow(&self, session: SessionId, link: LinkId) {
-        self.links.send_end(link, EndReason::SlowConsumer);
-        self.links.mark_departed(link, Departure::SlowConsumer);
-        self.send_goodbye(session, link, Departure::SlowConsumer, Reply::nobody());
-    }
-
-    /// The connection's mark is set before this looks the actor up, and a starting actor is published
-    /// before it reads the marks: either it sees the mark, or the message reaches it.
-    fn send_goodbye(
-        &self,
-        session: SessionId,
-        link: LinkId,
-        departure: Departure,
-        reply: Reply<LeaveAnswer>,
-    ) {
-        if let Some(address) = self.address() {
-            address.do_send(Departed { session, link, departure, reply });
-        }
-    }
-
-    fn address(&self) -> Option<Addr<OrganisationActor>> {
-        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -275,7 +172,7 @@ impl Directory {
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let ids = self.0.cells.iter().map(|cell| cell.id).collect();
+        let ids = self.0.cells.iter().map(|cell| cell.id()).collect();
         let failed = self.settle(ids).await;
         if failed > 0 {
             tracing::warn!(organisations = failed, "could not be served at the end of an interval");
@@ -284,17 +181,17 @@ impl Directory {
 
     async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
         while let Some(cell) = died.recv().await {
-            if cell.is_removed.load(Ordering::Acquire) {
+            if cell.is_removed() {
                 // The number may have been given anew already.
-                self.0.cells.remove_if(&cell.id, |_, kept| Arc::ptr_eq(kept, &cell));
+                self.0.cells.remove_if(&cell.id(), |_, kept| Arc::ptr_eq(kept, &cell));
             }
-            if cell.is_retired.load(Ordering::Acquire) {
+            if cell.is_retired() {
                 continue;
             }
-            let deaths = cell.deaths.fetch_add(1, Ordering::Relaxed);
+            let deaths = cell.count_death();
             let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
             let directory = self.clone();
-            tracing::warn!(organisation = %cell.id, ?pause, "an organisation's actor starts anew");
+            tracing::warn!(organisation = %cell.id(), ?pause, "an organisation's actor starts anew");
             tokio::spawn(async move {
                 tokio::time::sleep(pause.min(RESTART_PAUSE_MAX)).await;
                 directory.start(&cell);
@@ -304,14 +201,13 @@ impl Directory {
 
     /// Starts an actor and publishes its address before it can look at the connections.
     fn start(&self, cell: &Arc<Cell>) {
-        let mut address = cell.address.lock().unwrap_or_else(PoisonError::into_inner);
-        *address = Some(self.start_actor(cell));
+        cell.publish(|| self.start_actor(cell));
     }
 
     fn start_actor(&self, cell: &Arc<Cell>) -> Addr<OrganisationActor> {
         let (cell, shared) = (cell.clone(), self.0.shared.clone());
         let threads = u64::try_from(self.0.arbiters.len()).unwrap_or(1);
-        let thread = usize::try_from(cell.id.get() % threads).unwrap_or(0);
+        let thread = usize::try_from(cell.id().get() % threads).unwrap_or(0);
         OrganisationActor::start_in_arbiter(
             &self.0.arbiters[thread],
             move |_: &mut Context<OrganisationActor>| OrganisationActor::new(cell, shared),
@@ -353,12 +249,7 @@ impl Directory {
     /// Finds an organisation and starts its actor if that was not needed before.
     pub fn find(&self, organisation: OrganisationId) -> Option<OrganisationRef> {
         let cell = self.0.cells.get(&organisation)?.clone();
-        {
-            let mut address = cell.address.lock().unwrap_or_else(PoisonError::into_inner);
-            if address.is_none() {
-                *address = Some(self.start_actor(&cell));
-            }
-        }
+        cell.publish_first(|| self.start_actor(&cell));
         Some(OrganisationRef(cell))
     }
 
@@ -457,7 +348,7 @@ impl Directory {
         // The first frame goes out when the organisation is loaded, before any reading.
         self.peek(organisation, |_| ()).await?;
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        Ok(found.0.live.subscribe())
+        Ok(found.0.live().subscribe())
     }
 
     /// Ends every session of an organisation and forgets it.
@@ -495,9 +386,7 @@ impl Directory {
 
     /// The ids of the wallboards that are connected, configured or not.
     pub fn connected_wallboards(&self, organisation: OrganisationId) -> HashSet<Arc<str>> {
-        let Some(cell) = self.0.cells.get(&organisation) else { return HashSet::new() };
-        let wallboards = cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
-        wallboards.keys().cloned().collect()
+        self.0.cells.get(&organisation).map(|cell| cell.wallboards()).unwrap_or_default()
     }
 
     /// Notes that a wallboard is connected, for as long as what is returned lives.
@@ -507,21 +396,18 @@ impl Directory {
         wallboard: Arc<str>,
     ) -> Option<WallboardGuard> {
         let cell = self.0.cells.get(&organisation)?.clone();
-        let mut wallboards = cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
-        *wallboards.entry(wallboard.clone()).or_default() += 1;
-        drop(wallboards);
-        Some(WallboardGuard { cell, wallboard })
+        Some(WallboardGuard::enter(cell, wallboard))
     }
 
     /// How many sessions are connected, over all organisations.
     pub fn connected(&self) -> usize {
-        self.0.cells.iter().map(|cell| cell.links.len()).sum()
+        self.0.cells.iter().map(|cell| cell.links().len()).sum()
     }
 
     /// Sends to every connected device.
     pub fn broadcast(&self, message: &ToDevice) {
         for cell in &self.0.cells {
-            cell.links.broadcast(message);
+            cell.links().broadcast(message);
         }
     }
 
@@ -529,7 +415,7 @@ impl Directory {
     pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
         let mut all = Vec::new();
         for cell in &self.0.cells {
-            let links = cell.links.ids().into_iter();
+            let links = cell.links().ids().into_iter();
             all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
         }
         all
@@ -542,31 +428,13 @@ impl Directory {
             .cells
             .iter()
             .filter(|cell| cell.address().is_some())
-            .map(|cell| cell.id)
+            .map(|cell| cell.id())
             .collect();
         self.settle(ids).await;
         for cell in &self.0.cells {
             cell.retire();
             if let Some(address) = cell.address() {
                 address.do_send(Retire);
-            }
-        }
-    }
-}
-
-/// A connection of a wallboard.
-pub struct WallboardGuard {
-    cell: Arc<Cell>,
-    wallboard: Arc<str>,
-}
-
-impl Drop for WallboardGuard {
-    fn drop(&mut self) {
-        let mut wallboards = self.cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connections) = wallboards.get_mut(&self.wallboard) {
-            *connections -= 1;
-            if *connections == 0 {
-                wallboards.remove(&self.wallboard);
             }
         }
     }
@@ -587,7 +455,7 @@ pub struct OrganisationRef(Arc<Cell>);
 impl OrganisationRef {
     /// Its number.
     pub fn id(&self) -> OrganisationId {
-        self.0.id
+        self.0.id()
     }
 
     /// Has a command decided, on behalf of the connection `link` if it is a login or a resume. Never
@@ -626,6 +494,6 @@ impl OrganisationRef {
 
     /// Tells a connection that the broker stops.
     pub fn send_away(&self, link: LinkId) {
-        self.0.links.send_end(link, EndReason::GoingAway);
+        self.0.links().send_end(link, EndReason::GoingAway);
     }
 }

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`directory`] | which organisations there are; starts their actors, and starts them again |
+//! | [`cell`] | what of an organisation outlives its actor |
 //! | [`organisation`] | the actor: decide, persist, dispatch |
 //! | [`pipeline`] | what was decided and is not durable yet |
 //! | [`journal`] | one commit for all that wait |
@@ -11,6 +12,7 @@
 //! | `untold` | notices that a commit took with it |
 //! | [`reply`] | an answer that is always given |
 
+pub mod cell;
 pub mod directory;
 pub mod journal;
 pub mod link;

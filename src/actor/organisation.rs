@@ -5,7 +5,8 @@
 //! a panic ends it, everything decided since is void: whoever waits is answered
 //! [`Unavailable`](super::reply::Unavailable), and the directory starts it anew from the store.
 
-use super::directory::{Cell, Shared};
+use super::cell::Cell;
+use super::directory::Shared;
 use super::link::{Inventory, Link, Overdue, ToDevice};
 use super::pipeline::{Delivery, Pipeline};
 use super::reply::Reply;

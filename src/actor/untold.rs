@@ -5,7 +5,7 @@
 //! licence that it holds. So a notice that is dropped stays with the organisation, and whoever starts
 //! anew tells those that came true.
 
-use super::directory::Cell;
+use super::cell::Cell;
 use crate::domain::event::Notice;
 use crate::domain::ids::{LicenceSet, LinkId, SessionId};
 use crate::domain::resume::Snapshot;

@@ -39,7 +39,7 @@ pub fn stream(
 ) -> HttpResponse {
     let sent = broker.clock.now().elapsed;
     let phase = broker.ready.subscribe();
-    let following = Following::begin(&broker, organisation, &claims, feed);
+    let following = Following::begin(&broker, organisation, &claims, feed, None);
     let listener = Listener { broker, organisation, claims, following, phase, sent, socket };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
@@ -64,7 +64,7 @@ impl Listener {
                 return None;
             }
             let (elapsed, is_behind) = (self.broker.clock.now().elapsed, self.is_behind());
-            if !is_behind && let Some(news) = self.following.next(None, &self.broker.catalogue) {
+            if !is_behind && let Some(news) = self.following.next(&self.broker.catalogue) {
                 self.sent = elapsed;
                 return Some(write(&news));
             }

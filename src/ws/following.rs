@@ -5,7 +5,7 @@
 //! connected. One that nobody has configured is sent everything: its token was issued by an
 //! administrator.
 
-use crate::actor::directory::WallboardGuard;
+use crate::actor::cell::WallboardGuard;
 use crate::actor::live::{Feed, IntervalFrame, LiveFrame};
 use crate::auth::{Claims, Role};
 use crate::broker::Broker;
@@ -29,6 +29,8 @@ pub(super) struct Following {
     seq: Option<u64>,
     /// When the figures last sent began; `None` before the first.
     interval: Option<DateTime<Utc>>,
+    /// Of the request that the first frame answers.
+    answers: Option<RequestId>,
     /// For the list of connected wallboards, until this is dropped.
     _entry: Option<WallboardGuard>,
 }
@@ -49,6 +51,7 @@ impl Following {
         organisation: OrganisationId,
         claims: &Claims,
         feed: Feed,
+        answers: Option<RequestId>,
     ) -> Self {
         let wallboard = (claims.role == Role::Wallboard).then(|| claims.subject.clone());
         let enter = |id: &Arc<str>| broker.directory.enter_wallboard(organisation, id.clone());
@@ -58,6 +61,7 @@ impl Following {
             was_configured: false,
             seq: None,
             interval: None,
+            answers,
             feed,
         };
         following.was_configured = following.kind().is_some();
@@ -89,12 +93,12 @@ impl Following {
         is_removed
     }
 
-    /// The next frame to be sent, if there is any; `id` is that of the request that it answers.
-    pub(super) fn next(&mut self, id: Option<&RequestId>, catalogue: &Catalogue) -> Option<News> {
-        self.next_counts(id, catalogue).or_else(|| self.next_figures(id, catalogue))
+    /// The next frame to be sent, if there is any.
+    pub(super) fn next(&mut self, catalogue: &Catalogue) -> Option<News> {
+        self.next_counts(catalogue).or_else(|| self.next_figures(catalogue))
     }
 
-    fn next_counts(&mut self, id: Option<&RequestId>, catalogue: &Catalogue) -> Option<News> {
+    fn next_counts(&mut self, catalogue: &Catalogue) -> Option<News> {
         if !self.follows_counts() {
             self.seq = None;
             return None;
@@ -103,18 +107,20 @@ impl Following {
         let (name, text) = match self.seq {
             Some(seq) if seq == frame.seq => return None,
             Some(seq) if seq + 1 == frame.seq => ("counts", counts_text(&frame, catalogue).clone()),
-            Some(_) | None => ("snapshot", snapshot(&frame, id, catalogue)),
+            Some(_) | None => {
+                ("snapshot", snapshot(&frame, self.answers.take().as_ref(), catalogue))
+            }
         };
         self.seq = Some(frame.seq);
         Some(News { name, seq: self.seq, text })
     }
 
-    fn next_figures(&mut self, id: Option<&RequestId>, catalogue: &Catalogue) -> Option<News> {
+    fn next_figures(&mut self, catalogue: &Catalogue) -> Option<News> {
         let frame = self.latest().filter(|frame| self.interval != Some(frame.start))?;
         self.interval = Some(frame.start);
         let write = |id| wallboard::interval(id, frame.start, &frame.records, catalogue);
-        let text = match id {
-            Some(_) => write(id),
+        let text = match self.answers.take() {
+            Some(id) => write(Some(&id)),
             None => frame.text.get_or_init(|| write(None)).clone(),
         };
         Some(News { name: "interval", seq: None, text })

@@ -78,7 +78,7 @@ impl Wallboard {
         let found = async move { broker.directory.live(organisation).await };
         let found = wrap_future::<_, Session<Self>>(found);
         wire.spawn(found.map(move |feed, session: &mut Session<Self>, wire| match feed {
-            Ok(feed) => session.follow_live(id.as_ref(), feed, wire),
+            Ok(feed) => session.follow_live(id, feed, wire),
             Err(_) => {
                 let departure = Departure::StorageUnavailable;
                 session.close(Close::STORAGE_UNAVAILABLE, departure, wire);
@@ -194,14 +194,14 @@ impl Peer for Wallboard {
 
 impl Session<Wallboard> {
     /// Sends everything, then what changes.
-    fn follow_live(&mut self, id: Option<&RequestId>, feed: Feed, wire: &mut Wire<Wallboard>) {
+    fn follow_live(&mut self, id: Option<RequestId>, feed: Feed, wire: &mut Wire<Wallboard>) {
         let Stage::Subscribing { claims } = std::mem::replace(&mut self.peer.stage, Stage::Over)
         else {
             return;
         };
         let Connection { broker, .. } = &self.connection;
-        let mut following = Following::begin(broker, self.peer.organisation, &claims, feed);
-        if let Some(news) = following.next(id, &broker.catalogue) {
+        let mut following = Following::begin(broker, self.peer.organisation, &claims, feed, id);
+        if let Some(news) = following.next(&broker.catalogue) {
             send(wire, news.text);
         }
         let Feed { counts, interval, kinds } = following.feed.clone();
@@ -233,7 +233,7 @@ impl Session<Wallboard> {
             });
             return;
         }
-        while let Some(news) = following.next(None, &self.connection.broker.catalogue) {
+        while let Some(news) = following.next(&self.connection.broker.catalogue) {
             send(wire, news.text);
         }
     }

@@ -1,0 +1,179 @@
+//! What of an organisation outlives its actor: connections, the latest counts, and where the actor is.
+
+use super::link::Links;
+use super::live::Live;
+use super::organisation::{Departed, OrganisationActor};
+use super::reply::Reply;
+use crate::domain::event::Notice;
+use crate::domain::ids::{LinkId, OrganisationId, SessionId};
+use crate::domain::reason::{Departure, EndReason};
+use crate::domain::release::LeaveAnswer;
+use crate::store::Run;
+use actix::Addr;
+use chrono::{DateTime, Utc};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What of an organisation outlives its actor.
+pub(super) struct Cell {
+    id: OrganisationId,
+    /// `None` until it was first needed. Replaced when the actor died.
+    address: Mutex<Option<Addr<OrganisationActor>>>,
+    links: Links,
+    live: Live,
+    /// How many connections each wallboard has.
+    wallboards: Mutex<HashMap<Arc<str>, usize>>,
+    /// The broker's last run before this process, until what was open then is settled.
+    last_run: Mutex<Option<Run>>,
+    /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
+    untold: Mutex<Vec<(LinkId, Notice)>>,
+    /// Set when the organisation is gone or the broker stops: its actor is not started again.
+    is_retired: AtomicBool,
+    /// Set when the store does not have the organisation any more: the directory forgets it.
+    is_removed: AtomicBool,
+    /// Deaths since the last one that came alone.
+    deaths: AtomicU32,
+}
+
+impl Cell {
+    pub(super) fn new(id: OrganisationId, at: DateTime<Utc>, last_run: Option<Run>) -> Self {
+        Self {
+            id,
+            address: Mutex::new(None),
+            links: Links::default(),
+            live: Live::new(at),
+            wallboards: Mutex::default(),
+            last_run: Mutex::new(last_run),
+            untold: Mutex::default(),
+            is_retired: AtomicBool::new(false),
+            is_removed: AtomicBool::new(false),
+            deaths: AtomicU32::new(0),
+        }
+    }
+
+    pub(super) fn id(&self) -> OrganisationId {
+        self.id
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+
+    pub(super) fn last_run(&self) -> Option<Run> {
+        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn forget_last_run(&self) {
+        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.deaths.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn keep_untold(&self, notices: Vec<(LinkId, Notice)>) {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner).extend(notices);
+    }
+
+    pub(super) fn take_untold(&self) -> Vec<(LinkId, Notice)> {
+        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Starts an actor in place of whichever was there before. Its address is known before it can look at
+    /// the connections.
+    pub(super) fn publish(&self, start: impl FnOnce() -> Addr<OrganisationActor>) {
+        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        *address = Some(start());
+    }
+
+    /// Starts an actor if that was not needed before.
+    pub(super) fn publish_first(&self, start: impl FnOnce() -> Addr<OrganisationActor>) {
+        let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        if address.is_none() {
+            *address = Some(start());
+        }
+    }
+
+    /// How many deaths came before this one, since the last that came alone.
+    pub(super) fn count_death(&self) -> u32 {
+        self.deaths.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.is_removed.load(Ordering::Acquire)
+    }
+
+    /// The ids of the wallboards that are connected.
+    pub(super) fn wallboards(&self) -> HashSet<Arc<str>> {
+        let wallboards = self.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
+        wallboards.keys().cloned().collect()
+    }
+
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
+    }
+
+    /// The organisation was removed, and whoever removed it was not told that it was.
+    pub(super) fn remove(&self) {
+        self.is_removed.store(true, Ordering::Release);
+        self.retire();
+    }
+
+    /// A session's queue of notices is full: it ends as if its connection had.
+    pub(super) fn report_overflow(&self, session: SessionId, link: LinkId) {
+        self.links.send_end(link, EndReason::SlowConsumer);
+        self.links.mark_departed(link, Departure::SlowConsumer);
+        self.send_goodbye(session, link, Departure::SlowConsumer, Reply::nobody());
+    }
+
+    /// The connection's mark is set before this looks the actor up, and a starting actor is published
+    /// before it reads the marks: either it sees the mark, or the message reaches it.
+    pub(super) fn send_goodbye(
+        &self,
+        session: SessionId,
+        link: LinkId,
+        departure: Departure,
+        reply: Reply<LeaveAnswer>,
+    ) {
+        if let Some(address) = self.address() {
+            address.do_send(Departed { session, link, departure, reply });
+        }
+    }
+
+    pub(super) fn address(&self) -> Option<Addr<OrganisationActor>> {
+        self.address.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A connection of a wallboard.
+pub struct WallboardGuard {
+    cell: Arc<Cell>,
+    wallboard: Arc<str>,
+}
+
+impl WallboardGuard {
+    pub(super) fn enter(cell: Arc<Cell>, wallboard: Arc<str>) -> Self {
+        let mut wallboards = cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
+        *wallboards.entry(wallboard.clone()).or_default() += 1;
+        drop(wallboards);
+        Self { cell, wallboard }
+    }
+}
+
+impl Drop for WallboardGuard {
+    fn drop(&mut self) {
+        let mut wallboards = self.cell.wallboards.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connections) = wallboards.get_mut(&self.wallboard) {
+            *connections -= 1;
+            if *connections == 0 {
+                wallboards.remove(&self.wallboard);
+            }
+        }
+    }
+}
