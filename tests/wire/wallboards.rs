@@ -336,7 +336,12 @@ async fn an_analytics_wallboard_is_sent_the_five_minute_figures_and_nothing_else
     operator.send(Method::PUT, "/v1/organisations/129/licence-metrics/wallboard", maximum).await;
     let lobby = json!({ "id": "lobby", "name": "Lobby", "user": "a" });
     operator.send(Method::POST, "/v1/organisations/129/wallboards", lobby).await;
+    let mut early = broker.connect(129, "live").await;
+    let token = broker.token(Role::Wallboard, 129, "lobby");
+    early.send(json!({ "type": "subscribe", "id": 7, "token": token })).await;
+    assert_eq!(early.ask(json!({ "type": "ping", "id": 8 })).await["type"], "pong");
     next_interval(&broker, &clock).await;
+    assert_eq!(early.message().await["id"], 7, "the first figures answer the request");
     let (_agent, _) = broker.login(129, "a", "agent_desktop").await;
 
     let (mut socket, first) = broker.subscribe().await;
