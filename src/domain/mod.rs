@@ -21,6 +21,7 @@
 //! | [`resume`] | grace, resume, and finding one's sockets again after a restart |
 //! | [`provisioning`] | users, and what their change does to running sessions |
 //! | [`purchases`] | what was bought, and what its change does to holders and queues |
+//! | `staging` | changes of users that are tried before they are made |
 //! | [`sync`] | features that a list from the PBX assigns |
 //! | [`settings`] | the organisation itself |
 //! | [`base`] | base licences and their 90 days |
@@ -55,6 +56,7 @@ pub mod release;
 pub mod resume;
 pub mod session;
 pub mod settings;
+mod staging;
 pub mod sync;
 pub mod user;
 pub mod view;

@@ -1,15 +1,14 @@
 //! Users, and what their change does to running sessions.
 
 use super::audit::Subject;
-use super::base::{BaseLedger, Changed};
-use super::catalogue::Model;
+use super::base::BaseLedger;
 use super::event::{Effects, Event, Notice};
 use super::ids::{LicenceId, LicenceSet, SessionId, UserName};
 use super::moment::Moment;
 use super::organisation::{Command, Organisation};
 use super::reason::{AuditAction, EndReason, ReleaseReason, UserStatus};
+use super::staging::{Outcome, Staged};
 use super::user::{User, UserRecord};
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A user as someone provisions them: every field given.
@@ -109,7 +108,7 @@ impl Command for ProvisionUsers {
         let mut staged = Staged::new(organisation, base);
         let results: Vec<_> =
             self.changes.into_iter().map(|change| staged.stage(change, now)).collect();
-        let Staged { order, after, deleted, sequence, mut base, base_changes, .. } = staged;
+        let Outcome { order, after, deleted, sequence, mut base, base_changes } = staged.outcome();
         if self.atomic && results.iter().any(Result::is_err) {
             base.iter_mut().for_each(BaseLedger::take_back);
             organisation.base = base;
@@ -134,200 +133,6 @@ impl Command for ProvisionUsers {
             organisation.replace_user(&name, record, now, effects);
         }
         results
-    }
-}
-
-/// Changes that were judged and not yet made: users as they would be, and seats as they would stand.
-struct Staged<'a> {
-    organisation: &'a Organisation,
-    /// `None` for a user that would be gone.
-    after: HashMap<UserName, Option<UserRecord>>,
-    /// The names that were deleted on the way, whatever became of them.
-    deleted: HashSet<UserName>,
-    /// The names in `after`, in the order in which they were first changed.
-    order: Vec<UserName>,
-    /// By [`LicenceId::index`]: how many more users than now would have the type.
-    assigned: Vec<i64>,
-    users: usize,
-    sequence: u64,
-    /// The organisation's own, with what was tried so far.
-    base: Vec<BaseLedger>,
-    base_changes: Vec<Changed>,
-}
-
-impl<'a> Staged<'a> {
-    fn new(organisation: &'a Organisation, base: Vec<BaseLedger>) -> Self {
-        Self {
-            organisation,
-            base,
-            base_changes: Vec::new(),
-            after: HashMap::new(),
-            deleted: HashSet::new(),
-            order: Vec::new(),
-            assigned: vec![0; organisation.pools.len()],
-            users: organisation.users.len(),
-            sequence: organisation.sequence,
-        }
-    }
-
-    fn current(&self, user: &str) -> Option<UserRecord> {
-        match self.after.get(user) {
-            Some(staged) => staged.clone(),
-            None => self.organisation.users.get(user).map(|user| user.record.clone()),
-        }
-    }
-
-    fn stage(&mut self, change: UserChange, now: Moment) -> Result<UserRecord, UserRefusal> {
-        let (before, mut record) = self.intended(change, now)?;
-        self.check_seats(before.as_ref(), &record)?;
-        if before.is_none() && self.users >= self.organisation.bounds.users_max {
-            return Err(UserRefusal::TooManyUsers);
-        }
-        self.move_base(before.as_ref(), &record, now)?;
-        self.sequence += 1;
-        record.version = self.sequence;
-        self.count(before.as_ref(), -1);
-        let is_gone = record.status == UserStatus::Deleted;
-        let after = (!is_gone).then(|| record.clone());
-        if is_gone {
-            self.deleted.insert(record.user.clone());
-        }
-        self.count(after.as_ref(), 1);
-        self.users = self.users + usize::from(after.is_some()) - usize::from(before.is_some());
-        if self.after.insert(record.user.clone(), after).is_none() {
-            self.order.push(record.user.clone());
-        }
-        Ok(record)
-    }
-
-    /// The user before and after a change, if it may be made as far as the user alone is concerned.
-    fn intended(
-        &self,
-        change: UserChange,
-        now: Moment,
-    ) -> Result<(Option<UserRecord>, UserRecord), UserRefusal> {
-        let known = |user: &str, expected: Option<u64>| {
-            let before = self.current(user).ok_or(UserRefusal::Unknown)?;
-            let is_as_expected = expected.is_none_or(|version| version == before.version);
-            if is_as_expected { Ok(before) } else { Err(UserRefusal::Changed) }
-        };
-        match change {
-            UserChange::Create(draft) => match self.current(&draft.user) {
-                Some(_) => Err(UserRefusal::Exists),
-                None => Ok((None, record_of(draft, None, now))),
-            },
-            UserChange::Upsert(draft) => {
-                let before = self.current(&draft.user);
-                let record = record_of(draft, before.as_ref(), now);
-                Ok((before, record))
-            }
-            UserChange::Patch { user, patch, expected_version } => {
-                let before = known(&user, expected_version)?;
-                let record = patched(&before, patch);
-                Ok((Some(before), record))
-            }
-            UserChange::Delete { user, expected_version } => {
-                let before = known(&user, expected_version)?;
-                let status = Some(UserStatus::Deleted);
-                let record = patched(&before, UserPatch { status, ..UserPatch::default() });
-                Ok((Some(before), record))
-            }
-        }
-    }
-
-    /// A fixed seat is taken from the moment at which it is assigned (SPEC §5).
-    fn check_seats(
-        &self,
-        before: Option<&UserRecord>,
-        after: &UserRecord,
-    ) -> Result<(), UserRefusal> {
-        if after.status == UserStatus::Deleted {
-            return Ok(());
-        }
-        let had = before.map_or(LicenceSet::EMPTY, UserRecord::licences);
-        for licence in after.licences().difference(had).iter() {
-            let pool = self.organisation.pool(licence);
-            let assigned = i64::from(pool.assigned) + self.assigned[licence.index()];
-            let is_fixed = self.organisation.model(licence) == Model::FixedSeat;
-            if is_fixed && assigned >= i64::from(pool.totals.fixed) {
-                return Err(UserRefusal::FixedExhausted(licence));
-            }
-        }
-        Ok(())
-    }
-
-    /// An active user of a type that needs a base licence has one (SPEC §5).
-    fn move_base(
-        &mut self,
-        before: Option<&UserRecord>,
-        after: &UserRecord,
-        now: Moment,
-    ) -> Result<(), UserRefusal> {
-        let had = before.and_then(|before| self.based(before));
-        let needs = self.based(after);
-        if had != needs {
-            if let Some(licence) = needs {
-                self.sequence += 1;
-                let total = self.organisation.pool(licence).totals.base;
-                let ledger = &mut self.base[licence.index()];
-                let unit = ledger.assign(licence, &after.user, total, self.sequence, now.at);
-                self.base_changes.push(unit.ok_or(UserRefusal::BaseExhausted(licence))?);
-            }
-            if let Some(licence) = had {
-                let released = self.base[licence.index()].release(&after.user, now.at);
-                self.base_changes.extend(released);
-            }
-        }
-        if after.status == UserStatus::Deleted {
-            let forgotten = self.base.iter_mut().filter_map(|ledger| ledger.forget(&after.user));
-            self.base_changes.extend(forgotten);
-        }
-        Ok(())
-    }
-
-    /// The type of which a user needs a base licence.
-    fn based(&self, record: &UserRecord) -> Option<LicenceId> {
-        let needs = self.organisation.catalogue.get(record.user_type).base;
-        (needs && record.status == UserStatus::Active).then_some(record.user_type)
-    }
-
-    fn count(&mut self, record: Option<&UserRecord>, by: i64) {
-        for licence in record.map_or(LicenceSet::EMPTY, UserRecord::licences).iter() {
-            self.assigned[licence.index()] += by;
-        }
-    }
-}
-
-fn record_of(draft: UserDraft, before: Option<&UserRecord>, now: Moment) -> UserRecord {
-    UserRecord {
-        user: draft.user,
-        name: draft.name,
-        status: draft.status,
-        user_type: draft.user_type,
-        features: without_synced(draft.features, before),
-        synced: before.map_or(LicenceSet::EMPTY, |record| record.synced),
-        created_at: before.map_or(now.at, |record| record.created_at),
-        version: 0,
-    }
-}
-
-/// What is assigned by hand of `features`: a type that only the PBX's list assigns, and that is shown
-/// among them, does not become one by being given back.
-fn without_synced(features: LicenceSet, before: Option<&UserRecord>) -> LicenceSet {
-    let only_synced = before.map(|before| before.synced.difference(before.features));
-    features.difference(only_synced.unwrap_or_default())
-}
-
-fn patched(before: &UserRecord, patch: UserPatch) -> UserRecord {
-    UserRecord {
-        user: before.user.clone(),
-        name: patch.name.unwrap_or_else(|| before.name.clone()),
-        status: patch.status.unwrap_or(before.status),
-        user_type: patch.user_type.unwrap_or(before.user_type),
-        features: patch.features.map_or(before.features, |f| without_synced(f, Some(before))),
-        synced: patch.synced.unwrap_or(before.synced),
-        created_at: before.created_at,
-        version: before.version,
     }
 }
 
