@@ -23,11 +23,9 @@ pub struct BillLine {
     pub unit_price: Option<Decimal>,
 }
 
-impl BillLine {
-    /// A full month's fee for each contingency licence that was used; exact.
-    pub fn amount(&self) -> Option<Decimal> {
-        self.unit_price.map(|price| price * Decimal::from(self.contingency_max))
-    }
+/// A full month's fee for each contingency licence that was used; exact. `None` without a price.
+pub fn amount(contingency_max: u32, unit_price: Option<Decimal>) -> Option<Decimal> {
+    unit_price.map(|price| price * Decimal::from(contingency_max))
 }
 
 impl Totals {

@@ -7,20 +7,18 @@ use super::csv::{self, Sheet};
 use super::query::Parameters;
 use super::words;
 use crate::broker::Broker;
-use crate::domain::billing::BillLine;
+use crate::domain::billing::{BillLine, amount};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::moment;
 use crate::domain::organisation::Settings;
-use crate::domain::pool::Totals;
 use crate::domain::reason::UsageType;
 use crate::problem::{Answer, Problem};
-use crate::store::bills::MaximumRow;
+use crate::store::bills::{ClosedLine, MaximumRow};
 use crate::store::{Page, Stored, UsageFilter};
 use actix_web::web::{Data, Path, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -104,7 +102,7 @@ struct Month {
     month: NaiveDate,
     is_closed: bool,
     /// In catalogue order, types that the catalogue has lost last.
-    lines: Vec<(String, Totals, u32, Option<Decimal>)>,
+    lines: Vec<ClosedLine>,
     maxima: HashMap<String, MaximumRow>,
 }
 
@@ -139,7 +137,7 @@ pub(super) async fn line(
     path: Path<LinePath>,
 ) -> Answer {
     let month = month(&broker, *organisation, &path.month).await?;
-    let found = month.lines.iter().find(|(licence, ..)| *licence == path.licence);
+    let found = month.lines.iter().find(|line| line.licence == path.licence);
     let found = found.ok_or_else(|| Problem::not_found("the statement has no such line"))?;
     let explanation = Explanation {
         organisation: organisation.get(),
@@ -170,14 +168,10 @@ async fn month(
     }
     let is_closed = asked < current;
     let lines = if is_closed {
-        let closed = broker.store.closed_lines(organisation, asked).await?;
-        let mut lines: Vec<_> = closed
-            .into_iter()
-            .map(|line| (line.licence, line.bought, line.contingency_max, line.unit_price))
-            .collect();
-        lines.sort_by_key(|(licence, ..)| {
-            let place = broker.catalogue.find(licence);
-            (place.is_none(), place, licence.clone())
+        let mut lines = broker.store.closed_lines(organisation, asked).await?;
+        lines.sort_by_cached_key(|line| {
+            let place = broker.catalogue.find(&line.licence);
+            (place.is_none(), place, line.licence.clone())
         });
         lines
     } else {
@@ -188,9 +182,11 @@ async fn month(
     Ok(Month { settings, month: asked, is_closed, lines, maxima })
 }
 
-fn open_line(line: &BillLine, catalogue: &Catalogue) -> (String, Totals, u32, Option<Decimal>) {
-    let licence = catalogue.key(line.licence).to_string();
-    (licence, line.bought, line.contingency_max, line.unit_price)
+/// A line of the month under way, as it would be closed.
+fn open_line(line: &BillLine, catalogue: &Catalogue) -> ClosedLine {
+    let BillLine { licence, bought, contingency_max, unit_price } = *line;
+    let licence = catalogue.key(licence).to_string();
+    ClosedLine { licence, bought, contingency_max, unit_price }
 }
 
 impl Month {
@@ -199,7 +195,8 @@ impl Month {
     }
 
     fn statement(&self) -> Statement {
-        let amounts = self.lines.iter().filter_map(|(.., max, price)| amount(*max, *price));
+        let amounts =
+            self.lines.iter().filter_map(|line| amount(line.contingency_max, line.unit_price));
         let total = amounts.reduce(|sum, amount| sum + amount);
         Statement {
             organisation: self.settings.id.get(),
@@ -210,8 +207,8 @@ impl Month {
         }
     }
 
-    fn line(&self, line: &(String, Totals, u32, Option<Decimal>)) -> Line {
-        let (licence, bought, contingency_max, unit_price) = line;
+    fn line(&self, line: &ClosedLine) -> Line {
+        let ClosedLine { licence, bought, contingency_max, unit_price } = line;
         let maximum = self.maxima.get(licence).filter(|_| *contingency_max > 0);
         let sessions = maximum.iter().flat_map(|row| &row.sessions);
         Line {
@@ -226,11 +223,6 @@ impl Month {
             amount: amount(*contingency_max, *unit_price).map(|amount| amount.to_string()),
         }
     }
-}
-
-/// A full month's fee for each contingency licence that was used; exact.
-fn amount(contingency_max: u32, unit_price: Option<Decimal>) -> Option<Decimal> {
-    unit_price.map(|price| price * Decimal::from(contingency_max))
 }
 
 /// What was in force when the month began, then every change within it.

@@ -6,7 +6,7 @@ use crate::words::Speaker;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use licence_broker::catalogue_file;
-use licence_broker::domain::billing::BillLine;
+use licence_broker::domain::billing::{BillLine, amount};
 use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::event::{DenialRecord, Event, Notice, UsageRecord};
 use licence_broker::domain::ids::{
@@ -246,7 +246,9 @@ impl Stage {
             row += &format!(" {word} {number}");
         }
         row += &format!(" max {}", line.contingency_max);
-        if let (Some(price), Some(amount)) = (line.unit_price, line.amount()) {
+        if let (Some(price), Some(amount)) =
+            (line.unit_price, amount(line.contingency_max, line.unit_price))
+        {
             row += &format!(" at {price} is {amount}");
         }
         row
