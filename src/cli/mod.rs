@@ -174,7 +174,8 @@ pub fn conclude(outcome: Result<(), Failure>) -> ExitCode {
         Err(Failure::Usage(text)) => (text, 2),
         Err(Failure::Failed(text)) => (text, 1),
     };
-    eprintln!("licence-broker: {}", text.replace('\n', " "));
+    // Whoever closed standard error wants no words; the code still tells.
+    writeln!(std::io::stderr(), "licence-broker: {}", text.replace('\n', " ")).ok();
     ExitCode::from(code)
 }
 

@@ -1,6 +1,7 @@
 //! `GET …/advice`: what should have been bought, with the calculation (see [`crate::domain::advice`]).
 
 use super::by_time;
+use super::cursor::List;
 use super::page::Page;
 use super::prices::price;
 use super::query::Parameters;
@@ -105,10 +106,12 @@ pub(super) async fn list(
     let counts = move |organisation: &Organisation| organisation.counts(types);
     let counts = broker.directory.view(*organisation, counts).await?;
     let advised = counts.iter().map(|counts| {
-        Shape::new(counts, broker.catalogue.get(counts.licence), span, &months, given)
+        let licence = broker.catalogue.get(counts.licence);
+        (counts.licence.index(), Shape::new(counts, licence, span, &months, given))
     });
-    let items = advised.filter(|shape| only.is_some() || !shape.is_idle()).collect();
-    Ok(Page::whole(items).respond())
+    let rows = advised.filter(|(_, shape)| only.is_some() || !shape.is_idle());
+    let limit_max = broker.limits.page_limit_max;
+    Ok(Page::at_hand(rows, List::Advice, &parameters, limit_max)?.respond())
 }
 
 const A_PRICE: &str = "a decimal as 12.50, not negative and below a billion";

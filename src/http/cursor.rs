@@ -20,6 +20,11 @@ pub(super) enum List {
     DeniedDemand,
     Accounts,
     Audit,
+    Licences,
+    Prices,
+    Wallboards,
+    ReportFields,
+    Advice,
 }
 
 impl List {
@@ -36,6 +41,11 @@ impl List {
             Self::DeniedDemand => 'n',
             Self::Accounts => 'a',
             Self::Audit => 't',
+            Self::Licences => 'c',
+            Self::Prices => 'p',
+            Self::Wallboards => 'w',
+            Self::ReportFields => 'f',
+            Self::Advice => 'v',
         }
     }
 

@@ -9,7 +9,7 @@ use super::words;
 use crate::broker::Broker;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{OrganisationId, UserName};
-use crate::domain::reason::DenialReason;
+use crate::domain::reason::{DenialReason, LogonSource};
 use crate::problem::{Answer, Problem};
 use crate::store::{self, DenialFilter, DenialRow};
 use actix_web::HttpRequest;
@@ -68,6 +68,7 @@ fn filter(parameters: &Parameters) -> Result<DenialFilter, Invalid> {
         range: parameters.range()?,
         user: parameters.get("user").map(str::to_owned),
         licence: parameters.get("licence").map(str::to_owned),
+        logon_source: parameters.word("logon_source", LogonSource::ALL, LogonSource::as_str)?,
         reason: parameters.word("reason", DenialReason::ALL, DenialReason::as_str)?,
     })
 }
@@ -147,5 +148,6 @@ mod tests {
         assert_eq!(good.licence.as_deref(), Some("agent_fax"));
         assert_eq!(good.reason, Some(DenialReason::UnknownLicence));
         assert_eq!(read("reason=logout").err(), Some("reason".to_owned()));
+        assert_eq!(read("logon_source=Fax").err(), Some("logon_source".to_owned()));
     }
 }

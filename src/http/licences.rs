@@ -3,8 +3,10 @@
 //! The version of a list is that of all totals together: buying changes it, logging in does not.
 
 use super::body::{self, Fields, Invalid};
+use super::cursor;
 use super::etag;
 use super::gate::Caller;
+use super::page::Page;
 use super::query::Parameters;
 use super::words;
 use crate::broker::Broker;
@@ -110,30 +112,38 @@ struct Head {
     active_billing_period: u32,
 }
 
-/// A list that is answered whole, with its head.
+/// A list with its head.
 #[derive(Serialize)]
 struct List {
     organisation: Head,
-    items: Vec<Row>,
-    next_cursor: Option<String>,
+    #[serde(flatten)]
+    page: Page<Row>,
 }
 
-/// The rows of some types and their head, and the version of all totals at that moment.
+/// Rows of licence types, and what held for all of them at that moment.
+struct Rows {
+    /// Of all totals together.
+    version: u64,
+    head: Head,
+    rows: Vec<(usize, Row)>,
+}
+
 async fn rows(
     broker: &Broker,
     organisation: OrganisationId,
     wanted: LicenceSet,
-) -> Result<(u64, List), Problem> {
+) -> Result<Rows, Problem> {
     let read = move |organisation: &Organisation| {
         let (active_users, active_billing_period) = organisation.active_users();
         let (id, name) = (organisation.id().get(), organisation.settings().name.clone());
         let head = Head { id, name, active_users, active_billing_period };
         (organisation.totals_version(), head, organisation.counts(wanted))
     };
-    let (version, organisation, counts) = broker.directory.view(organisation, read).await?;
-    let row = |counts: &LicenceCounts| Row::new(broker.catalogue.get(counts.licence), counts);
-    let items = counts.iter().map(row).collect();
-    Ok((version, List { organisation, items, next_cursor: None }))
+    let (version, head, counts) = broker.directory.view(organisation, read).await?;
+    let row = |counts: &LicenceCounts| {
+        (counts.licence.index(), Row::new(broker.catalogue.get(counts.licence), counts))
+    };
+    Ok(Rows { version, head, rows: counts.iter().map(row).collect() })
 }
 
 pub(super) async fn list(
@@ -141,12 +151,15 @@ pub(super) async fn list(
     broker: Data<Broker>,
     organisation: ReqData<OrganisationId>,
 ) -> Answer {
-    let classes = classes(&Parameters::of(&request))?;
+    let parameters = Parameters::of(&request);
+    let classes = classes(&parameters)?;
     let wanted = broker.catalogue.iter().filter(|(_, licence)| classes.contains(&licence.class));
     let wanted = wanted.map(|(id, _)| id).collect();
-    let (version, list) = rows(&broker, *organisation, wanted).await?;
+    let Rows { version, head, rows } = rows(&broker, *organisation, wanted).await?;
+    let limit_max = broker.limits.page_limit_max;
+    let page = Page::at_hand(rows, cursor::List::Licences, &parameters, limit_max)?;
     let tag = (ETAG, etag::tag(version));
-    Ok(HttpResponse::Ok().insert_header(tag).json(list))
+    Ok(HttpResponse::Ok().insert_header(tag).json(List { organisation: head, page }))
 }
 
 /// The classes of `?class=user_type,feature`; all without it.
@@ -182,9 +195,9 @@ pub(super) async fn set(
     let decided = broker.directory.ask_by(Some(caller.author()), *organisation, command).await?;
     decided.map_err(|refusal| refused(refusal, &broker.catalogue, licence))?;
     let wanted = [licence].into_iter().collect();
-    let (version, list) = rows(&broker, *organisation, wanted).await?;
-    let row =
-        list.items.first().ok_or_else(|| Problem::new(Kind::Internal, "the type has no row"))?;
+    let Rows { version, rows, .. } = rows(&broker, *organisation, wanted).await?;
+    let row = rows.first().map(|(_, row)| row);
+    let row = row.ok_or_else(|| Problem::new(Kind::Internal, "the type has no row"))?;
     Ok(HttpResponse::Ok().insert_header((ETAG, etag::tag(version))).json(row))
 }
 

@@ -4,9 +4,11 @@
 //! Their version is that of all totals: both are what the organisation pays by.
 
 use super::body::{self, Fields, Invalid};
+use super::cursor::List;
 use super::etag;
 use super::gate::Caller;
 use super::page::Page;
+use super::query::Parameters;
 use crate::broker::Broker;
 use crate::domain::ids::{LicenceSet, OrganisationId};
 use crate::domain::organisation::Organisation;
@@ -33,17 +35,23 @@ pub(super) struct PricePath {
     licence: String,
 }
 
-pub(super) async fn list(broker: Data<Broker>, organisation: ReqData<OrganisationId>) -> Answer {
+pub(super) async fn list(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    organisation: ReqData<OrganisationId>,
+) -> Answer {
     let sold = broker.catalogue.iter().filter(|(_, licence)| licence.contingency);
     let sold: LicenceSet = sold.map(|(licence, _)| licence).collect();
     let read = move |o: &Organisation| (o.totals_version(), o.counts(sold));
     let (version, counts) = broker.directory.view(*organisation, read).await?;
-    let shapes = counts.into_iter().map(|counts| Shape {
-        licence: broker.catalogue.key(counts.licence).clone(),
-        unit_price: counts.unit_price.map(|price| price.to_string()),
+    let rows = counts.into_iter().map(|counts| {
+        let licence = broker.catalogue.key(counts.licence).clone();
+        let unit_price = counts.unit_price.map(|price| price.to_string());
+        (counts.licence.index(), Shape { licence, unit_price })
     });
-    let tag = (ETAG, etag::tag(version));
-    Ok(HttpResponse::Ok().insert_header(tag).json(Page::whole(shapes.collect())))
+    let limit_max = broker.limits.page_limit_max;
+    let page = Page::at_hand(rows, List::Prices, &Parameters::of(&request), limit_max)?;
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag::tag(version))).json(page))
 }
 
 pub(super) async fn set(

@@ -1,8 +1,13 @@
 //! `GET …/reports/fields`: what custom reports can be made of.
 
+use super::cursor::List;
 use super::page::Page;
+use super::query::Parameters;
+use crate::broker::Broker;
 use crate::problem::Answer;
 use crate::store::report_fields::{Field, FieldKind, Operator, Source};
+use actix_web::HttpRequest;
+use actix_web::web::Data;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -62,7 +67,9 @@ impl FieldShape {
     }
 }
 
-pub(super) async fn list() -> Answer {
-    let sources = Source::ALL.iter().map(|source| Shape::new(*source)).collect();
-    Ok(Page::whole(sources).respond())
+pub(super) async fn list(request: HttpRequest, broker: Data<Broker>) -> Answer {
+    let sources = Source::ALL.iter().map(|source| Shape::new(*source)).enumerate();
+    let limit_max = broker.limits.page_limit_max;
+    let page = Page::at_hand(sources, List::ReportFields, &Parameters::of(&request), limit_max)?;
+    Ok(page.respond())
 }

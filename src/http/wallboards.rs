@@ -1,8 +1,10 @@
 //! `GET POST …/wallboards`, `DELETE …/wallboards/{id}`: configured wallboards (SPEC §6, §10).
 
 use super::body::{self, Fields, Invalid, check_text};
+use super::cursor::List;
 use super::gate::Caller;
 use super::page::Page;
+use super::query::Parameters;
 use crate::broker::Broker;
 use crate::domain::ids::{OrganisationId, UserName};
 use crate::domain::organisation::Organisation;
@@ -39,15 +41,30 @@ pub(super) struct WallboardPath {
     id: String,
 }
 
-/// All of them: there are never more than may be configured.
-pub(super) async fn list(broker: Data<Broker>, organisation: ReqData<OrganisationId>) -> Answer {
+/// Never more than may be configured.
+pub(super) async fn list(
+    request: HttpRequest,
+    broker: Data<Broker>,
+    organisation: ReqData<OrganisationId>,
+) -> Answer {
     let all = broker.directory.view(*organisation, Organisation::wallboards).await?;
     let connected = broker.directory.connected_wallboards(*organisation);
-    let shapes = all.into_iter().map(|(wallboard, kind)| {
-        let is_connected = connected.contains(&wallboard.id);
-        Shape::new(wallboard, kind, is_connected)
-    });
-    Ok(Page::whole(shapes.collect()).respond())
+    let mut rows: Vec<_> = all
+        .into_iter()
+        .map(|(wallboard, kind)| {
+            let is_connected = connected.contains(&wallboard.id);
+            (position(&wallboard), Shape::new(wallboard, kind, is_connected))
+        })
+        .collect();
+    rows.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let limit_max = broker.limits.page_limit_max;
+    let page = Page::at_hand(rows, List::Wallboards, &Parameters::of(&request), limit_max)?;
+    Ok(page.respond())
+}
+
+/// Oldest first; texts of equal length compare as their numbers do.
+fn position(wallboard: &Wallboard) -> String {
+    format!("{:016} {}", wallboard.created_at.timestamp_millis(), wallboard.id)
 }
 
 pub(super) async fn create(

@@ -147,6 +147,8 @@ pub struct DenialFilter {
     pub user: Option<String>,
     /// Of which name, known or not.
     pub licence: Option<String>,
+    /// By which kind of device; ends of sessions are denied nothing.
+    pub logon_source: Option<LogonSource>,
     /// For which reason.
     pub reason: Option<DenialReason>,
 }

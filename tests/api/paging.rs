@@ -239,6 +239,9 @@ async fn each_filter_of_the_denials_keeps_what_it_says() {
         ("user=a", 3),
         ("licence=inbound_agent", 1),
         ("licence=agent_fax", 1),
+        ("logon_source=Agent%20Desktop", 1),
+        ("logon_source=Paired%20Device", 3),
+        ("logon_source=Scheduled%20Log%20Off", 0),
         ("reason=exhausted", 1),
         ("reason=unknown_licence", 1),
         ("from=2020-07-06T13:32:00Z", 4),
@@ -295,4 +298,40 @@ async fn cells_that_a_spreadsheet_would_run_are_text() {
         assert!(file.contains(&format!(",Inbound Agent,{cell},Agent Desktop,")), "{file}");
         assert!(file.lines().count() == file.matches("\r\n").count(), "RFC 4180");
     }
+}
+
+#[tokio::test]
+async fn lists_that_are_short_are_paged_like_the_long_ones() {
+    let broker = TestBroker::start().await;
+    let operator = broker.operator();
+    operator.create_organisation(129).await;
+    let organisation = "/v1/organisations/129";
+    let maximum = format!("{organisation}/licence-metrics/wallboard");
+    operator.call(Method::PUT, &maximum, Some(json!({"maximum": 3}))).await;
+    for id in ["zoe", "adam", "mia"] {
+        let wallboards = format!("{organisation}/wallboards");
+        operator.send(Method::POST, &wallboards, json!({"id": id})).await;
+    }
+    for list in ["licences?class=user_type", "prices?", "wallboards?", "reports/fields?", "advice?"]
+    {
+        let path = format!("{organisation}/{list}");
+        let (whole, end) = page(&operator, &path, None).await;
+        assert_eq!(end, None, "{list}: whole unless a limit is named");
+        let one = format!("{path}&limit=1");
+        let (mut items, mut cursor) = page(&operator, &one, None).await;
+        let mut pages = vec![items];
+        while let Some(next) = cursor {
+            (items, cursor) = page(&operator, &one, Some(&next)).await;
+            pages.push(items);
+        }
+        let wholes = whole.as_array().unwrap().iter().map(|item| json!([item]));
+        let wholes: Vec<Value> = wholes.collect();
+        assert!(pages == wholes || whole == json!([]), "{list}: {pages:?}");
+        for wrong in ["cursor=dTE", "limit=0"] {
+            let refused = operator.call(Method::GET, &format!("{path}&{wrong}"), None).await;
+            assert_eq!(refused.0, 422, "{list}&{wrong}");
+        }
+    }
+    let (boards, _) = page(&operator, &format!("{organisation}/wallboards?"), None).await;
+    assert_eq!(texts(&boards, "id"), ["zoe", "adam", "mia"], "oldest first");
 }

@@ -71,3 +71,12 @@ fn what_a_command_needs_to_know_its_help_says() {
         }
     }
 }
+
+#[test]
+fn a_failure_that_nobody_reads_still_exits_with_its_code() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_licence-broker"));
+    command.args(["check", "--database", "sqlite://nowhere/none.db"]).stderr(writer);
+    assert_eq!(command.status().unwrap().code(), Some(1));
+}

@@ -105,6 +105,10 @@ pub(super) async fn denials_page(
     log.within(filter.range);
     log.equals("user", filter.user.clone());
     log.equals("licence", filter.licence.clone());
+    if let Some(source) = filter.logon_source {
+        let device = Device::ALL.iter().find(|device| device.logon_source() == source);
+        log.equals("device", Some(device.map_or("", |device| device.as_str())));
+    }
     log.equals("reason", filter.reason.map(DenialReason::as_str));
     stored(&log.fetch(readers).await?, |row| denial_row(Reader(row)))
 }
