@@ -132,8 +132,11 @@ impl Organisation {
     ) -> Decision<C::Answer> {
         let now = Moment { at: now.at.max(self.last_at), ..now };
         let mut effects = Effects::default();
-        self.close_intervals(now.at, &mut effects);
-        self.turn_calendar(now.at, &mut effects);
+        // After its removal nothing is recorded of it, and the store would refuse that.
+        if !self.removed {
+            self.close_intervals(now.at, &mut effects);
+            self.turn_calendar(now.at, &mut effects);
+        }
         if self.is_attached {
             self.end_expired(now, &mut effects);
             self.log_off_if_due(now, &mut effects);

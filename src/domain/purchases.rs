@@ -71,16 +71,7 @@ impl Command for SetTotals {
         if expected != organisation.totals_version {
             return Err(TotalsRefusal::Changed);
         }
-        let is_fixed = organisation.model(self.licence) == Model::FixedSeat;
-        let assigned = organisation.pool(self.licence).assigned;
-        if is_fixed && self.totals.fixed < assigned {
-            return Err(TotalsRefusal::FixedExhausted(assigned));
-        }
-        let ledger = &organisation.base[self.licence.index()];
-        let bound = ledger.used() - ledger.reusable();
-        if self.totals.base < bound {
-            return Err(TotalsRefusal::BaseExhausted(bound));
-        }
+        organisation.check_lowered(self.licence, self.totals)?;
         let version = organisation.next_sequence();
         organisation.totals_version = version;
         let pool = organisation.pool_mut(self.licence);
@@ -95,6 +86,24 @@ impl Command for SetTotals {
         let raised: LicenceSet = [self.licence].into_iter().collect();
         organisation.serve(raised, now, effects);
         Ok(version)
+    }
+}
+
+impl Organisation {
+    /// Nothing is lowered below what is in use. Where more is in use than was bought, because users are
+    /// older than the rule or the catalogue, what stays as it is is not lowered.
+    fn check_lowered(&self, licence: LicenceId, after: Totals) -> Result<(), TotalsRefusal> {
+        let pool = self.pool(licence);
+        let is_fixed = self.model(licence) == Model::FixedSeat;
+        if is_fixed && after.fixed < pool.assigned.min(pool.totals.fixed) {
+            return Err(TotalsRefusal::FixedExhausted(pool.assigned));
+        }
+        let ledger = &self.base[licence.index()];
+        let bound = ledger.used() - ledger.reusable();
+        if after.base < bound.min(pool.totals.base) {
+            return Err(TotalsRefusal::BaseExhausted(bound));
+        }
+        Ok(())
     }
 }
 
@@ -132,5 +141,65 @@ impl Command for SetPrice {
         let (before, after) = (Subject::Price(before), Subject::Price(price));
         effects.audit(now, AuditAction::PricePut, key, Some(before), Some(after));
         Ok(version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue_file;
+    use crate::domain::ids::OrganisationId;
+    use crate::domain::organisation::{Bounds, Settings};
+    use crate::domain::reason::UserStatus;
+    use crate::domain::resume::Snapshot;
+    use crate::domain::user::UserRecord;
+    use chrono::DateTime;
+    use chrono_tz::Tz;
+    use std::time::Duration;
+
+    const NOW: Moment = Moment { at: DateTime::UNIX_EPOCH, elapsed: Duration::ZERO };
+
+    /// An organisation whose users were made active before base licences were counted, `bought` of
+    /// which there are.
+    fn with_active_users(names: &[&str], licence: LicenceId, bought: Totals) -> Organisation {
+        let settings = Settings {
+            id: OrganisationId::new(129).expect("a number"),
+            name: "Example".into(),
+            time_zone: Tz::UTC,
+            max_grace_s: 60,
+            scheduled_log_off: None,
+            created_at: NOW.at,
+            version: 0,
+        };
+        let user = |name: &&str| UserRecord {
+            user: (*name).into(),
+            name: (*name).into(),
+            status: UserStatus::Active,
+            user_type: licence,
+            features: LicenceSet::EMPTY,
+            synced: LicenceSet::EMPTY,
+            created_at: NOW.at,
+            version: 1,
+        };
+        let mut snapshot = Snapshot::new(settings);
+        snapshot.users = names.iter().map(user).collect();
+        snapshot.totals = vec![(licence, bought)];
+        let bounds = Bounds { waiting_per_licence_max: 9, users_max: 9 };
+        Organisation::restore(snapshot, catalogue_file::built_in(), bounds, NOW.at)
+    }
+
+    #[test]
+    fn what_was_never_bought_is_not_lowered_by_buying_something_else() {
+        let licence = catalogue_file::built_in().find("inbound_agent").expect("a type");
+        let bought = Totals { base: 1, concurrent: 1, ..Totals::default() };
+        let mut organisation = with_active_users(&["ada", "bob", "cid"], licence, bought);
+        let mut set = |base, concurrent| {
+            let totals = Totals { base, concurrent, ..Totals::default() };
+            let set = SetTotals { licence, totals, expected_version: None };
+            organisation.apply(set, NOW).answer.map(|_| ())
+        };
+        assert_eq!(set(1, 9), Ok(()), "base licences stay as they were");
+        assert_eq!(set(2, 9), Ok(()), "more of them");
+        assert_eq!(set(1, 9), Err(TotalsRefusal::BaseExhausted(3)), "fewer");
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Keeper {
     last_at: DateTime<Utc>,
     /// The instant that the last event itself names.
     last_record: DateTime<Utc>,
+    /// Nothing is kept of it any more.
+    is_removed: bool,
 }
 
 /// Fails with words unless a condition holds.
@@ -80,12 +82,16 @@ impl Keeper {
             denials: Vec::new(),
             last_at: created,
             last_record: created,
+            is_removed: false,
         }
     }
 
     /// Keeps the events of one decision; an error says what they contradict.
     pub(crate) fn keep(&mut self, events: &[Event], at: DateTime<Utc>) -> Result<(), String> {
         let at = at.max(self.last_at);
+        if self.is_removed {
+            return ensure(events.is_empty(), || format!("after the removal: {events:?}"));
+        }
         self.check_intervals(events, at)?;
         if events.is_empty() {
             return self.months.check(at, self.settings.time_zone);
@@ -181,6 +187,7 @@ impl Keeper {
             }
             Event::OrganisationRemoved { at } => {
                 ensure(self.sessions.is_empty(), || "removed with sessions open".to_owned())?;
+                self.is_removed = true;
                 self.note_time(*at)
             }
         }

@@ -76,6 +76,7 @@ tables! {
     month_whose_first_midnight_is_skipped,
     no_channel_applied_grants_the_seat,
     no_channel_leaves_no_trace,
+    nothing_is_recorded_after_the_removal,
     one_holder_on_two_devices,
     partial_login,
     reasons_in_the_log,

@@ -4,14 +4,8 @@
 
 use super::bulk::Bulk;
 use super::tables::Writing;
-use super::value::{millis, month_text, word};
-use crate::domain::activity::{LapseChange, Lapsed};
+use super::value::{millis, word};
 use crate::store::audit_text;
-use crate::store::net_effect::Lapse;
-use std::sync::Arc;
-
-/// Stands for a licence type where somebody was active at all.
-const AT_ALL: &str = "";
 
 impl Writing<'_> {
     /// All of it.
@@ -110,83 +104,6 @@ impl Writing<'_> {
                     .bind(unit.user.clone())
             })
             .await
-    }
-
-    /// One by one, in their order: a name can come and go, and be another person's, within a commit, and
-    /// within a millisecond, so that times are told apart.
-    async fn lapses(&mut self) -> Result<(), sqlx::Error> {
-        let lapses = self.rows(|effect| effect.lapses.clone());
-        for (key, lapse) in lapses {
-            match lapse.change {
-                LapseChange::Began(lapsed) => self.lapse(key, lapse, lapsed).await?,
-                LapseChange::Ended(lapsed) => self.unlapse(key, lapse, lapsed).await?,
-                LapseChange::Detached => {
-                    sqlx::query(
-                        "UPDATE lapses SET is_gone = 1, at = max(?, ( \
-                         SELECT coalesce(max(gone.at) + 1, 0) FROM lapses AS gone \
-                         WHERE gone.organisation = lapses.organisation \
-                         AND gone.month = lapses.month AND gone.user = lapses.user \
-                         AND gone.is_gone = 1)) \
-                         WHERE organisation = ? AND month = ? AND user = ? AND is_gone = 0",
-                    )
-                    .bind(millis(lapse.at))
-                    .bind(key)
-                    .bind(month_text(lapse.month))
-                    .bind(lapse.user.to_owned())
-                    .execute(&mut *self.connection)
-                    .await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn lapse(
-        &mut self,
-        key: i64,
-        lapse: Lapse<'_>,
-        lapsed: Lapsed,
-    ) -> Result<(), sqlx::Error> {
-        for licence in self.lapsed_keys(lapsed) {
-            sqlx::query(
-                "INSERT INTO lapses (organisation, month, licence, user, is_gone, at) \
-                 VALUES (?, ?, ?, ?, 0, ?)",
-            )
-            .bind(key)
-            .bind(month_text(lapse.month))
-            .bind(licence)
-            .bind(lapse.user.to_owned())
-            .bind(millis(lapse.at))
-            .execute(&mut *self.connection)
-            .await?;
-        }
-        Ok(())
-    }
-
-    async fn unlapse(
-        &mut self,
-        key: i64,
-        lapse: Lapse<'_>,
-        lapsed: Lapsed,
-    ) -> Result<(), sqlx::Error> {
-        for licence in self.lapsed_keys(lapsed) {
-            sqlx::query(
-                "DELETE FROM lapses WHERE organisation = ? AND month = ? AND licence = ? \
-                 AND user = ? AND is_gone = 0",
-            )
-            .bind(key)
-            .bind(month_text(lapse.month))
-            .bind(licence)
-            .bind(lapse.user.to_owned())
-            .execute(&mut *self.connection)
-            .await?;
-        }
-        Ok(())
-    }
-
-    fn lapsed_keys(&self, lapsed: Lapsed) -> Vec<Arc<str>> {
-        let licences = lapsed.licences.iter().map(|licence| self.catalogue.key(licence).clone());
-        licences.chain(lapsed.at_all.then(|| Arc::from(AT_ALL))).collect()
     }
 
     async fn wallboards(&mut self) -> Result<(), sqlx::Error> {

@@ -7,7 +7,7 @@
 //! | `create` | a new organisation |
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
-//! | `figures`, `estate` | the same: what is counted, and what is had beside sessions |
+//! | `figures`, `estate`, `lapses` | the same: what is counted, and what is had beside sessions |
 //! | `bills` | what bills are read from |
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
@@ -40,6 +40,7 @@ mod demand;
 mod error;
 mod estate;
 mod figures;
+mod lapses;
 mod load;
 mod load_estate;
 mod location;
