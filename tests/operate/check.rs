@@ -127,9 +127,10 @@ async fn a_store_of_an_older_schema_is_refused_and_once_it_is_newer_only_what_is
     let (_folder, database) = Busy::everything().await.halt().await;
     // Nobody knows when what is bought now was bought.
     let older = "UPDATE totals_log SET at = (SELECT max(at) FROM totals_log); \
+                 ALTER TABLE organisations DROP COLUMN month; \
+                 ALTER TABLE organisations DROP COLUMN month_began_at; \
                  ALTER TABLE organisations DROP COLUMN whole_from; \
-                 DELETE FROM _sqlx_migrations WHERE version = \
-                 (SELECT max(version) FROM _sqlx_migrations)";
+                 DELETE FROM _sqlx_migrations WHERE version >= 5";
     sqlx::raw_sql(older).execute(&mut raw(&database).await).await.unwrap();
     let (url, catalogue) = (database.display().to_string(), catalogue_file::built_in());
     let refused = check(&url, &catalogue, &mut |_| ()).await.expect_err("older").to_string();

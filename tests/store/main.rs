@@ -88,8 +88,11 @@ conformance! {
         the_last_sign_of_life_never_moves_backwards,
         what_was_kept_survives_reopening;
     months:
-        what_was_bought_counts_from_the_turn_wherever_the_zone_was_then,
-        a_name_that_comes_and_goes_at_one_instant_counts_each_time;
+        a_month_counts_what_was_bought_from_when_it_was_begun,
+        a_month_is_not_begun_twice_though_nothing_was_bought_in_the_one_before,
+        the_month_in_which_an_organisation_was_created_stays_when_it_moves,
+        people_by_one_name_who_are_deleted_at_one_instant_all_count,
+        changes_of_one_name_are_kept_in_their_order_among_those_of_many;
     successor:
         a_removed_organisation_is_gone,
         a_successor_with_the_same_number_sees_nothing_of_it;

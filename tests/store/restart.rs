@@ -52,7 +52,11 @@ pub(crate) async fn the_months_maximum_is_the_greatest_and_begins_anew_with_the_
     assert_eq!(maxima, [(licence("agent_email"), 1), (licence("agent_sms"), 5)]);
 
     let april = utc("2026-03-31T15:00:00Z");
-    let turned = vec![raised("2026-04-01", "agent_sms", 3, april)];
+    let month = "2026-03-01".parse().expect("a date");
+    let turned = vec![
+        Event::MonthClosed { month, lines: Vec::new(), at: april },
+        raised("2026-04-01", "agent_sms", 3, april),
+    ];
     store.commit(&[batch(129, 3, april, turned)]).await.expect("committed");
     assert_eq!(load(&*store, 129).await.snapshot.maxima, [(licence("agent_sms"), 3)]);
 }

@@ -2,8 +2,9 @@
 
 use super::StoreError;
 use super::error::aborted;
-use super::value::{millis, number, seconds_of_day, word};
+use super::value::{millis, month_text, number, seconds_of_day, word};
 use crate::domain::audit::Author;
+use crate::domain::moment::month_of;
 use crate::domain::organisation::Settings;
 use crate::domain::reason::AuditAction;
 use crate::store::audit_text;
@@ -17,7 +18,8 @@ pub(super) async fn organisation(
 ) -> Result<bool, StoreError> {
     let query = sqlx::query(
         "INSERT INTO organisations (number, name, time_zone, max_grace_s, scheduled_log_off_s, \
-         created_at, version, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6) \
+         created_at, version, last_at, month, month_began_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6, ?8, ?6) \
          ON CONFLICT (number) WHERE removed_at IS NULL DO NOTHING",
     )
     .bind(number(settings.id))
@@ -26,7 +28,8 @@ pub(super) async fn organisation(
     .bind(i64::from(settings.max_grace_s))
     .bind(settings.scheduled_log_off.map(seconds_of_day))
     .bind(millis(settings.created_at))
-    .bind(settings.version.cast_signed());
+    .bind(settings.version.cast_signed())
+    .bind(month_text(month_of(settings.created_at, settings.time_zone)));
     let done = query.execute(&mut *connection).await.map_err(aborted)?;
     if done.rows_affected() == 0 {
         return Ok(false);

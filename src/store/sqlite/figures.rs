@@ -6,7 +6,7 @@ use super::value::{millis, month_text, session_text};
 use crate::domain::ids::LicenceId;
 use crate::domain::interval::INTERVAL;
 use crate::store::net_effect::Maximum;
-use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, Months, NaiveDate, TimeDelta, Utc};
 
 /// A maximum, with its month and type.
 type MaximumOf<'a> = ((NaiveDate, LicenceId), Maximum<'a>);
@@ -19,7 +19,8 @@ impl<'a> Writing<'a> {
         self.intervals_until().await?;
         self.maxima().await?;
         self.maximum_sessions().await?;
-        self.bill_lines().await
+        self.bill_lines().await?;
+        self.month_under_way().await
     }
 
     async fn intervals(&mut self) -> Result<(), sqlx::Error> {
@@ -193,6 +194,20 @@ impl<'a> Writing<'a> {
                     .bind(millis(*at))
             })
             .await
+    }
+
+    /// The month that follows the last one that was closed.
+    async fn month_under_way(&mut self) -> Result<(), sqlx::Error> {
+        for change in self.changes {
+            let Some(closed) = change.effect.months.last() else { continue };
+            sqlx::query("UPDATE organisations SET month = ?, month_began_at = ? WHERE key = ?")
+                .bind(month_text(closed.month + Months::new(1)))
+                .bind(millis(closed.at))
+                .bind(change.key)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        Ok(())
     }
 }
 

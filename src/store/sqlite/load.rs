@@ -26,6 +26,8 @@ pub(super) struct Head {
     pub(super) last_at: DateTime<Utc>,
     sequence: u64,
     pub(super) intervals_until: DateTime<Utc>,
+    /// The month that was under way and when it was begun, where that is kept.
+    pub(super) month: Option<(NaiveDate, DateTime<Utc>)>,
     wallboard_maximum: u32,
     wallboard_version: u64,
 }
@@ -38,7 +40,7 @@ pub(super) async fn head(
 ) -> Result<Option<Head>, StoreError> {
     let text = format!(
         "SELECT key, {SETTINGS_COLUMNS}, totals_version, batch, last_at, sequence, intervals_until, \
-         wallboards_maximum, wallboards_version FROM organisations \
+         wallboards_maximum, wallboards_version, month, month_began_at FROM organisations \
          WHERE number = ? AND removed_at IS NULL"
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
@@ -53,6 +55,7 @@ pub(super) async fn head(
             last_at: reader.instant("last_at")?,
             sequence: reader.counter("sequence")?,
             intervals_until: reader.instant("intervals_until")?,
+            month: value::month_under_way(reader)?,
             wallboard_maximum: reader.count("wallboards_maximum")?,
             wallboard_version: reader.counter("wallboards_version")?,
         })
@@ -67,14 +70,14 @@ pub(super) async fn body(
     catalogue: &Catalogue,
 ) -> Result<Loaded, StoreError> {
     let mut loading = Loading { connection, catalogue, key: head.key };
-    let (month, begun) = loading.month(&head).await?;
+    let (month, began_at) = loading.month(&head).await?;
     let users = loading.users().await?;
     let bought = loading.totals_log().await?;
     let (totals, prices) = loading.totals().await?;
     let snapshot = Snapshot {
         totals,
         prices,
-        highest: bought.highest_in(begun),
+        highest: bought.highest_in(began_at),
         totals_version: head.totals_version,
         sessions: loading.sessions(&users).await?,
         users,

@@ -13,7 +13,7 @@ use crate::domain::pool::Totals;
 use crate::domain::reason::UsageType;
 use crate::domain::resume::month_under_way;
 use crate::domain::wallboards::Wallboard;
-use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 
@@ -21,8 +21,8 @@ use std::collections::HashMap;
 pub(super) struct TotalsLog(Vec<(LicenceId, DateTime<Utc>, Totals)>);
 
 impl TotalsLog {
-    /// The highest totals in force from `start` on; those in force when it came included, also if they
-    /// were changed at that very instant.
+    /// The highest totals in force from `start` on; those in force when it came included. A change of
+    /// that very instant was decided after the month was begun.
     pub(super) fn highest_in(&self, start: DateTime<Utc>) -> Vec<(LicenceId, Totals)> {
         let mut highest: HashMap<LicenceId, Totals> = HashMap::new();
         for (licence, at, totals) in &self.0 {
@@ -49,26 +49,21 @@ impl TotalsLog {
 }
 
 impl Loading<'_> {
-    /// The month that was under way when the last record was made, and when it began: when the one before
-    /// was closed, which need not be a midnight where the time zone was changed.
+    /// The month that was under way when the last record was made, and when it was begun.
     pub(super) async fn month(
         &mut self,
         head: &Head,
     ) -> Result<(NaiveDate, DateTime<Utc>), StoreError> {
+        if let Some(kept) = head.month {
+            return Ok(kept);
+        }
         let rows = self
-            .rows(
-                "SELECT month, closed_at FROM bill_lines WHERE organisation = ? \
-                 ORDER BY month DESC LIMIT 1",
-            )
+            .rows("SELECT month FROM bill_lines WHERE organisation = ? ORDER BY month DESC LIMIT 1")
             .await?;
-        let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-        let closed = rows.first().map(Reader);
-        let last = closed.map(|row| row.word("month", day)).transpose()?;
-        let closed_at = closed.map(|row| row.instant("closed_at")).transpose()?;
-        let month = month_under_way(head.last_at, head.settings.time_zone, last);
-        let follows = last.is_some_and(|last| last + Months::new(1) == month);
-        let begun = closed_at.filter(|_| follows);
-        Ok((month, begun.unwrap_or_else(|| start_of_day(month, head.settings.time_zone))))
+        let closed = rows.first().map(|row| Reader(row).word("month", value::month)).transpose()?;
+        let zone = head.settings.time_zone;
+        let month = month_under_way(head.last_at, zone, closed);
+        Ok((month, start_of_day(month, zone)))
     }
 
     /// What is bought, and prices. Of types that the catalogue has lost they are in force for nobody.

@@ -109,8 +109,8 @@ impl Inner {
         );
         let key = key.bind(number(organisation)).fetch_one(&mut *reader).await.map_err(aborted)?;
         let mut loading = Loading { connection: reader, catalogue: &self.catalogue, key };
-        let (_, begun) = loading.month(&head).await?;
-        Ok(Some(begun))
+        let (_, began_at) = loading.month(&head).await?;
+        Ok(Some(began_at))
     }
 }
 

@@ -62,6 +62,18 @@ pub(super) fn month_text(first: NaiveDate) -> String {
     first.format("%Y-%m-%d").to_string()
 }
 
+/// A month as it is kept.
+pub(super) fn month(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+}
+
+/// The month that is under way and when it was begun, from an organisation's row.
+pub(super) fn month_under_way(
+    row: Reader<'_>,
+) -> Result<Option<(NaiveDate, DateTime<Utc>)>, StoreError> {
+    Ok(row.optional_word("month", month)?.zip(row.optional_instant("month_began_at")?))
+}
+
 /// A time of day as it is kept: seconds after midnight.
 pub(super) fn seconds_of_day(time: NaiveTime) -> i64 {
     i64::from(time.num_seconds_from_midnight())

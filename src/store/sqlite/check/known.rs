@@ -6,7 +6,8 @@ use crate::domain::pool::Totals;
 use crate::domain::resume::month_under_way;
 use crate::store::StoreError;
 use crate::store::sqlite::error::aborted;
-use crate::store::sqlite::value::Reader;
+pub(super) use crate::store::sqlite::value::month;
+use crate::store::sqlite::value::{Reader, month_under_way as kept_month};
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use sqlx::sqlite::SqliteRow;
@@ -19,6 +20,8 @@ pub(super) struct Organisation {
     pub(super) zone: Tz,
     pub(super) is_removed: bool,
     pub(super) last_at: DateTime<Utc>,
+    /// The month under way and when it was begun, where that is kept.
+    month: Option<(NaiveDate, DateTime<Utc>)>,
     /// Its logs are whole from here on.
     pub(super) whole_from: i64,
     /// Closed months that have lines, oldest first, with the instants at which they ended.
@@ -37,8 +40,8 @@ pub(super) struct Known {
 impl Known {
     pub(super) async fn read(checking: &mut Checking<'_>) -> Result<Self, StoreError> {
         let mut known = Self { organisations: HashMap::new(), bought: HashMap::new() };
-        let text = "SELECT key, number, time_zone, removed_at, last_at, whole_from \
-                    FROM organisations";
+        let text = "SELECT key, number, time_zone, removed_at, last_at, whole_from, \
+                    month, month_began_at FROM organisations";
         for row in sqlx::query(text).fetch_all(&mut *checking.connection).await.map_err(aborted)? {
             known.add_organisation(checking, Reader(&row))?;
         }
@@ -80,6 +83,7 @@ impl Known {
             zone: zone.unwrap_or(Tz::UTC),
             is_removed,
             last_at: row.instant("last_at")?,
+            month: kept_month(row)?,
             whole_from: row.integer("whole_from")?,
             closed: Vec::new(),
         };
@@ -155,7 +159,9 @@ impl Organisation {
     /// When a month ended, or will.
     pub(super) fn end(&self, month: NaiveDate) -> DateTime<Utc> {
         let closed = self.closed.iter().find(|(closed, _)| *closed == month);
-        closed.map_or_else(|| end_of_month(month, self.zone), |(_, end)| *end)
+        let next = self.month.filter(|(next, _)| month + Months::new(1) == *next);
+        let end = closed.or(next.as_ref()).map(|(_, end)| *end);
+        end.unwrap_or_else(|| end_of_month(month, self.zone))
     }
 
     /// When a month began.
@@ -165,13 +171,10 @@ impl Organisation {
 
     /// The month that was under way when the last record was made.
     pub(super) fn month_under_way(&self) -> NaiveDate {
-        month_under_way(self.last_at, self.zone, self.closed.last().map(|(month, _)| *month))
+        let closed = self.closed.last().map(|(month, _)| *month);
+        let kept = self.month.map(|(month, _)| month);
+        kept.unwrap_or_else(|| month_under_way(self.last_at, self.zone, closed))
     }
-}
-
-/// A month as it is kept.
-pub(super) fn month(text: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
 }
 
 fn change(row: &SqliteRow) -> Result<Change, StoreError> {
