@@ -61,7 +61,7 @@ struct Export {
 
 impl Export {
     fn begin(broker: &TestBroker) -> Self {
-        let request = served::export_of(broker);
+        let request = served::export_of(broker, "licence-usage");
         let (stop, mut stopped) = tokio::sync::oneshot::channel();
         let read = async move {
             let mut bytes = 0;

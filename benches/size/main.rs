@@ -16,6 +16,7 @@ mod broker;
 #[path = "../year/mod.rs"]
 mod year;
 
+use chrono_tz::Tz;
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -54,11 +55,19 @@ fn main() {
             println!("the year was made in {:.0?}", begun.elapsed());
         }
         statements::measure(&options.store);
+        for zone in [Tz::UTC, Tz::Asia__Kolkata, year::ZONE] {
+            served::move_to(&options.store, zone);
+            let (broker, _) = served::start(&options.store).await;
+            served::metrics(&broker, zone).await;
+            broker.halt().await;
+        }
         let (broker, store) = served::start(&options.store).await;
         served::catch_up(&*store).await;
         served::user_months(&broker, scale.agents).await;
-        served::metrics_and_bill(&broker).await;
-        served::export(&broker, Duration::from_secs(options.export_s)).await;
+        served::bills(&broker).await;
+        for list in ["licence-usage", "organisation-licence-usage"] {
+            served::export(&broker, list, Duration::from_secs(options.export_s)).await;
+        }
         logins::measure(&broker, store).await;
         broker.halt().await;
     });

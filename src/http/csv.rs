@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Rows that are read at a time where they are held meanwhile.
 const PAGE_ROWS: u32 = 1_000;
 
-/// Rows that are looked at for one part of an export that holds none; some 500 KB of text.
+/// Rows that are looked at for one part of a long export; some 500 KB of text.
 pub(super) const PART_ROWS: u32 = 4_096;
 
 /// What a row says, in the order of the columns and as many.
@@ -131,15 +131,16 @@ pub(super) struct Lines {
     writer: Writer<Vec<u8>>,
     zone: Tz,
     catalogue: Arc<Catalogue>,
-    /// The last instant as it was written: the records of one login share theirs.
-    instant: (DateTime<Utc>, String),
+    /// The last two instants as they were written, the one written later last: the records of one login share
+    /// theirs, those of one interval its start and its end.
+    instants: [(DateTime<Utc>, String); 2],
 }
 
 impl Lines {
     /// With times as clocks in `zone` show them, and the names of licence types.
     pub(super) fn new(zone: Tz, catalogue: Arc<Catalogue>) -> Self {
-        let instant = (DateTime::UNIX_EPOCH, words::local_instant(DateTime::UNIX_EPOCH, zone));
-        Self { writer: writer(), zone, catalogue, instant }
+        let epoch = (DateTime::UNIX_EPOCH, words::local_instant(DateTime::UNIX_EPOCH, zone));
+        Self { writer: writer(), zone, catalogue, instants: [epoch.clone(), epoch] }
     }
 
     /// # Panics
@@ -150,11 +151,17 @@ impl Lines {
     }
 
     pub(super) fn time(&mut self, at: DateTime<Utc>) {
-        if self.instant.0 != at {
-            self.instant = (at, words::local_instant(at, self.zone));
+        if self.instants.iter().all(|(written, _)| *written != at) {
+            self.instants.swap(0, 1);
+            self.instants[1] = (at, words::local_instant(at, self.zone));
         }
-        let written = self.writer.write_field(&self.instant.1);
+        let [before, last] = &self.instants;
+        let written = self.writer.write_field(if last.0 == at { &last.1 } else { &before.1 });
         written.expect("memory takes what is written");
+    }
+
+    pub(super) fn number(&mut self, number: impl Into<u64>) {
+        self.cell(&number.into().to_string());
     }
 
     /// A licence type by its name.

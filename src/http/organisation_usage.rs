@@ -2,11 +2,13 @@
 
 use super::body::Invalid;
 use super::by_time::{self, Length};
-use super::csv::{self, Sheet};
+use super::csv::{self, Lines, PART_ROWS, Sheet};
 use super::cursor::List;
 use super::page::Page;
 use super::query::Parameters;
-use super::usage_shapes::{Interval, Line, METRICS_COLUMNS, MetricsShape, RECORD_COLUMNS, Wanted};
+use super::usage_shapes::{
+    Interval, Line, METRICS_COLUMNS, MetricsShape, RECORD_COLUMNS, Wanted, record,
+};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::domain::interval::INTERVAL;
@@ -14,7 +16,7 @@ use crate::domain::organisation::Settings;
 use crate::domain::period::Span;
 use crate::problem::Answer;
 use crate::store::reports::{ByTime, IntervalFilter, IntervalRow, Metrics, MetricsRow};
-use crate::store::{self, StoreError, Stored};
+use crate::store::{self, Part, StoreError, Stored};
 use actix_web::HttpRequest;
 use actix_web::web::{Data, ReqData};
 use std::rc::Rc;
@@ -113,16 +115,7 @@ async fn as_csv(broker: Data<Broker>, settings: Settings, question: Question) ->
     let (organisation, zone) = (settings.id, settings.time_zone);
     let line = Line { organisation, zone, catalogue: Arc::clone(&broker.catalogue) };
     match question {
-        Question::Records(filter) => {
-            let cells = Box::new(move |row: &IntervalRow| line.record(row));
-            let sheet = Sheet { file_name: FILE_NAME, columns: RECORD_COLUMNS, cells };
-            let filter = Rc::new(filter);
-            csv::respond(sheet, move |page| {
-                let (broker, filter) = (broker.clone(), Rc::clone(&filter));
-                async move { broker.store.intervals_page(organisation, &filter, page).await }
-            })
-            .await
-        }
+        Question::Records(filter) => records_as_csv(broker, settings, filter).await,
         Question::OfRecords(filter, wanted) => {
             let filter = Rc::new(filter);
             csv::respond(metrics_sheet(line, wanted), move |page| {
@@ -140,6 +133,29 @@ async fn as_csv(broker: Data<Broker>, settings: Settings, question: Question) ->
             .await
         }
     }
+}
+
+/// A year has millions of records, so they are written as they are read.
+async fn records_as_csv(
+    broker: Data<Broker>,
+    settings: Settings,
+    filter: IntervalFilter,
+) -> Answer {
+    let (organisation, filter) = (settings.id, Rc::new(filter));
+    csv::send(FILE_NAME, RECORD_COLUMNS, move |after| {
+        let (broker, filter) = (broker.clone(), Rc::clone(&filter));
+        let page = store::Page { after, limit: PART_ROWS };
+        async move {
+            let rows = broker.store.intervals_page(organisation, &filter, page).await?;
+            let mut lines = Lines::new(settings.time_zone, Arc::clone(&broker.catalogue));
+            for stored in &rows {
+                record(&mut lines, organisation, &stored.row);
+            }
+            let last = rows.last().filter(|_| rows.len() == PART_ROWS as usize);
+            Ok(Part { text: lines.into_text(), after: last.map(|stored| stored.cursor) })
+        }
+    })
+    .await
 }
 
 const FILE_NAME: &str = "organisation-licence-usage";

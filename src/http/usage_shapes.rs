@@ -1,12 +1,12 @@
 //! How five-minute records and their metrics are written: JSON, and lines of CSV.
 
 use super::body::Invalid;
+use super::csv::Lines;
 use super::words;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::interval::INTERVAL;
 use crate::store::reports::{IntervalRow, Metrics, MetricsRow};
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 use std::sync::Arc;
@@ -134,7 +134,22 @@ impl MetricsShape {
     }
 }
 
-/// What every line of a file shares.
+/// Writes a record as a line.
+pub(super) fn record(lines: &mut Lines, organisation: OrganisationId, row: &IntervalRow) {
+    lines.number(organisation.get());
+    lines.licence(&row.licence);
+    lines.time(row.start);
+    lines.time(row.start + INTERVAL);
+    let (concurrent, contingency) = (row.concurrent, row.contingency);
+    lines.number(concurrent.count);
+    lines.number(contingency.count);
+    for number in [concurrent.peak, concurrent.low, contingency.peak, contingency.low] {
+        lines.number(number);
+    }
+    lines.end_line();
+}
+
+/// What every line of metrics shares.
 pub(super) struct Line {
     pub(super) organisation: OrganisationId,
     pub(super) zone: Tz,
@@ -142,32 +157,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn begin(&self, licence: &str, start: DateTime<Utc>, end: DateTime<Utc>) -> Vec<String> {
-        vec![
-            self.organisation.to_string(),
-            words::name_of(&self.catalogue, licence).to_owned(),
-            words::local_instant(start, self.zone),
-            words::local_instant(end, self.zone),
-        ]
-    }
-
-    pub(super) fn record(&self, row: &IntervalRow) -> Vec<String> {
-        let mut cells = self.begin(&row.licence, row.start, row.start + INTERVAL);
-        let (concurrent, contingency) = (row.concurrent, row.contingency);
-        let numbers = [
-            concurrent.count,
-            contingency.count,
-            concurrent.peak,
-            concurrent.low,
-            contingency.peak,
-            contingency.low,
-        ];
-        cells.extend(numbers.map(|number| number.to_string()));
-        cells
-    }
-
     pub(super) fn metrics(&self, row: &MetricsRow, wanted: Wanted) -> Vec<String> {
-        let mut cells = self.begin(&row.licence, row.span.start, row.span.end);
+        let mut cells = vec![
+            self.organisation.to_string(),
+            words::name_of(&self.catalogue, &row.licence).to_owned(),
+            words::local_instant(row.span.start, self.zone),
+            words::local_instant(row.span.end, self.zone),
+        ];
         for metrics in [row.concurrent, row.contingency] {
             let average = metrics.average_hundredths;
             let average = format!("{}.{:02}", average / 100, average % 100);
@@ -190,6 +186,7 @@ mod tests {
     use crate::catalogue_file;
     use crate::domain::period::Span;
     use crate::store::reports::Figures;
+    use chrono::{DateTime, Utc};
     use serde_json::{Value, json};
 
     fn utc(text: &str) -> DateTime<Utc> {
@@ -244,9 +241,10 @@ mod tests {
     fn a_line_begins_as_the_reference_has_it() {
         let organisation = OrganisationId::new(129).expect("a number");
         let (zone, catalogue) = (chrono_tz::Europe::London, catalogue_file::built_in());
-        let cells = Line { organisation, zone, catalogue }.record(&record());
-        let line = "129,Agent E-mail,2019-08-16 16:50:00,2019-08-16 16:55:00,50,5,51,48,6,0";
-        assert_eq!(cells.join(","), line);
-        assert_eq!(cells.len(), RECORD_COLUMNS.len());
+        let mut lines = Lines::new(zone, catalogue);
+        super::record(&mut lines, organisation, &record());
+        let line = "129,Agent E-mail,2019-08-16 16:50:00,2019-08-16 16:55:00,50,5,51,48,6,0\r\n";
+        assert_eq!(lines.into_text(), line.as_bytes());
+        assert_eq!(line.split(',').count(), RECORD_COLUMNS.len());
     }
 }

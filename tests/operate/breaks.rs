@@ -306,4 +306,34 @@ pub const BREAKS: &[Break] = &[
         "no time zone `Atlantis`",
         "UPDATE organisations SET time_zone = 'Atlantis'",
     ),
+    (
+        "an entry of the index by user has its record",
+        "usage_of_user",
+        "of `nobody` in run",
+        "INSERT INTO usage_runs SELECT max(id), min(at), max(at) FROM usage; \
+         INSERT INTO usage_of_user SELECT max(id), organisation, 'nobody', id FROM usage",
+    ),
+    (
+        "an entry of the index by user has its record",
+        "usage_of_user",
+        "in run 9, as no record",
+        "INSERT INTO usage_runs SELECT max(id), min(at), max(at) FROM usage; \
+         INSERT INTO usage_of_user SELECT 9, organisation, user, id FROM usage LIMIT 1",
+    ),
+    (
+        "a record up to the last run is in the index by user",
+        "usage",
+        "has no entry for",
+        "INSERT INTO usage_runs SELECT max(id), min(at), max(at) FROM usage; \
+         INSERT INTO usage_of_user SELECT (SELECT max(id) FROM usage), organisation, user, id \
+         FROM usage WHERE id > 1",
+    ),
+    (
+        "a record up to the last run is in the index by user",
+        "usage",
+        "has no entry for",
+        "INSERT INTO usage_runs SELECT max(id), max(at), max(at) FROM usage; \
+         INSERT INTO usage_of_user SELECT (SELECT max(id) FROM usage), organisation, user, id \
+         FROM usage",
+    ),
 ];

@@ -76,7 +76,8 @@ conformance! {
         every_field_and_metric_of_every_source_can_be_asked_for;
     by_user:
         a_users_records_are_the_same_while_their_index_is_written,
-        upkeep_has_an_end_and_goes_on_after_a_restart;
+        upkeep_has_an_end_and_goes_on_after_a_restart,
+        what_is_forgotten_is_in_nobodys_answers;
     exports:
         an_export_says_what_the_pages_say,
         the_parts_of_an_export_make_up_the_whole,

@@ -41,18 +41,22 @@ fn denied_row(row: Reader<'_>, span: Span) -> Result<DeniedRow, StoreError> {
     })
 }
 
-/// `denied`: users by five minutes, those left out who got the licence within them. `needed`: what was
-/// held, by hours where they are whole, and what was held and denied in the same five minutes. Of those
-/// the greatest sum, and the first five minutes in which it was reached.
+/// `asked`: who was denied what in which five minutes. `served`: who of them got a licence within those,
+/// found by one look at the log for all who were denied then. `denied`: how many did not get it. `needed`:
+/// what was held, by hours where they are whole, and what was held and denied in the same five minutes. Of
+/// those the greatest sum, and the first five minutes in which it was reached.
 const DEMAND: &str = with_parts!(
-    ", denied AS (SELECT licence, at - at % 300000 AS start, count(DISTINCT user) AS users \
-     FROM denials AS asked INDEXED BY denials_at \
-     WHERE organisation = ?1 AND at >= ?2 AND at < ?5 \
-     AND reason IN ('exhausted', 'not_purchased') AND (?6 IS NULL OR licence = ?6) \
-     AND NOT EXISTS (SELECT 1 FROM usage INDEXED BY usage_at WHERE organisation = ?1 \
-     AND at >= asked.at - asked.at % 300000 AND at < asked.at - asked.at % 300000 + 300000 \
-     AND user = asked.user AND licence = asked.licence AND usage_type = 'Acquired') \
-     GROUP BY 1, 2), \
+    ", asked AS MATERIALIZED (SELECT licence, user, at - at % 300000 AS start \
+     FROM denials INDEXED BY denials_at WHERE organisation = ?1 AND at >= ?2 AND at < ?5 \
+     AND reason IN ('exhausted', 'not_purchased') AND (?6 IS NULL OR licence = ?6)), \
+     served AS MATERIALIZED (SELECT DISTINCT stretch.start, usage.user, usage.licence \
+     FROM (SELECT DISTINCT start FROM asked) AS stretch CROSS JOIN usage INDEXED BY usage_at \
+     ON organisation = ?1 AND at >= stretch.start AND at < stretch.start + 300000 \
+     WHERE (stretch.start, usage.user) IN (SELECT start, user FROM asked) \
+     AND usage_type = 'Acquired'), \
+     denied AS (SELECT licence, start, count(DISTINCT user) AS users FROM asked \
+     WHERE NOT EXISTS (SELECT 1 FROM served WHERE served.start = asked.start \
+     AND served.user = asked.user AND served.licence = asked.licence) GROUP BY 1, 2), \
      needed AS (SELECT licence, start, length, holders_peak AS held, 0 AS denied FROM parts \
      UNION ALL SELECT licence, start, 300000, coalesce((SELECT holders_peak FROM intervals \
      WHERE organisation = ?1 AND intervals.start = denied.start \

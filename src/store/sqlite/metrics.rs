@@ -1,13 +1,10 @@
-//! Reads the five-minute figures, and metrics over them.
+//! Reads metrics over the five-minute figures.
 
 use super::by_time::Figure;
-use super::error::aborted;
-use super::value::{Reader, millis, number};
-use crate::domain::ids::OrganisationId;
+use super::value::Reader;
 use crate::domain::period::Span;
-use crate::store::reports::{Figures, IntervalFilter, IntervalRow, Metrics, MetricsRow};
-use crate::store::{Page, StoreError, Stored};
-use sqlx::sqlite::SqlitePool;
+use crate::store::StoreError;
+use crate::store::reports::{Metrics, MetricsRow};
 
 /// The figures of a span as a table `parts`: whole hours from the table of hours, what is left at both
 /// ends from that of intervals. Parameters as in [`super::by_time`].
@@ -59,49 +56,5 @@ fn metrics_row(row: Reader<'_>, span: Span) -> Result<MetricsRow, StoreError> {
         licence: row.text("licence")?.to_owned(),
         concurrent: metrics("concurrent_sum", "concurrent_peak", "concurrent_low")?,
         contingency: metrics("contingency_sum", "contingency_peak", "contingency_low")?,
-    })
-}
-
-/// The records themselves. Ids and starts grow together.
-pub(super) async fn intervals_page(
-    readers: &SqlitePool,
-    organisation: OrganisationId,
-    filter: &IntervalFilter,
-    page: Page,
-) -> Result<Vec<Stored<IntervalRow>>, StoreError> {
-    let query = sqlx::query(
-        "SELECT id AS cursor, start, licence, concurrent, contingency, concurrent_peak, \
-         concurrent_low, contingency_peak, contingency_low \
-         FROM intervals INDEXED BY intervals_start \
-         WHERE organisation = (SELECT key FROM organisations WHERE removed_at IS NULL AND number = ?1) \
-         AND id > ?2 AND start >= max(?3, coalesce((SELECT start FROM intervals WHERE id = ?2), ?3)) \
-         AND start < ?4 AND (?5 IS NULL OR licence = ?5) ORDER BY start, id LIMIT ?6",
-    );
-    let rows = query
-        .bind(number(organisation))
-        .bind(page.after)
-        .bind(filter.range.from.map_or(i64::MIN, millis))
-        .bind(filter.range.to.map_or(i64::MAX, millis))
-        .bind(filter.licence.as_deref())
-        .bind(i64::from(page.limit))
-        .fetch_all(readers)
-        .await
-        .map_err(aborted)?;
-    let one = |row| {
-        let row = Reader(row);
-        Ok(Stored { cursor: row.integer("cursor")?, row: interval_row(row)? })
-    };
-    rows.iter().map(one).collect()
-}
-
-fn interval_row(row: Reader<'_>) -> Result<IntervalRow, StoreError> {
-    let figures = |count: &str, peak: &str, low: &str| {
-        Ok(Figures { count: row.count(count)?, peak: row.count(peak)?, low: row.count(low)? })
-    };
-    Ok(IntervalRow {
-        start: row.instant("start")?,
-        licence: row.text("licence")?.to_owned(),
-        concurrent: figures("concurrent", "concurrent_peak", "concurrent_low")?,
-        contingency: figures("contingency", "contingency_peak", "contingency_low")?,
     })
 }

@@ -12,7 +12,7 @@
 //! | `bulk` | statements over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
-//! | `reports` | what reports ask; `by_time`, `metrics`, `demand`, `custom_report` answer |
+//! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
 //! | `accounts` | who signs in to the broker itself |
 //! | `audit` | who changed what |
 //! | `snapshot` | a database at one instant, for tools beside a running broker |
@@ -40,6 +40,7 @@ mod demand;
 mod error;
 mod estate;
 mod figures;
+mod intervals;
 mod lapses;
 mod load;
 mod load_estate;

@@ -7,7 +7,7 @@
 use super::error::aborted;
 use super::load::{self, Loading};
 use super::value::{Reader, millis, number};
-use super::{Inner, StoreError};
+use super::{Inner, StoreError, runs};
 use crate::domain::ids::OrganisationId;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use sqlx::sqlite::SqliteConnection;
@@ -47,15 +47,6 @@ const OLD: &[(&str, &str)] = &[
 
 /// Hours have no ids.
 const OLD_HOURS: &str = "FROM interval_hours WHERE organisation = ?1 AND hour < ?2";
-
-/// Tables that have an entry for records of the per-user log, and the statement that takes out those of
-/// the records in the JSON array `?1`; it runs while the records are still there.
-const BESIDE_USAGE: &[(&str, &str)] = &[(
-    "usage_of_user",
-    "DELETE FROM usage_of_user WHERE (run, organisation, user, id) IN \
-     (SELECT (SELECT min(last_id) FROM usage_runs WHERE last_id >= u.id), u.organisation, u.user, \
-     u.id FROM json_each(?1) JOIN usage u ON u.id = value)",
-)];
 
 impl Inner {
     /// Forgets at most `limit` records of each log of each organisation that are from before `before`.
@@ -163,14 +154,7 @@ async fn forget_usage(
     let rows = query.fetch_all(&mut *connection).await.map_err(aborted)?;
     let ids: Result<Vec<i64>, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
     let ids = format!("{:?}", ids.map_err(aborted)?);
-    for (table, delete) in BESIDE_USAGE {
-        let there = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
-        let there = there.bind(*table).fetch_optional(&mut *connection).await.map_err(aborted)?;
-        if there.is_some() {
-            let query = sqlx::query(AssertSqlSafe(*delete)).bind(ids.clone());
-            query.execute(&mut *connection).await.map_err(aborted)?;
-        }
-    }
+    runs::forget(connection, &ids).await.map_err(aborted)?;
     let delete = "DELETE FROM usage WHERE id IN (SELECT value FROM json_each(?))";
     let done = sqlx::query(delete).bind(ids).execute(connection).await.map_err(aborted)?;
     Ok(done.rows_affected())

@@ -1,6 +1,7 @@
 //! What reports ask of the store, and which file answers.
 
-use super::{SqliteStore, by_time, custom_report, demand, metrics};
+use super::scan::Reading;
+use super::{SqliteStore, by_time, custom_report, demand, intervals, metrics};
 use crate::domain::ids::OrganisationId;
 use crate::domain::period::Span;
 use crate::store::reports::{
@@ -18,7 +19,10 @@ impl Reports for SqliteStore {
         filter: &IntervalFilter,
         page: Page,
     ) -> Result<Vec<Stored<IntervalRow>>, StoreError> {
-        metrics::intervals_page(&self.inner.readers, organisation, filter, page).await
+        let filter = filter.clone();
+        let work =
+            move |connection: &mut _| intervals::page(connection, organisation, &filter, page);
+        self.inner.scanner.run(Reading::Page, work).await
     }
 
     async fn metrics_page(

@@ -64,3 +64,23 @@ async fn write(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     }
     Ok(Backlog { indexed: last, ..backlog }.has_a_run())
 }
+
+/// Takes the records with these ids, a JSON array of numbers, out of the index; they are still in the log.
+/// A run that is empty then goes as well. The last one stays, for it says how far the index goes.
+pub(super) async fn forget(
+    connection: &mut SqliteConnection,
+    ids: &str,
+) -> Result<(), sqlx::Error> {
+    for statement in [
+        "DELETE FROM usage_of_user WHERE (run, organisation, user, id) IN \
+         (SELECT (SELECT min(last_id) FROM usage_runs WHERE last_id >= u.id), u.organisation, u.user, \
+         u.id FROM json_each(?) JOIN usage u ON u.id = value)",
+        "DELETE FROM usage_runs WHERE last_id IN \
+         (SELECT (SELECT min(last_id) FROM usage_runs WHERE last_id >= value) FROM json_each(?)) \
+         AND last_id < (SELECT max(last_id) FROM usage_runs) \
+         AND NOT EXISTS (SELECT 1 FROM usage_of_user WHERE run = last_id)",
+    ] {
+        sqlx::query(statement).bind(ids).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

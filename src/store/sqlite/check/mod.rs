@@ -10,12 +10,14 @@
 //! | `order` | that ids and instants of each log grow together |
 //! | `queries` | what one statement can tell |
 //! | `replay` | the per-user log, record by record |
+//! | `by_user` | that the index by user and the log agree |
 //! | `maxima` | the months' contingency maxima, from the same replay |
 //! | `bills` | closed months |
 //! | `lapses` | who was active this month |
 //! | `known` | what all of them know: organisations, what was bought when, when months ended |
 
 mod bills;
+mod by_user;
 mod finding;
 mod known;
 mod lapses;
@@ -73,6 +75,7 @@ pub async fn check(
     let mut checking = Checking { connection: &mut connection, catalogue, findings };
     let known = Known::read(&mut checking).await?;
     let mut invariants = words::check(&mut checking).await + queries::check(&mut checking).await;
+    invariants += by_user::check(&mut checking).await;
     let outcome = sound::check(&mut checking).await;
     invariants += checking.unless_unreadable("database", outcome);
     let outcome = order::check(&mut checking).await;
