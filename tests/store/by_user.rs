@@ -2,7 +2,7 @@
 //! old records go.
 
 use crate::fixture::{
-    ALL, Backend, at, batch, catalogue, id, open, open_with_129, settings, usage_record,
+    ALL, Backend, at, batch, catalogue, id, open, open_with_129, settings, usage_record, utc,
 };
 use crate::sqlite::SqliteBackend;
 use chrono::TimeDelta;
@@ -146,7 +146,12 @@ pub(crate) async fn what_is_forgotten_is_in_nobodys_answers(backend: &dyn Backen
     while store.upkeep().await.expect("done") {}
     // Months later, so that the one of the records is over.
     let later = at(100 * 24 * 3_600);
-    let month_over = [batch(129, 131, later, vec![]), batch(130, 131, later, vec![])];
+    let month = "2026-05-01".parse().expect("a date");
+    let closed = || {
+        let at = utc("2026-06-01T00:00:00Z");
+        vec![Event::MonthClosed { month, lines: Vec::new(), at }]
+    };
+    let month_over = [batch(129, 131, later, closed()), batch(130, 131, later, closed())];
     store.commit(&month_over).await.expect("committed");
     // Those of 129 first: of the same runs 130 keeps its own, which are an hour ahead.
     for (before, of_other) in [(at(3_600), 11_700), (later, 0)] {
