@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem};
 use actix_web::HttpRequest;
-use actix_web::http::header::IF_MATCH;
+use actix_web::http::header::{HeaderValue, IF_MATCH};
 
 /// No version is as large, so a tag that names none of ours matches nothing.
 const NEVER: u64 = u64::MAX;
@@ -10,6 +10,14 @@ const NEVER: u64 = u64::MAX;
 /// The tag of a version.
 pub(super) fn tag(version: u64) -> String {
     format!("\"{version}\"")
+}
+
+/// The tag as a header's value.
+///
+/// # Panics
+/// Never: digits between quotes are one.
+pub(super) fn value(version: u64) -> HeaderValue {
+    HeaderValue::from_str(&tag(version)).expect("digits between quotes are a header's value")
 }
 
 /// The version that a change is made for, if the caller says so: `If-Match` with one tag. `*` and no

@@ -3,6 +3,7 @@
 //! The version of a list is that of all totals together: buying changes it, logging in does not.
 
 use super::body::{self, Fields, Invalid};
+use super::csv;
 use super::cursor;
 use super::etag;
 use super::gate::Caller;
@@ -25,6 +26,30 @@ use std::sync::Arc;
 
 /// The most that can be bought of anything.
 const TOTAL_MAX: u64 = 1_000_000;
+
+/// The columns of the reference's page; the rest follow them.
+const COLUMNS: &[&str] = &[
+    "Organisation",
+    "Active Users",
+    "Licence Type",
+    "Base Total",
+    "Base Used",
+    "Base Reusable",
+    "Base Available",
+    "Concurrent Logons - Total",
+    "Concurrent Used",
+    "Concurrent Available",
+    "Contingency Logons - Total",
+    "Contingency Used",
+    "Contingency Max Used",
+    "Contingency Available",
+    "Active - Billing Period",
+    "Fixed Total",
+    "Fixed Used",
+    "Fixed Available",
+    "Over-Allocated",
+    "Waiting",
+];
 
 #[derive(Serialize)]
 struct Row {
@@ -155,11 +180,45 @@ pub(super) async fn list(
     let classes = classes(&parameters)?;
     let wanted = broker.catalogue.iter().filter(|(_, licence)| classes.contains(&licence.class));
     let wanted = wanted.map(|(id, _)| id).collect();
+    let wants_csv = parameters.wants_csv(&request)?;
     let Rows { version, head, rows } = rows(&broker, *organisation, wanted).await?;
+    if wants_csv {
+        let cells = rows.iter().map(|(_, row)| cells(&head, row));
+        let mut response = csv::whole("licences", COLUMNS, cells);
+        let tag = etag::value(version);
+        response.headers_mut().insert(ETAG, tag);
+        return Ok(response);
+    }
     let limit_max = broker.limits.page_limit_max;
     let page = Page::at_hand(rows, cursor::List::Licences, &parameters, limit_max)?;
     let tag = (ETAG, etag::tag(version));
     Ok(HttpResponse::Ok().insert_header(tag).json(List { organisation: head, page }))
+}
+
+/// A row as View Licences shows it: the licence type by its name.
+fn cells(head: &Head, row: &Row) -> Vec<String> {
+    let Row { base, concurrent, contingency, fixed, .. } = row;
+    let numbers = [
+        base.total,
+        base.used,
+        base.reusable,
+        base.available,
+        concurrent.total,
+        concurrent.used,
+        concurrent.available,
+        contingency.total,
+        contingency.used,
+        contingency.max_used,
+        contingency.available,
+        row.active_billing_period,
+        fixed.total,
+        fixed.used,
+        fixed.available,
+        row.over_allocated,
+        row.waiting,
+    ];
+    let names = [head.name.to_string(), row.active_users.to_string(), row.name.to_string()];
+    names.into_iter().chain(numbers.iter().map(u32::to_string)).collect()
 }
 
 /// The classes of `?class=user_type,feature`; all without it.

@@ -358,3 +358,18 @@ async fn what_changed_meanwhile_is_not_overwritten() {
         assert_eq!(answers, [200, 412], "{write}");
     }
 }
+
+#[tokio::test]
+async fn view_licences_comes_as_csv_with_the_columns_of_its_page() {
+    let (_broker, operator, _clock) = centre().await;
+    let text = operator.csv("/v1/organisations/129/licences?class=user_type").await;
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("Organisation,Active Users,Licence Type,Base Total,Base Used"));
+    let inbound = lines.iter().find(|line| line.contains("Inbound Agent")).expect("a row");
+    let free = BASE - 3;
+    assert_eq!(
+        **inbound,
+        format!("Example,3,Inbound Agent,{BASE},3,0,{free},10,0,10,0,0,0,0,3,0,0,0,0,0")
+    );
+    assert_eq!(lines.len(), 10, "a head and a row for each user type");
+}
