@@ -67,13 +67,9 @@ impl Command for SetTotals {
         now: Moment,
         effects: &mut Effects,
     ) -> Self::Answer {
-        let expected = self.expected_version.unwrap_or(organisation.totals_version);
-        if expected != organisation.totals_version {
-            return Err(TotalsRefusal::Changed);
-        }
+        organisation.expect_totals(self.expected_version)?;
         organisation.check_lowered(self.licence, self.totals)?;
-        let version = organisation.next_sequence();
-        organisation.totals_version = version;
+        let version = organisation.renew_totals();
         let pool = organisation.pool_mut(self.licence);
         let before = std::mem::replace(&mut pool.totals, self.totals);
         pool.highest = pool.highest.highest(self.totals);
@@ -90,6 +86,18 @@ impl Command for SetTotals {
 }
 
 impl Organisation {
+    /// Whether all totals and prices are as whoever changes them has seen them.
+    fn expect_totals(&self, expected_version: Option<u64>) -> Result<(), TotalsRefusal> {
+        let is_as_expected = expected_version.is_none_or(|seen| seen == self.totals_version);
+        if is_as_expected { Ok(()) } else { Err(TotalsRefusal::Changed) }
+    }
+
+    /// The version that all totals and prices have from now on.
+    fn renew_totals(&mut self) -> u64 {
+        self.totals_version = self.next_sequence();
+        self.totals_version
+    }
+
     /// Nothing is lowered below what is in use. Where more is in use than was bought, because users are
     /// older than the rule or the catalogue, what stays as it is is not lowered.
     fn check_lowered(&self, licence: LicenceId, after: Totals) -> Result<(), TotalsRefusal> {
@@ -128,12 +136,8 @@ impl Command for SetPrice {
         now: Moment,
         effects: &mut Effects,
     ) -> Self::Answer {
-        let expected = self.expected_version.unwrap_or(organisation.totals_version);
-        if expected != organisation.totals_version {
-            return Err(TotalsRefusal::Changed);
-        }
-        let version = organisation.next_sequence();
-        organisation.totals_version = version;
+        organisation.expect_totals(self.expected_version)?;
+        let version = organisation.renew_totals();
         let Self { licence, price, .. } = self;
         let before = std::mem::replace(&mut organisation.pool_mut(licence).unit_price, price);
         effects.events.push(Event::PriceSet { licence, price, version });

@@ -4,7 +4,7 @@ use super::bulk::{Bulk, Statement};
 use super::tables::Writing;
 use super::value::{millis, month_text, session_text};
 use crate::domain::ids::LicenceId;
-use crate::domain::interval::INTERVAL;
+use crate::domain::interval::{INTERVAL, IntervalRecord};
 use crate::store::net_effect::Maximum;
 use chrono::{DateTime, DurationRound, Months, NaiveDate, TimeDelta, Utc};
 
@@ -35,17 +35,11 @@ impl<'a> Writing<'a> {
         let catalogue = self.catalogue;
         RECORD
             .run(self.connection, &records, |statement, (key, (start, record))| {
-                statement
+                let statement = statement
                     .bind(*key)
                     .bind(millis(*start))
-                    .bind(catalogue.key(record.licence).clone())
-                    .bind(i64::from(record.concurrent))
-                    .bind(i64::from(record.contingency))
-                    .bind(i64::from(record.concurrent_extent.peak))
-                    .bind(i64::from(record.concurrent_extent.low))
-                    .bind(i64::from(record.contingency_extent.peak))
-                    .bind(i64::from(record.contingency_extent.low))
-                    .bind(i64::from(record.holders_peak))
+                    .bind(catalogue.key(record.licence).clone());
+                bind_figures(statement, record)
             })
             .await
     }
@@ -70,18 +64,12 @@ impl<'a> Writing<'a> {
         let records = self.rows(|effect| effect.intervals.clone());
         let catalogue = self.catalogue;
         ADD.run(self.connection, &records, |statement, (key, (start, record))| {
-            statement
+            let statement = statement
                 .bind(*key)
                 .bind(millis(hour_of(*start)))
                 .bind(catalogue.key(record.licence).clone())
-                .bind(1_i64)
-                .bind(i64::from(record.concurrent))
-                .bind(i64::from(record.contingency))
-                .bind(i64::from(record.concurrent_extent.peak))
-                .bind(i64::from(record.concurrent_extent.low))
-                .bind(i64::from(record.contingency_extent.peak))
-                .bind(i64::from(record.contingency_extent.low))
-                .bind(i64::from(record.holders_peak))
+                .bind(1_i64);
+            bind_figures(statement, record)
         })
         .await
     }
@@ -209,6 +197,18 @@ impl<'a> Writing<'a> {
         }
         Ok(())
     }
+}
+
+/// The figures in the order in which both tables have them; of one interval a sum is the count itself.
+fn bind_figures(statement: Statement, record: &IntervalRecord) -> Statement {
+    statement
+        .bind(i64::from(record.concurrent))
+        .bind(i64::from(record.contingency))
+        .bind(i64::from(record.concurrent_extent.peak))
+        .bind(i64::from(record.concurrent_extent.low))
+        .bind(i64::from(record.contingency_extent.peak))
+        .bind(i64::from(record.contingency_extent.low))
+        .bind(i64::from(record.holders_peak))
 }
 
 /// The hour, UTC, in which `at` falls.
