@@ -47,6 +47,10 @@ pub(crate) struct Generator {
     next_id: u64,
     /// Features are few and queues long in this organisation.
     is_scarce: bool,
+    /// The wall clock is set back by hours now and then. Such organisations see no restart: what an
+    /// interval had seen that is entered anew, before and after a restart, no two readers of the logs
+    /// would tell alike.
+    is_set_far: bool,
     /// Sessions and connections that were or are.
     past: Vec<(SessionId, LinkId, UserName)>,
 }
@@ -54,7 +58,8 @@ pub(crate) struct Generator {
 impl Generator {
     pub(crate) fn new(mut random: Random, pace: Pace) -> Self {
         let is_scarce = random.chance(60);
-        Self { random, pace, next_id: 0, is_scarce, past: Vec::new() }
+        let is_set_far = random.chance(30);
+        Self { random, pace, next_id: 0, is_scarce, is_set_far, past: Vec::new() }
     }
 
     /// Users and totals to begin with.
@@ -119,6 +124,7 @@ impl Generator {
             }
             91..97 => self.users(model),
             97 => self.settings(),
+            _ if self.is_set_far => Op::Tick,
             _ => Op::Restart(self.restart(model)),
         }
     }
@@ -339,7 +345,8 @@ impl Generator {
             94..98 => self.random.below(86_400),
             98 => self.random.below(40 * 86_400),
             _ => {
-                let back = TimeDelta::seconds(-i64::from(self.small(20)));
+                let most = if self.is_set_far { *self.random.pick(&[600, 3 * 3600]) } else { 20 };
+                let back = TimeDelta::seconds(-i64::from(self.small(most)));
                 return Op::Pass { wall: back, elapsed: Duration::from_secs(1) };
             }
         };

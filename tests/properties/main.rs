@@ -211,6 +211,10 @@ fn play_many(pace: Pace, organisations: u64, must_be_seen: &[&str]) {
             Err(ops) => panic!("{}", report(&beginning, seed, ops)),
         }
     }
+    // What is rare comes up with the seed of every run; another need not meet all of it.
+    if std::env::var_os("PROPERTY_SEED").is_some() {
+        return;
+    }
     let missing: Vec<_> = must_be_seen.iter().filter(|word| !seen.contains(**word)).collect();
     assert!(missing.is_empty(), "never came up: {missing:?}, only {seen:?}");
 }

@@ -107,6 +107,9 @@ impl World {
             return Ok(());
         }
         self.model.begin(self.now.at, self.now.elapsed);
+        if !matches!(op, Op::Restart(_)) {
+            self.keeper.runs_at(self.now.at);
+        }
         // What time brings comes before whatever is asked, but for a restart, which finds itself first.
         if !matches!(op, Op::Restart(_)) {
             self.model.tick();

@@ -62,6 +62,11 @@ impl IntervalBook {
         self.runs_since
     }
 
+    /// The broker's clock shows `at`: where it was set back to before the start, it runs then as well.
+    pub(super) fn runs_at(&mut self, at: DateTime<Utc>) {
+        self.runs_since = self.runs_since.min(at);
+    }
+
     pub(super) fn recorded_until(&self) -> DateTime<Utc> {
         self.recorded_until
     }
@@ -101,8 +106,10 @@ impl IntervalBook {
         let mut closed = Vec::new();
         if at - self.covered_until >= DAY || at < self.covered_until {
             self.covered_until = floor(at);
-            self.samples.drain(..self.samples.len() - 1);
-            self.samples[0].0 = just_before(self.covered_until);
+            // Of an interval that is entered anew all is known that was recorded in it.
+            let before = self.samples.partition_point(|(at, _)| *at < self.covered_until);
+            self.samples.drain(..before.saturating_sub(1));
+            self.samples[0].0 = self.samples[0].0.min(just_before(self.covered_until));
             return closed;
         }
         if at < self.covered_until + FIVE_MINUTES {

@@ -344,6 +344,11 @@ impl Keeper {
         self.months.lines()
     }
 
+    /// The clock of a broker that runs shows `at`.
+    pub(crate) fn runs_at(&mut self, at: DateTime<Utc>) {
+        self.intervals.runs_at(at);
+    }
+
     /// The broker was last alive at `life`, and runs again since `since`. Answers since when the run
     /// lasted that is over.
     pub(crate) fn restart(&mut self, life: DateTime<Utc>, since: DateTime<Utc>) -> DateTime<Utc> {
