@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
 use crate::store::{Batch, Run, Store, StoreError};
+use crate::telemetry;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -94,11 +95,11 @@ async fn serve(store: &dyn Store, clock: &Clock, entries: Vec<Entry>) {
 /// outcome of the common commit does no harm to the single ones.
 async fn commit_together(store: &dyn Store, clock: &Clock, entries: Vec<(Batch, Done)>) {
     let (batches, dones): (Vec<Batch>, Vec<Done>) = entries.into_iter().unzip();
-    metrics::histogram!(crate::telemetry::COMMIT_BATCHES).record(count_of(batches.len()));
     let started = clock.now().elapsed;
     let outcome = store.commit(&batches).await;
     let took = clock.now().elapsed.saturating_sub(started);
-    metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(took.as_secs_f64());
+    let events = batches.iter().map(|batch| batch.events.len()).sum();
+    telemetry::record_commit(took, batches.len(), events);
     match outcome {
         Ok(()) => dones.into_iter().for_each(|done| done(Ok(()))),
         Err(error) if batches.len() == 1 => {
@@ -111,10 +112,4 @@ async fn commit_together(store: &dyn Store, clock: &Clock, entries: Vec<(Batch, 
             }
         }
     }
-}
-
-/// A count as a metric takes it; exact far beyond any bound here.
-#[expect(clippy::cast_precision_loss, reason = "bounded by BATCHES_PER_COMMIT_MAX")]
-fn count_of(count: usize) -> f64 {
-    count as f64
 }
