@@ -3,7 +3,9 @@
 //! An actor is started when its organisation is first asked for anything, and again whenever it died.
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
-use super::cell::{Cell, WallboardGuard};
+pub mod census;
+
+use super::cell::Cell;
 use super::journal::Journal;
 use super::link::{Link, Marks, ToDevice};
 use super::live::Feed;
@@ -22,7 +24,6 @@ use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use futures_util::{StreamExt, stream};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -290,7 +291,8 @@ impl Directory {
             // Whoever asked may have gone; the decision stands all the same.
             let _ = sender.send(answer);
         });
-        found.send(Submit { command, reply, link: None, author });
+        let place = found.0.gauges().queue();
+        found.send(Submit { command, reply, link: None, author, place });
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
     }
 
@@ -335,7 +337,7 @@ impl Directory {
             });
             tell
         });
-        let view = View { read, when_durable };
+        let view = View { read, when_durable, place: found.0.gauges().queue() };
         found.0.address().ok_or(AskError::Unavailable)?.do_send(view);
         answer.await.map_err(|_| AskError::Unavailable)
     }
@@ -384,41 +386,11 @@ impl Directory {
         Ok(())
     }
 
-    /// The ids of the wallboards that are connected, configured or not.
-    pub fn connected_wallboards(&self, organisation: OrganisationId) -> HashSet<Arc<str>> {
-        self.0.cells.get(&organisation).map(|cell| cell.wallboards()).unwrap_or_default()
-    }
-
-    /// Notes that a wallboard is connected, for as long as what is returned lives.
-    pub fn enter_wallboard(
-        &self,
-        organisation: OrganisationId,
-        wallboard: Arc<str>,
-    ) -> Option<WallboardGuard> {
-        let cell = self.0.cells.get(&organisation)?.clone();
-        Some(WallboardGuard::enter(cell, wallboard))
-    }
-
-    /// How many sessions are connected, over all organisations.
-    pub fn connected(&self) -> usize {
-        self.0.cells.iter().map(|cell| cell.links().len()).sum()
-    }
-
     /// Sends to every connected device.
     pub fn broadcast(&self, message: &ToDevice) {
         for cell in &self.0.cells {
             cell.links().broadcast(message);
         }
-    }
-
-    /// The connections that are there, for closing them in batches.
-    pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
-        let mut all = Vec::new();
-        for cell in &self.0.cells {
-            let links = cell.links().ids().into_iter();
-            all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
-        }
-        all
     }
 
     /// Waits until everything that was decided is durable, and ends the actors.
@@ -465,7 +437,8 @@ impl OrganisationRef {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
-        self.send(Submit { command, reply, link, author: None });
+        let place = self.0.gauges().queue();
+        self.send(Submit { command, reply, link, author: None, place });
     }
 
     fn send<C>(&self, message: Submit<C>)

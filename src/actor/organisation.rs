@@ -7,6 +7,7 @@
 
 use super::cell::Cell;
 use super::directory::Shared;
+use super::gauges::{Cause, Place, State};
 use super::link::{Inventory, Link, Overdue, ToDevice};
 use super::pipeline::{Delivery, Pipeline};
 use super::reply::Reply;
@@ -39,6 +40,8 @@ pub(super) struct Submit<C: Command> {
     pub(super) link: Option<Link>,
     /// Who asks, if it is an administrative change.
     pub(super) author: Option<Author>,
+    /// In the mailbox.
+    pub(super) place: Place,
 }
 
 impl<C: Command> Message for Submit<C> {
@@ -51,6 +54,8 @@ pub(super) struct Departed {
     pub(super) link: LinkId,
     pub(super) departure: Departure,
     pub(super) reply: Reply<LeaveAnswer>,
+    /// In the mailbox.
+    pub(super) place: Place,
 }
 
 impl Message for Departed {
@@ -62,6 +67,8 @@ pub(super) struct View {
     pub(super) read: Box<dyn FnOnce(&Organisation) -> Tell + Send>,
     /// Whether what was read is told only when everything that it rests on is durable.
     pub(super) when_durable: bool,
+    /// In the mailbox.
+    pub(super) place: Place,
 }
 
 /// Takes what was read to whoever asked.
@@ -92,6 +99,8 @@ pub(super) struct OrganisationActor {
     live_is_due: bool,
     /// When the last one went out.
     live_sent: Duration,
+    /// Why it was started.
+    cause: Cause,
     _obituary: Obituary,
 }
 
@@ -121,9 +130,11 @@ impl Actor for OrganisationActor {
 impl OrganisationActor {
     pub(super) fn new(cell: Arc<Cell>, shared: Arc<Shared>) -> Self {
         let _obituary = Obituary { cell: cell.clone(), shared: shared.clone() };
+        let cause = cell.gauges().start();
         Self {
             cell,
             shared,
+            cause,
             organisation: None,
             pipeline: Pipeline::new(0),
             live_is_due: false,
@@ -149,6 +160,7 @@ impl OrganisationActor {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {
                 tracing::warn!(organisation = %self.cell.id(), "the organisation is not kept");
+                self.cell.gauges().set_state(State::Idle);
                 self.cell.remove();
                 for link in self.cell.links().ids() {
                     self.end_link(link, EndReason::OrganisationRemoved);
@@ -157,6 +169,8 @@ impl OrganisationActor {
             }
             Err(error) => {
                 tracing::error!(organisation = %self.cell.id(), %error, "cannot load");
+                telemetry::count_store_error("load", error.kind());
+                self.cell.gauges().set_state(State::Failing);
                 ctx.run_later(LOAD_RETRY, |actor, ctx| {
                     let load = actor.load();
                     ctx.spawn(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
@@ -180,6 +194,8 @@ impl OrganisationActor {
         let restored = Organisation::restore(snapshot, catalogue, bounds, ran_since);
         self.cell.live().publish_kinds(&restored);
         self.organisation = Some(restored);
+        telemetry::count_reload(self.cause.as_str());
+        self.cell.gauges().set_state(State::Loaded);
         let Inventory { connected, departed } = self.cell.links().inventory();
         let known = connected.iter().map(|(session, _)| *session);
         let known = known.chain(departed.iter().map(|(session, _, _)| *session)).collect();
@@ -228,7 +244,9 @@ impl OrganisationActor {
         let Some(organisation) = self.organisation.as_mut() else { return };
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
+        telemetry::count_decision();
         telemetry::count_events(organisation.catalogue(), &effects.events);
+        self.cell.gauges().set_lingering(organisation.lingering());
         if effects.events.iter().any(concerns_wallboards) {
             self.cell.live().publish_kinds(organisation);
         }
@@ -290,6 +308,7 @@ impl OrganisationActor {
         if self.organisation.is_none() {
             return;
         }
+        telemetry::count_sweep();
         let now = self.shared.clock.now();
         let silence_max = self.shared.heartbeat.silence_max();
         for overdue in self.cell.links().overdue(now.elapsed, now.at, silence_max) {
@@ -368,7 +387,8 @@ where
     type Result = ();
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
-        let Submit { command, reply, link, author } = message;
+        let Submit { command, reply, link, author, place } = message;
+        drop(place);
         if self.organisation.is_none() {
             // The reply is dropped and says so. Nobody would take the connection out again.
             return;
@@ -393,7 +413,8 @@ impl Handler<Departed> for OrganisationActor {
     type Result = ();
 
     fn handle(&mut self, message: Departed, ctx: &mut Self::Context) {
-        let Departed { session, link, departure, reply } = message;
+        let Departed { session, link, departure, reply, place } = message;
+        drop(place);
         self.decide(Leave { session, link, departure }, ctx, move |actor, answer| {
             actor.cell.links().remove(link);
             reply.answer(answer);
@@ -404,7 +425,9 @@ impl Handler<Departed> for OrganisationActor {
 impl Handler<View> for OrganisationActor {
     type Result = ();
 
-    fn handle(&mut self, View { read, when_durable }: View, _: &mut Self::Context) {
+    fn handle(&mut self, view: View, _: &mut Self::Context) {
+        let View { read, when_durable, place } = view;
+        drop(place);
         let Some(organisation) = &self.organisation else { return };
         let tell = read(organisation);
         if !when_durable {
@@ -438,7 +461,7 @@ impl Handler<Committed> for OrganisationActor {
             Err(error) => {
                 let organisation = self.cell.id();
                 tracing::error!(%organisation, %error, "a commit failed; starting anew");
-                telemetry::count_bound("commit_failed");
+                self.cell.gauges().ends_for(Cause::CommitFailed);
                 ctx.stop();
             }
         }

@@ -65,6 +65,18 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+impl StoreError {
+    /// The kinds of error, as metrics and the log call them.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Aborted(_) => "aborted",
+            Self::MaybeApplied(_) => "maybe_applied",
+            Self::Fenced(_) => "fenced",
+            Self::Corrupt(_) => "corrupt",
+        }
+    }
+}
+
 /// An organisation as a whole.
 #[derive(Debug)]
 pub struct Loaded {

@@ -10,7 +10,8 @@ use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
 use crate::domain::admission::{Acquire, AcquireAnswer, Login, LoginAnswer, Welcome};
 use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
-use crate::domain::reason::Departure;
+use crate::domain::moment::Moment;
+use crate::domain::reason::{Departure, ResumeFailure};
 use crate::domain::release::{LeaveAnswer, Release, ReleaseAnswer};
 use crate::domain::resume::{Resume, ResumeAnswer};
 use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
@@ -19,7 +20,7 @@ use crate::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use crate::protocol::request::{
     self, Envelope, LoginRequest, Request, RequestError, RequestId, ResumeRequest,
 };
-use crate::telemetry;
+use crate::telemetry::{self, Present};
 use actix::prelude::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,13 +59,16 @@ struct Identified {
     claims: Claims,
     marks: Arc<Marks>,
     requests_under_way: usize,
+    /// For the metrics, until the session or its connection ends.
+    _present: Present,
 }
 
 /// The answer to a request, from the organisation's actor.
 #[derive(Message)]
 #[rtype(result = "()")]
 enum Resolved {
-    Login(Option<RequestId>, Result<LoginAnswer, Unavailable>),
+    /// With the monotonic time at which the login arrived.
+    Login(Option<RequestId>, Duration, Result<LoginAnswer, Unavailable>),
     Resume(Option<RequestId>, Result<ResumeAnswer, Unavailable>),
     Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
     Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
@@ -85,6 +89,7 @@ impl Device {
         connection: &Connection,
         wire: &mut Wire<Self>,
     ) -> Flow {
+        let arrived = connection.broker.clock.now();
         let judge = |token: Option<&str>| {
             let purpose = Purpose::Session;
             token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
@@ -92,7 +97,7 @@ impl Device {
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
-                .and_then(|claims| self.login(id, login, claims, connection, wire)),
+                .and_then(|claims| self.login((id, arrived), login, claims, connection, wire)),
             Ok(Request::Resume(resume)) => judge(resume.token.as_deref())
                 .and_then(|claims| self.resume(id, &resume, claims, connection, wire)),
             Ok(
@@ -120,7 +125,7 @@ impl Device {
 
     fn login(
         &self,
-        id: Option<RequestId>,
+        (id, arrived): (Option<RequestId>, Moment),
         login: LoginRequest,
         claims: Claims,
         connection: &Connection,
@@ -132,8 +137,7 @@ impl Device {
             Close::OVERLOADED
         })?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
-        let now = broker.clock.now();
-        let millis = u64::try_from(now.at.timestamp_millis()).unwrap_or(0);
+        let millis = u64::try_from(arrived.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
         let resume_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; RESUME_TOKEN_BYTES]>());
         let command = Login {
@@ -147,11 +151,11 @@ impl Device {
             resume: digest(&resume_token),
             address: connection.address.clone(),
         };
-        let marks = Arc::new(Marks::new(now.elapsed, claims.expires_at));
+        let marks = Arc::new(Marks::new(arrived.elapsed, claims.expires_at));
         let recipient = wire.address();
         let reply = Reply::new(move |answer| {
             drop(permit);
-            recipient.do_send(Resolved::Login(id, answer));
+            recipient.do_send(Resolved::Login(id, arrived.elapsed, answer));
         });
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::Unanswered;
@@ -169,7 +173,10 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let session = resume.session.ok_or(Close::RESUME_FAILED)?;
+        let session = resume.session.ok_or_else(|| {
+            telemetry::count_resume(ResumeFailure::UnknownSession.as_str());
+            Close::RESUME_FAILED
+        })?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
         let command = Resume {
             session,
@@ -223,7 +230,8 @@ impl Device {
             organisation = %self.organisation, user = %welcome.user, session = %welcome.session,
             device = %welcome.device, is_resumed, "logged in"
         );
-        let identified = Identified { attachment, claims, marks, requests_under_way: 0 };
+        let _present = telemetry::present_on(welcome.device);
+        let identified = Identified { attachment, claims, marks, requests_under_way: 0, _present };
         self.stage = Stage::Identified(identified);
     }
 
@@ -271,11 +279,16 @@ impl Device {
     ) -> Flow {
         match answer {
             Ok(ResumeAnswer::Resumed(welcome)) => {
+                telemetry::count_resume("resumed");
                 self.welcome(id, &welcome, true, connection, wire);
                 Flow::Continue
             }
-            Ok(ResumeAnswer::Failed) => self.turn_away(Close::RESUME_FAILED),
+            Ok(ResumeAnswer::Failed(why)) => {
+                telemetry::count_resume(why.as_str());
+                self.turn_away(Close::RESUME_FAILED)
+            }
             Err(Unavailable) => {
+                telemetry::count_resume("unavailable");
                 Flow::Close(Close::STORAGE_UNAVAILABLE, Departure::StorageUnavailable)
             }
         }
@@ -447,8 +460,15 @@ impl Handler<Resolved> for Session<Device> {
     fn handle(&mut self, resolved: Resolved, wire: &mut Self::Context) {
         let (device, connection) = (&mut self.peer, &self.connection);
         let flow = match resolved {
-            Resolved::Login(id, answer) => {
-                device.on_logged_in(id.as_ref(), answer, connection, wire)
+            Resolved::Login(id, arrived, answer) => {
+                let is_granted = matches!(answer, Ok(LoginAnswer::LoggedIn(_)));
+                let is_decided = answer.is_ok();
+                let flow = device.on_logged_in(id.as_ref(), answer, connection, wire);
+                if is_decided {
+                    let now = connection.broker.clock.now().elapsed;
+                    telemetry::record_login(is_granted, now.saturating_sub(arrived));
+                }
+                flow
             }
             Resolved::Resume(id, answer) => {
                 device.on_resumed(id.as_ref(), answer, connection, wire)

@@ -13,6 +13,7 @@ use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
+use crate::telemetry;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
@@ -200,6 +201,7 @@ impl<P: Peer> Session<P> {
         }
         self.end(departure);
         tracing::debug!(code = close.code, reason = close.name, "closing");
+        telemetry::count_close(close.code, close.name);
         wire.close(Some(CloseReason {
             code: CloseCode::from(close.code),
             description: Some(close.name.to_owned()),

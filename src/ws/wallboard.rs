@@ -14,6 +14,7 @@ use crate::limits::LIVE_INTERVAL;
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
+use crate::telemetry;
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use futures_util::StreamExt;
@@ -200,7 +201,9 @@ impl Session<Wallboard> {
             return;
         };
         let Connection { broker, .. } = &self.connection;
-        let mut following = Following::begin(broker, self.peer.organisation, &claims, feed, id);
+        let present = telemetry::subscribed_by("ws");
+        let organisation = self.peer.organisation;
+        let mut following = Following::begin(broker, organisation, &claims, feed, id, present);
         if let Some(news) = following.next(&broker.catalogue) {
             send(wire, news.text);
         }
