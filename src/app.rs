@@ -20,6 +20,7 @@ use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
 use actix::Arbiter;
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use chrono::TimeDelta;
 use std::net::SocketAddr;
@@ -135,6 +136,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
                 .try_into()
                 .unwrap_or(std::num::NonZeroU32::MIN),
             max_grace_default_s: config.max_grace_s,
+            metrics_organisations_max: config.metrics_organisations_max,
             ..Limits::default()
         },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
@@ -277,6 +279,7 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
                 Ok(records) => telemetry::count_pruned(records),
                 Err(error) => {
                     tracing::warn!(%error, "old records stay for now");
+                    telemetry::count_store_error("prune", error.kind());
                     break;
                 }
             }
@@ -288,11 +291,16 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
 /// Does what commits left for later, in small pieces with room for commits between them.
 async fn keep_store_up(store: Arc<dyn Store>) {
     loop {
+        match store.extent().await {
+            Ok(extent) => telemetry::set_extent(&extent.files, extent.runs_behind),
+            Err(error) => telemetry::count_store_error("extent", error.kind()),
+        }
         let pause = match store.upkeep().await {
             Ok(true) => UPKEEP_PAUSE,
             Ok(false) => LIFE_INTERVAL,
             Err(error) => {
                 tracing::warn!(%error, "the store's upkeep failed; it is tried again");
+                telemetry::count_store_error("upkeep", error.kind());
                 LIFE_INTERVAL
             }
         };
@@ -316,6 +324,7 @@ fn listen(
     let server = HttpServer::new(move || {
         App::new()
             .wrap(http::headers())
+            .wrap(from_fn(http::observe))
             .app_data(shared.clone())
             .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
             .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))

@@ -20,6 +20,7 @@ use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
 use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
 use crate::store::{Run, Store, StoreError};
+use crate::telemetry;
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
@@ -238,6 +239,7 @@ impl Directory {
         let created =
             store.create_organisation(&settings, author.as_ref()).await.map_err(|error| {
                 tracing::error!(organisation = %settings.id, %error, "cannot create");
+                telemetry::count_store_error("create", error.kind());
                 AskError::Unavailable
             })?;
         if created {

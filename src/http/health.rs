@@ -1,10 +1,9 @@
 //! `/healthz`, `/readyz`, `/metrics`: for whoever keeps the broker running. No token is needed.
 
+use super::standing;
 use crate::broker::Broker;
 use crate::problem::{Answer, Kind, Problem};
-use crate::telemetry;
 use actix_web::{HttpResponse, web};
-use metrics::gauge;
 use serde_json::json;
 
 /// 200 for as long as requests are answered at all.
@@ -23,9 +22,7 @@ pub(super) async fn ready(broker: web::Data<Broker>) -> Answer {
 
 /// Prometheus' text format.
 pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
-    let connected = u32::try_from(broker.directory.connected()).unwrap_or(u32::MAX);
-    gauge!(telemetry::SESSIONS).set(connected);
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(broker.metrics.render())
+    let mut page = standing::page(&broker);
+    page.push_str(&broker.metrics.render());
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page)
 }

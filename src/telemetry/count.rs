@@ -224,6 +224,14 @@ pub fn count_http(method: &'static str, path: &str, status: u16, took: Duration)
         .increment(1);
 }
 
+/// The sizes of the store's files, in bytes, and how far its index is behind, in runs.
+pub fn set_extent(files: &[(&'static str, u64)], runs_behind: u64) {
+    for (file, bytes) in files {
+        gauge!(STORE_BYTES, field::FILE => *file).set(exact(*bytes));
+    }
+    gauge!(INDEX_RUNS_BEHIND).set(exact(runs_behind));
+}
+
 /// Counts records that were deleted because they need not be kept any longer.
 pub fn count_pruned(records: u64) {
     counter!(PRUNED).increment(records);
@@ -234,9 +242,13 @@ pub fn count_bound(bound: &'static str) {
     counter!(BOUND_HITS, "bound" => bound).increment(1);
 }
 
-/// A count as a metric takes it; exact far beyond any bound here.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 fn count_of(count: usize) -> f64 {
+    exact(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// A count as a metric takes it.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, far beyond any bound here")]
+pub fn exact(count: u64) -> f64 {
     count as f64
 }
 

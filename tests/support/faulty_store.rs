@@ -21,8 +21,8 @@ use licence_broker::store::reports::{
     ReportQuery, Reports,
 };
 use licence_broker::store::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
-    Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
+    Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -260,6 +260,10 @@ impl Store for FaultyStore {
 
     async fn upkeep(&self) -> Result<bool, StoreError> {
         self.up()?.upkeep().await
+    }
+
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        self.up()?.extent().await
     }
 
     async fn denials_page(
