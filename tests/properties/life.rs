@@ -8,7 +8,9 @@ use licence_broker::domain::ids::{LicenceId, LinkId, SessionId, UserName};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft, UserRefusal};
 use licence_broker::domain::purchases::{SetTotals, TotalsRefusal};
-use licence_broker::domain::reason::{Departure, EndReason, ReleaseReason, UserStatus};
+use licence_broker::domain::reason::{
+    Departure, EndReason, ReleaseReason, ResumeFailure, UserStatus,
+};
 use licence_broker::domain::release::{Leave, LeaveAnswer};
 use licence_broker::domain::resume::{Resume, ResumeAnswer};
 use std::collections::BTreeMap;
