@@ -177,7 +177,10 @@ impl Directory {
         let ids = self.0.cells.iter().map(|cell| cell.id()).collect();
         let failed = self.settle(ids).await;
         if failed > 0 {
-            tracing::warn!(organisations = failed, "could not be served at the end of an interval");
+            tracing::warn!(
+                organisations = failed,
+                "organisations could not close their interval; they will with their next decision"
+            );
         }
     }
 
@@ -193,7 +196,11 @@ impl Directory {
             let deaths = cell.count_death();
             let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
             let directory = self.clone();
-            tracing::warn!(organisation = %cell.id(), ?pause, "an organisation's actor starts anew");
+            tracing::warn!(
+                organisation = cell.id().get(),
+                ?pause,
+                "an organisation's actor starts anew"
+            );
             tokio::spawn(async move {
                 tokio::time::sleep(pause.min(RESTART_PAUSE_MAX)).await;
                 directory.start(&cell);
@@ -238,7 +245,7 @@ impl Directory {
         let store = &self.0.shared.store;
         let created =
             store.create_organisation(&settings, author.as_ref()).await.map_err(|error| {
-                tracing::error!(organisation = %settings.id, %error, "cannot create");
+                tracing::error!(organisation = settings.id.get(), %error, "an organisation could not be created");
                 telemetry::count_store_error("create", error.kind());
                 AskError::Unavailable
             })?;

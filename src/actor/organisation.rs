@@ -29,8 +29,10 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a store that does not answer is left alone.
-const LOAD_RETRY: Duration = Duration::from_millis(500);
+/// How long a store that does not answer is left alone, the first time; twice as long each further time.
+const LOAD_PAUSE: Duration = Duration::from_millis(250);
+/// And at most.
+const LOAD_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A command, and where its answer goes.
 pub(super) struct Submit<C: Command> {
@@ -101,6 +103,8 @@ pub(super) struct OrganisationActor {
     live_sent: Duration,
     /// Why it was started.
     cause: Cause,
+    /// How often it could not be loaded.
+    failures: u32,
     _obituary: Obituary,
 }
 
@@ -135,6 +139,7 @@ impl OrganisationActor {
             cell,
             shared,
             cause,
+            failures: 0,
             organisation: None,
             pipeline: Pipeline::new(0),
             live_is_due: false,
@@ -159,7 +164,10 @@ impl OrganisationActor {
         match loaded {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {
-                tracing::warn!(organisation = %self.cell.id(), "the organisation is not kept");
+                tracing::info!(
+                    organisation = self.cell.id().get(),
+                    "the store has no such organisation any more"
+                );
                 self.cell.gauges().set_state(State::Idle);
                 self.cell.remove();
                 for link in self.cell.links().ids() {
@@ -168,14 +176,27 @@ impl OrganisationActor {
                 ctx.stop();
             }
             Err(error) => {
-                tracing::error!(organisation = %self.cell.id(), %error, "cannot load");
+                let pause = LOAD_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
+                let pause = pause.min(LOAD_PAUSE_MAX);
+                self.tell_failure(&error, pause);
+                self.failures += 1;
                 telemetry::count_store_error("load", error.kind());
                 self.cell.gauges().set_state(State::Failing);
-                ctx.run_later(LOAD_RETRY, |actor, ctx| {
+                ctx.run_later(pause, |actor, ctx| {
                     let load = actor.load();
                     ctx.spawn(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
                 });
             }
+        }
+    }
+
+    /// Once is enough to wake somebody; `/readyz` and the metrics say how long it lasts.
+    fn tell_failure(&self, error: &StoreError, pause: Duration) {
+        let organisation = self.cell.id().get();
+        if self.failures == 0 {
+            tracing::error!(organisation, %error, ?pause, "an organisation cannot be loaded");
+        } else {
+            tracing::debug!(organisation, %error, ?pause, "an organisation cannot be loaded yet");
         }
     }
 
@@ -319,7 +340,8 @@ impl OrganisationActor {
 
     fn end_overdue(&mut self, overdue: Overdue, ctx: &mut Context<Self>) {
         let Overdue { link, session, departure } = overdue;
-        tracing::info!(organisation = %self.cell.id(), %session, ?departure, "session ended");
+        let reason = departure.release_reason().as_str();
+        tracing::info!(organisation = self.cell.id().get(), %session, reason, "session ended");
         let reason = end_of(departure);
         self.decide(Leave { session, link, departure }, ctx, move |actor, _| {
             actor.end_link(link, reason);
@@ -459,8 +481,8 @@ impl Handler<Committed> for OrganisationActor {
                 self.commit(ctx);
             }
             Err(error) => {
-                let organisation = self.cell.id();
-                tracing::error!(%organisation, %error, "a commit failed; starting anew");
+                let organisation = self.cell.id().get();
+                tracing::error!(organisation, %error, "a commit failed; the organisation starts anew from what is kept");
                 self.cell.gauges().ends_for(Cause::CommitFailed);
                 ctx.stop();
             }

@@ -1,18 +1,18 @@
 //! A device: unidentified, then deciding, then identified. Only an identified one has a session, and
 //! only what an identified one sends can acquire.
 
-use super::answers;
 use super::attachment::Attachment;
-use super::session::{Connection, Flow, Peer, Session, Wire, send};
+use super::resolved::Resolved;
+use super::session::{Connection, Flow, Peer, Who, Wire, send};
 use super::token::{self, Purpose};
-use crate::actor::link::{Link, Marks, ToDevice};
+use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
-use crate::domain::admission::{Acquire, AcquireAnswer, Login, LoginAnswer, Welcome};
+use crate::domain::admission::{Acquire, Login, LoginAnswer, Welcome};
 use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
 use crate::domain::moment::Moment;
 use crate::domain::reason::{Departure, ResumeFailure};
-use crate::domain::release::{LeaveAnswer, Release, ReleaseAnswer};
+use crate::domain::release::Release;
 use crate::domain::resume::{Resume, ResumeAnswer};
 use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
 use crate::protocol::close::Close;
@@ -61,18 +61,6 @@ struct Identified {
     requests_under_way: usize,
     /// For the metrics, until the session or its connection ends.
     _present: Present,
-}
-
-/// The answer to a request, from the organisation's actor.
-#[derive(Message)]
-#[rtype(result = "()")]
-enum Resolved {
-    /// With the monotonic time at which the login arrived.
-    Login(Option<RequestId>, Duration, Result<LoginAnswer, Unavailable>),
-    Resume(Option<RequestId>, Result<ResumeAnswer, Unavailable>),
-    Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
-    Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
-    Leave(Option<RequestId>, Result<LeaveAnswer, Unavailable>),
 }
 
 impl Device {
@@ -227,8 +215,8 @@ impl Device {
             },
         );
         tracing::debug!(
-            organisation = %self.organisation, user = %welcome.user, session = %welcome.session,
-            device = %welcome.device, is_resumed, "logged in"
+            organisation = self.organisation.get(), link = self.link.0, user = %welcome.user,
+            session = %welcome.session, device = %welcome.device, is_resumed, "logged in"
         );
         let _present = telemetry::present_on(welcome.device);
         let identified = Identified { attachment, claims, marks, requests_under_way: 0, _present };
@@ -237,14 +225,20 @@ impl Device {
 
     /// A login or resume that did not come through: nothing is held.
     fn turn_away(&mut self, close: Close) -> Flow {
-        if let Stage::Deciding { attachment, .. } = std::mem::replace(&mut self.stage, Stage::Over)
+        if let Stage::Deciding { attachment, claims, .. } =
+            std::mem::replace(&mut self.stage, Stage::Over)
         {
+            tracing::debug!(
+                organisation = self.organisation.get(), link = self.link.0,
+                user = %claims.subject, session = %attachment.session(),
+                code = close.code, reason = close.name, "turned away"
+            );
             attachment.refused();
         }
         Flow::Close(close, Departure::Unanswered)
     }
 
-    fn on_logged_in(
+    pub(super) fn on_logged_in(
         &mut self,
         id: Option<&RequestId>,
         answer: Result<LoginAnswer, Unavailable>,
@@ -270,7 +264,7 @@ impl Device {
         }
     }
 
-    fn on_resumed(
+    pub(super) fn on_resumed(
         &mut self,
         id: Option<&RequestId>,
         answer: Result<ResumeAnswer, Unavailable>,
@@ -294,7 +288,7 @@ impl Device {
         }
     }
 
-    fn answered(&mut self) {
+    pub(super) fn answered(&mut self) {
         if let Stage::Identified(identified) = &mut self.stage {
             identified.requests_under_way -= 1;
         }
@@ -412,6 +406,15 @@ impl Peer for Device {
         }
     }
 
+    fn who(&self) -> Who {
+        let session = match &self.stage {
+            Stage::Deciding { attachment, .. } => Some(attachment.session()),
+            Stage::Identified(identified) => Some(identified.attachment.session()),
+            Stage::Unidentified { .. } | Stage::Over => None,
+        };
+        Who { organisation: self.organisation, link: Some(self.link), session }
+    }
+
     fn is_identified(&self) -> bool {
         !matches!(self.stage, Stage::Unidentified { .. })
     }
@@ -450,58 +453,6 @@ impl Peer for Device {
             // What the attachment says by itself is right: nobody has heard of this session yet, or
             // it was there before.
             Stage::Deciding { .. } | Stage::Unidentified { .. } | Stage::Over => {}
-        }
-    }
-}
-
-impl Handler<Resolved> for Session<Device> {
-    type Result = ();
-
-    fn handle(&mut self, resolved: Resolved, wire: &mut Self::Context) {
-        let (device, connection) = (&mut self.peer, &self.connection);
-        let flow = match resolved {
-            Resolved::Login(id, arrived, answer) => {
-                let is_granted = matches!(answer, Ok(LoginAnswer::LoggedIn(_)));
-                let is_decided = answer.is_ok();
-                let flow = device.on_logged_in(id.as_ref(), answer, connection, wire);
-                if is_decided {
-                    let now = connection.broker.clock.now().elapsed;
-                    telemetry::record_login(is_granted, now.saturating_sub(arrived));
-                }
-                flow
-            }
-            Resolved::Resume(id, answer) => {
-                device.on_resumed(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Acquire(id, answer) => {
-                device.answered();
-                answers::on_acquired(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Release(id, answer) => {
-                device.answered();
-                answers::on_released(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Leave(id, answer) => {
-                answers::on_logged_out(id.as_ref(), answer, connection, wire)
-            }
-        };
-        self.follow(flow, wire);
-        self.pump(wire);
-    }
-}
-
-impl Handler<ToDevice> for Session<Device> {
-    type Result = ();
-
-    fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
-        match message {
-            ToDevice::Draining { reconnect_within_s } => {
-                send(wire, device::draining(reconnect_within_s));
-            }
-            ToDevice::Notice(notice) => {
-                let flow = answers::on_notice(&notice, &self.connection, wire);
-                self.follow(flow, wire);
-            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! One that missed a frame gets a snapshot instead: never a gap, never a backlog.
 
 use super::following::Following;
-use super::session::{Connection, Flow, Peer, Session, Wire, send};
+use super::session::{Connection, Flow, Peer, Session, Who, Wire, send};
 use super::token::{self, Purpose};
 use crate::actor::live::Feed;
 use crate::auth::Claims;
@@ -153,6 +153,10 @@ impl Peer for Wallboard {
 
     fn may_read(&self) -> bool {
         matches!(self.stage, Stage::Unidentified { .. } | Stage::Subscribed { .. })
+    }
+
+    fn who(&self) -> Who {
+        Who { organisation: self.organisation, link: None, session: None }
     }
 
     fn is_identified(&self) -> bool {
