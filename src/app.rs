@@ -9,6 +9,7 @@ use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::ids::OrganisationId;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
@@ -189,19 +190,38 @@ pub struct Running {
     serving: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
+    /// Organisations that are still to be settled.
+    unsettled: Vec<OrganisationId>,
 }
 
-/// Starts a broker: settles what was open when it last stopped, then listens. Needs an actix system.
+/// Starts a broker: listens, and settles what was open when it last stopped. When this returns it takes
+/// logins. Needs an actix system.
 ///
 /// # Errors
 /// See [`StartError`]; nothing is left running.
 pub async fn start(parts: Parts) -> Result<Running, StartError> {
+    let mut running = open(parts).await?;
+    match running.recover().await {
+        Ok(()) => Ok(running),
+        Err(error) => {
+            running.halt().await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Has a broker listen that takes no logins yet: probes are told how far it is, and connections to come
+/// again. Needs an actix system.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn open(parts: Parts) -> Result<Running, StartError> {
     let last_run = parts.store.last_run().await?;
     let running_since = parts.clock.now().at;
     let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let arbiters: Vec<Arbiter> = (0..threads.min(4)).map(|_| Arbiter::new()).collect();
-    let directory = Directory::open(DirectoryParts {
+    let (directory, unsettled) = Directory::open(DirectoryParts {
         store: parts.store.clone(),
         journal,
         clock: parts.clock.clone(),
@@ -223,7 +243,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         clock: parts.clock,
         catalogue: parts.catalogue,
         hashing: Hashing::default(),
-        ready: Readiness::ready(),
+        ready: Readiness::starting(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
         sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
@@ -244,7 +264,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
     ];
     let tasks = tasks.into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running { address, broker, server, serving, tasks, arbiters })
+    Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
 }
 
 /// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
@@ -352,6 +372,17 @@ fn listen(
 }
 
 impl Running {
+    /// Settles what was open when the broker last stopped, and takes logins from then on.
+    ///
+    /// # Errors
+    /// If the store refuses; it takes none then.
+    pub async fn recover(&mut self) -> Result<(), StoreError> {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        self.broker.directory.recover(unsettled).await?;
+        self.broker.ready.enter(Phase::Ready);
+        Ok(())
+    }
+
     /// What every connection has of it.
     pub fn broker(&self) -> &web::Data<Broker> {
         &self.broker

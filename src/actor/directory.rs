@@ -4,6 +4,7 @@
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
 pub mod census;
+mod recovery;
 
 use super::cell::Cell;
 use super::journal::Journal;
@@ -24,8 +25,8 @@ use crate::telemetry;
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
-use futures_util::{StreamExt, stream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -83,6 +84,8 @@ struct Inner {
     arbiters: Vec<ArbiterHandle>,
     /// A permit for each question that is under way.
     asks: Semaphore,
+    /// Organisations with open sessions that are still to be settled.
+    unsettled: AtomicUsize,
 }
 
 /// What the directory is made of.
@@ -108,12 +111,12 @@ pub struct DirectoryParts {
 }
 
 impl Directory {
-    /// Lists the organisations that exist, starts the task that restarts their actors, and settles what
-    /// was open when the broker last stopped. When this returns `Ok`, logins can be taken.
+    /// Lists the organisations that exist, and starts the task that restarts their actors. Those that had
+    /// open sessions when the broker last stopped are to be given to [`Self::recover`].
     ///
     /// # Errors
-    /// If the store cannot be read, or what was open cannot be settled.
-    pub async fn open(parts: DirectoryParts) -> Result<Self, StoreError> {
+    /// If the store cannot be read.
+    pub async fn open(parts: DirectoryParts) -> Result<(Self, Vec<OrganisationId>), StoreError> {
         let DirectoryParts {
             store,
             journal,
@@ -149,26 +152,20 @@ impl Directory {
             shared,
             arbiters,
             asks: Semaphore::new(ASKS_UNDER_WAY_MAX),
+            unsettled: AtomicUsize::new(0),
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
-        match directory.settle(open.collect()).await {
-            0 => Ok(directory),
-            unsettled => Err(StoreError::Aborted(format!(
-                "the open sessions of {unsettled} organisations could not be settled"
-            ))),
-        }
+        let open: Vec<OrganisationId> = open.collect();
+        directory.0.unsettled.store(open.len(), Ordering::Relaxed);
+        Ok((directory, open))
     }
 
     /// Waits until everything that these organisations decided, or found at their start, is durable.
     /// How many did not come so far.
     async fn settle(&self, organisations: Vec<OrganisationId>) -> usize {
         let asked = organisations.into_iter().map(|id| self.ask(id, Tick));
-        stream::iter(asked)
-            .buffer_unordered(ASKS_UNDER_WAY_MAX / 2)
-            .filter(|settled| std::future::ready(settled.is_err()))
-            .count()
-            .await
+        recovery::failures(asked).await
     }
 
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of

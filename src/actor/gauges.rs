@@ -1,8 +1,9 @@
 //! What of an organisation can be read at any time without asking its actor: a mailbox that is stuck, or
 //! an actor that is down, holds up nobody who looks from outside.
 
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering};
 
 /// How an organisation and its actor stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,47 @@ pub(super) struct Place(Arc<AtomicUsize>);
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What is on its way to the store, and when something last arrived; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Backlog(Arc<Arriving>);
+
+#[derive(Debug)]
+struct Arriving {
+    /// Batches that have no outcome yet.
+    batches: AtomicUsize,
+    /// Milliseconds of the Unix epoch.
+    durable_ms: AtomicI64,
+}
+
+impl Backlog {
+    pub(super) fn new(at: DateTime<Utc>) -> Self {
+        let durable_ms = AtomicI64::new(at.timestamp_millis());
+        Self(Arc::new(Arriving { batches: AtomicUsize::new(0), durable_ms }))
+    }
+
+    /// Batches that have no outcome yet.
+    pub fn batches(&self) -> usize {
+        self.0.batches.load(Ordering::Relaxed)
+    }
+
+    /// When something was last made durable: milliseconds of the Unix epoch.
+    pub fn durable_ms(&self) -> i64 {
+        self.0.durable_ms.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn queue(&self) {
+        self.0.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn settle(&self) {
+        self.0.batches.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn durable(&self, at: DateTime<Utc>) {
+        self.0.durable_ms.store(at.timestamp_millis(), Ordering::Relaxed);
     }
 }
 

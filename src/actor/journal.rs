@@ -1,5 +1,6 @@
 //! One commit for all that wait.
 
+use super::gauges::Backlog;
 use super::store_health::StoreHealth;
 use crate::clock::Clock;
 use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
@@ -24,7 +25,8 @@ type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 #[derive(Clone)]
 pub struct Journal {
     entries: mpsc::UnboundedSender<Entry>,
-    health: Arc<StoreHealth>,
+    health: StoreHealth,
+    backlog: Backlog,
 }
 
 impl Journal {
@@ -32,9 +34,10 @@ impl Journal {
     /// and everything left with it is committed; the handle says when.
     pub fn start(store: Arc<dyn Store>, clock: Clock) -> (Self, tokio::task::JoinHandle<()>) {
         let (entries, receiver) = mpsc::unbounded_channel();
-        let health = Arc::new(StoreHealth::new(clock.now().at));
-        let committer = Committer { store, clock, health: health.clone() };
-        (Self { entries, health }, tokio::spawn(committer.run(receiver)))
+        let (health, backlog) = (StoreHealth::default(), Backlog::new(clock.now().at));
+        let committer =
+            Committer { store, clock, health: health.clone(), backlog: backlog.clone() };
+        (Self { entries, health, backlog }, tokio::spawn(committer.run(receiver)))
     }
 
     /// Whether the store takes what is left here.
@@ -42,12 +45,17 @@ impl Journal {
         &self.health
     }
 
+    /// What is on its way to the store.
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
     pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        self.health.queue();
-        let health = self.health.clone();
+        self.backlog.queue();
+        let backlog = self.backlog.clone();
         let settle = move |outcome| {
-            health.settle();
+            backlog.settle();
             done(outcome);
         };
         let entry = Entry::Batch(batch, Box::new(settle));
@@ -71,7 +79,8 @@ impl Journal {
 struct Committer {
     store: Arc<dyn Store>,
     clock: Clock,
-    health: Arc<StoreHealth>,
+    health: StoreHealth,
+    backlog: Backlog,
 }
 
 impl Committer {
@@ -150,9 +159,16 @@ impl Committer {
     }
 
     fn note(&self, work: &'static str, outcome: &Result<(), StoreError>) {
-        self.health.note(self.clock.now().at, outcome.as_ref().map(|()| ()));
-        if let Err(error) = outcome {
-            telemetry::count_store_error(work, error.kind());
+        let at = self.clock.now().at;
+        match outcome {
+            Ok(()) => {
+                self.health.took();
+                self.backlog.durable(at);
+            }
+            Err(error) => {
+                self.health.refused(error, at);
+                telemetry::count_store_error(work, error.kind());
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`organisation`] | the actor: decide, persist, dispatch |
 //! | [`pipeline`] | what was decided and is not durable yet |
 //! | `directory/census` | what can be read of all at once, without asking any actor |
+//! | `directory/recovery` | what was open is settled before logins are taken |
 //! | [`gauges`] | what of an organisation can be read without asking its actor |
 //! | [`journal`] | one commit for all that wait |
 //! | [`store_health`] | whether the store takes what is decided |

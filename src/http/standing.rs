@@ -4,9 +4,9 @@
 //! stuck holds up no scrape. Those with the smallest numbers have series of their own, so that no series
 //! comes and goes with the load; the others are summed up as `other`.
 
+use crate::actor::directory::Directory;
 use crate::actor::directory::census::Standing;
 use crate::actor::gauges::State;
-use crate::actor::store_health::StoreHealth;
 use crate::broker::Broker;
 use crate::domain::catalogue::{Catalogue, Model};
 use crate::domain::ids::LicenceId;
@@ -24,19 +24,19 @@ pub(super) fn page(broker: &Broker) -> String {
     let census = broker.directory.census();
     telemetry::rendered(|| {
         gauge!(telemetry::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
-        gauge!(telemetry::READY).set(u8::from(broker.ready.is_ready()));
-        set_store(broker.directory.store_health());
+        gauge!(telemetry::READY).set(u8::from(super::health::reasons(broker).is_empty()));
+        set_store(&broker.directory);
         set_actors(&census);
         set_organisations(&census, broker.limits.metrics_organisations_max, &broker.catalogue);
         set_shortages(&census, &broker.catalogue);
     })
 }
 
-fn set_store(health: &StoreHealth) {
-    gauge!(telemetry::JOURNAL_BATCHES).set(number(health.batches()));
-    gauge!(telemetry::STORE_REFUSING).set(u8::from(health.refusal().is_some()));
-    let durable_ms = health.durable_at().timestamp_millis();
-    gauge!(telemetry::STORE_DURABLE).set(seconds(durable_ms));
+fn set_store(directory: &Directory) {
+    let backlog = directory.backlog();
+    gauge!(telemetry::JOURNAL_BATCHES).set(number(backlog.batches()));
+    gauge!(telemetry::STORE_REFUSING).set(u8::from(directory.store_refusal().is_some()));
+    gauge!(telemetry::STORE_DURABLE).set(seconds(backlog.durable_ms()));
 }
 
 fn set_actors(census: &[Standing]) {

@@ -45,6 +45,8 @@ fields! {
     INDEX = "index",
     /// How long the next attempt waits.
     PAUSE = "pause",
+    /// Since when.
+    SINCE = "since",
     /// Where the broker listens.
     ADDRESS = "address",
     /// A file or folder.

@@ -2,12 +2,13 @@
 
 use super::{Directory, OrganisationRef};
 use crate::actor::cell::WallboardGuard;
-use crate::actor::gauges::State;
+use crate::actor::gauges::{Backlog, State};
 use crate::actor::live::LiveFrame;
-use crate::actor::store_health::StoreHealth;
+use crate::actor::store_health::Refusal;
 use crate::domain::ids::{LinkId, OrganisationId};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How one organisation stands, as it was last made known.
 #[derive(Clone, Debug)]
@@ -43,9 +44,25 @@ impl Directory {
         all
     }
 
-    /// Whether the store takes what is decided.
-    pub fn store_health(&self) -> &StoreHealth {
-        self.0.shared.journal.health()
+    /// Since when and why the store refuses, if it does.
+    pub fn store_refusal(&self) -> Option<Refusal> {
+        self.0.shared.journal.health().refusal()
+    }
+
+    /// What is on its way to the store.
+    pub fn backlog(&self) -> &Backlog {
+        self.0.shared.journal.backlog()
+    }
+
+    /// Organisations that are still to be settled before logins are taken.
+    pub fn unsettled(&self) -> usize {
+        self.0.unsettled.load(Ordering::Relaxed)
+    }
+
+    /// Organisations that cannot be loaded at present.
+    pub fn failing(&self) -> usize {
+        let is_failing = |state| state == State::Failing;
+        self.0.cells.iter().filter(|cell| is_failing(cell.gauges().state())).count()
     }
 
     /// How many sessions are connected, over all organisations.
