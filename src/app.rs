@@ -9,6 +9,7 @@ use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
+use crate::domain::ids::OrganisationId;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
@@ -20,6 +21,7 @@ use crate::store::{Store, StoreError};
 use crate::{http, telemetry, ws};
 use actix::Arbiter;
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use chrono::TimeDelta;
 use std::net::SocketAddr;
@@ -135,6 +137,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
                 .try_into()
                 .unwrap_or(std::num::NonZeroU32::MIN),
             max_grace_default_s: config.max_grace_s,
+            metrics_organisations_max: config.metrics_organisations_max,
             ..Limits::default()
         },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
@@ -187,19 +190,38 @@ pub struct Running {
     serving: JoinHandle<std::io::Result<()>>,
     tasks: Vec<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
+    /// Organisations that are still to be settled.
+    unsettled: Vec<OrganisationId>,
 }
 
-/// Starts a broker: settles what was open when it last stopped, then listens. Needs an actix system.
+/// Starts a broker: listens, and settles what was open when it last stopped. When this returns it takes
+/// logins. Needs an actix system.
 ///
 /// # Errors
 /// See [`StartError`]; nothing is left running.
 pub async fn start(parts: Parts) -> Result<Running, StartError> {
+    let mut running = open(parts).await?;
+    match running.recover().await {
+        Ok(()) => Ok(running),
+        Err(error) => {
+            running.halt().await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Has a broker listen that takes no logins yet: probes are told how far it is, and connections to come
+/// again. Needs an actix system.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn open(parts: Parts) -> Result<Running, StartError> {
     let last_run = parts.store.last_run().await?;
     let running_since = parts.clock.now().at;
     let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let arbiters: Vec<Arbiter> = (0..threads.min(4)).map(|_| Arbiter::new()).collect();
-    let directory = Directory::open(DirectoryParts {
+    let (directory, unsettled) = Directory::open(DirectoryParts {
         store: parts.store.clone(),
         journal,
         clock: parts.clock.clone(),
@@ -221,7 +243,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         clock: parts.clock,
         catalogue: parts.catalogue,
         hashing: Hashing::default(),
-        ready: Readiness::ready(),
+        ready: Readiness::starting(),
         logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
         sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
@@ -242,7 +264,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
     ];
     let tasks = tasks.into_iter().chain(retaining).collect();
     let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
-    Ok(Running { address, broker, server, serving, tasks, arbiters })
+    Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
 }
 
 /// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
@@ -277,6 +299,7 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
                 Ok(records) => telemetry::count_pruned(records),
                 Err(error) => {
                     tracing::warn!(%error, "old records stay for now");
+                    telemetry::count_store_error("prune", error.kind());
                     break;
                 }
             }
@@ -288,11 +311,16 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
 /// Does what commits left for later, in small pieces with room for commits between them.
 async fn keep_store_up(store: Arc<dyn Store>) {
     loop {
+        match store.extent().await {
+            Ok(extent) => telemetry::set_extent(&extent.files, extent.runs_behind),
+            Err(error) => telemetry::count_store_error("extent", error.kind()),
+        }
         let pause = match store.upkeep().await {
             Ok(true) => UPKEEP_PAUSE,
             Ok(false) => LIFE_INTERVAL,
             Err(error) => {
                 tracing::warn!(%error, "the store's upkeep failed; it is tried again");
+                telemetry::count_store_error("upkeep", error.kind());
                 LIFE_INTERVAL
             }
         };
@@ -316,6 +344,7 @@ fn listen(
     let server = HttpServer::new(move || {
         App::new()
             .wrap(http::headers())
+            .wrap(from_fn(http::observe))
             .app_data(shared.clone())
             .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
             .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
@@ -343,6 +372,17 @@ fn listen(
 }
 
 impl Running {
+    /// Settles what was open when the broker last stopped, and takes logins from then on.
+    ///
+    /// # Errors
+    /// If the store refuses; it takes none then.
+    pub async fn recover(&mut self) -> Result<(), StoreError> {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        self.broker.directory.recover(unsettled).await?;
+        self.broker.ready.enter(Phase::Ready);
+        Ok(())
+    }
+
     /// What every connection has of it.
     pub fn broker(&self) -> &web::Data<Broker> {
         &self.broker

@@ -54,6 +54,8 @@ pub struct Broker {
 /// Where the broker is between start and stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Settling what was open when the broker last stopped: no connections yet.
+    Starting,
     /// Taking logins.
     Ready,
     /// About to stop: no new connections, and those that are there leave.
@@ -70,9 +72,15 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// A broker that takes logins.
-    pub fn ready() -> Self {
-        Self { phase: watch::Sender::new(Phase::Ready), is_ready: Arc::new(AtomicBool::new(true)) }
+    /// A broker that takes no logins yet.
+    pub fn starting() -> Self {
+        let is_ready = Arc::new(AtomicBool::new(false));
+        Self { phase: watch::Sender::new(Phase::Starting), is_ready }
+    }
+
+    /// Where the broker is.
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
     }
 
     /// Whether logins can be taken.

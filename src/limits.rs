@@ -92,6 +92,8 @@ pub struct Limits {
     pub tokens_per_call_max: usize,
     /// Rows of one page; a larger `limit` gets so many.
     pub page_limit_max: u32,
+    /// Organisations with series of their own in `/metrics`; the others are summed up.
+    pub metrics_organisations_max: usize,
     /// The `max_grace_s` of an organisation that is created without one.
     pub max_grace_default_s: u32,
 }
@@ -118,6 +120,7 @@ impl Default for Limits {
             import_body_max_bytes: 32 * 1024 * 1024,
             tokens_per_call_max: 20_000,
             page_limit_max: 1_000,
+            metrics_organisations_max: 100,
             max_grace_default_s: 60,
         }
     }

@@ -4,6 +4,7 @@
 
 use crate::actor::directory::AskError;
 use crate::store::StoreError;
+use crate::telemetry;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -209,6 +210,9 @@ impl Problem {
         for (name, value) in &self.0.members {
             document[name] = value.clone();
         }
+        if let Some(id) = telemetry::request::current() {
+            document["request_id"] = (*id).into();
+        }
         document
     }
 }
@@ -251,6 +255,7 @@ impl From<StoreError> for Problem {
     /// What the store says is for the log, not for the caller.
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a read for the HTTP API failed");
+        telemetry::count_store_error("read", error.kind());
         match error {
             StoreError::Aborted(_) | StoreError::MaybeApplied(_) | StoreError::Fenced(_) => {
                 Self::new(Kind::Unavailable, "this cannot be read at the moment")

@@ -1,5 +1,6 @@
 //! What of an organisation outlives its actor: connections, the latest counts, and where the actor is.
 
+use super::gauges::Gauges;
 use super::link::Links;
 use super::live::Live;
 use super::organisation::{Departed, OrganisationActor};
@@ -22,6 +23,7 @@ pub(super) struct Cell {
     address: Mutex<Option<Addr<OrganisationActor>>>,
     links: Links,
     live: Live,
+    gauges: Gauges,
     /// How many connections each wallboard has.
     wallboards: Mutex<HashMap<Arc<str>, usize>>,
     /// The broker's last run before this process, until what was open then is settled.
@@ -43,6 +45,7 @@ impl Cell {
             address: Mutex::new(None),
             links: Links::default(),
             live: Live::new(at),
+            gauges: Gauges::default(),
             wallboards: Mutex::default(),
             last_run: Mutex::new(last_run),
             untold: Mutex::default(),
@@ -62,6 +65,10 @@ impl Cell {
 
     pub(super) fn live(&self) -> &Live {
         &self.live
+    }
+
+    pub(super) fn gauges(&self) -> &Gauges {
+        &self.gauges
     }
 
     pub(super) fn last_run(&self) -> Option<Run> {
@@ -142,7 +149,8 @@ impl Cell {
         reply: Reply<LeaveAnswer>,
     ) {
         if let Some(address) = self.address() {
-            address.do_send(Departed { session, link, departure, reply });
+            let place = self.gauges.queue();
+            address.do_send(Departed { session, link, departure, reply, place });
         }
     }
 

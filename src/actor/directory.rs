@@ -3,7 +3,10 @@
 //! An actor is started when its organisation is first asked for anything, and again whenever it died.
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
-use super::cell::{Cell, WallboardGuard};
+pub mod census;
+mod recovery;
+
+use super::cell::Cell;
 use super::journal::Journal;
 use super::link::{Link, Marks, ToDevice};
 use super::live::Feed;
@@ -18,12 +21,12 @@ use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
 use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
 use crate::store::{Run, Store, StoreError};
+use crate::telemetry;
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
-use futures_util::{StreamExt, stream};
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -81,6 +84,8 @@ struct Inner {
     arbiters: Vec<ArbiterHandle>,
     /// A permit for each question that is under way.
     asks: Semaphore,
+    /// Organisations with open sessions that are still to be settled.
+    unsettled: AtomicUsize,
 }
 
 /// What the directory is made of.
@@ -106,12 +111,12 @@ pub struct DirectoryParts {
 }
 
 impl Directory {
-    /// Lists the organisations that exist, starts the task that restarts their actors, and settles what
-    /// was open when the broker last stopped. When this returns `Ok`, logins can be taken.
+    /// Lists the organisations that exist, and starts the task that restarts their actors. Those that had
+    /// open sessions when the broker last stopped are to be given to [`Self::recover`].
     ///
     /// # Errors
-    /// If the store cannot be read, or what was open cannot be settled.
-    pub async fn open(parts: DirectoryParts) -> Result<Self, StoreError> {
+    /// If the store cannot be read.
+    pub async fn open(parts: DirectoryParts) -> Result<(Self, Vec<OrganisationId>), StoreError> {
         let DirectoryParts {
             store,
             journal,
@@ -147,26 +152,20 @@ impl Directory {
             shared,
             arbiters,
             asks: Semaphore::new(ASKS_UNDER_WAY_MAX),
+            unsettled: AtomicUsize::new(0),
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
-        match directory.settle(open.collect()).await {
-            0 => Ok(directory),
-            unsettled => Err(StoreError::Aborted(format!(
-                "the open sessions of {unsettled} organisations could not be settled"
-            ))),
-        }
+        let open: Vec<OrganisationId> = open.collect();
+        directory.0.unsettled.store(open.len(), Ordering::Relaxed);
+        Ok((directory, open))
     }
 
     /// Waits until everything that these organisations decided, or found at their start, is durable.
     /// How many did not come so far.
     async fn settle(&self, organisations: Vec<OrganisationId>) -> usize {
         let asked = organisations.into_iter().map(|id| self.ask(id, Tick));
-        stream::iter(asked)
-            .buffer_unordered(ASKS_UNDER_WAY_MAX / 2)
-            .filter(|settled| std::future::ready(settled.is_err()))
-            .count()
-            .await
+        recovery::failures(asked).await
     }
 
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
@@ -175,7 +174,10 @@ impl Directory {
         let ids = self.0.cells.iter().map(|cell| cell.id()).collect();
         let failed = self.settle(ids).await;
         if failed > 0 {
-            tracing::warn!(organisations = failed, "could not be served at the end of an interval");
+            tracing::warn!(
+                organisations = failed,
+                "organisations could not close their interval; they will with their next decision"
+            );
         }
     }
 
@@ -191,7 +193,11 @@ impl Directory {
             let deaths = cell.count_death();
             let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
             let directory = self.clone();
-            tracing::warn!(organisation = %cell.id(), ?pause, "an organisation's actor starts anew");
+            tracing::warn!(
+                organisation = cell.id().get(),
+                ?pause,
+                "an organisation's actor starts anew"
+            );
             tokio::spawn(async move {
                 tokio::time::sleep(pause.min(RESTART_PAUSE_MAX)).await;
                 directory.start(&cell);
@@ -236,7 +242,8 @@ impl Directory {
         let store = &self.0.shared.store;
         let created =
             store.create_organisation(&settings, author.as_ref()).await.map_err(|error| {
-                tracing::error!(organisation = %settings.id, %error, "cannot create");
+                tracing::error!(organisation = settings.id.get(), %error, "an organisation could not be created");
+                telemetry::count_store_error("create", error.kind());
                 AskError::Unavailable
             })?;
         if created {
@@ -290,7 +297,8 @@ impl Directory {
             // Whoever asked may have gone; the decision stands all the same.
             let _ = sender.send(answer);
         });
-        found.send(Submit { command, reply, link: None, author });
+        let place = found.0.gauges().queue();
+        found.send(Submit { command, reply, link: None, author, place });
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
     }
 
@@ -335,7 +343,7 @@ impl Directory {
             });
             tell
         });
-        let view = View { read, when_durable };
+        let view = View { read, when_durable, place: found.0.gauges().queue() };
         found.0.address().ok_or(AskError::Unavailable)?.do_send(view);
         answer.await.map_err(|_| AskError::Unavailable)
     }
@@ -384,41 +392,11 @@ impl Directory {
         Ok(())
     }
 
-    /// The ids of the wallboards that are connected, configured or not.
-    pub fn connected_wallboards(&self, organisation: OrganisationId) -> HashSet<Arc<str>> {
-        self.0.cells.get(&organisation).map(|cell| cell.wallboards()).unwrap_or_default()
-    }
-
-    /// Notes that a wallboard is connected, for as long as what is returned lives.
-    pub fn enter_wallboard(
-        &self,
-        organisation: OrganisationId,
-        wallboard: Arc<str>,
-    ) -> Option<WallboardGuard> {
-        let cell = self.0.cells.get(&organisation)?.clone();
-        Some(WallboardGuard::enter(cell, wallboard))
-    }
-
-    /// How many sessions are connected, over all organisations.
-    pub fn connected(&self) -> usize {
-        self.0.cells.iter().map(|cell| cell.links().len()).sum()
-    }
-
     /// Sends to every connected device.
     pub fn broadcast(&self, message: &ToDevice) {
         for cell in &self.0.cells {
             cell.links().broadcast(message);
         }
-    }
-
-    /// The connections that are there, for closing them in batches.
-    pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
-        let mut all = Vec::new();
-        for cell in &self.0.cells {
-            let links = cell.links().ids().into_iter();
-            all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
-        }
-        all
     }
 
     /// Waits until everything that was decided is durable, and ends the actors.
@@ -465,7 +443,8 @@ impl OrganisationRef {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
-        self.send(Submit { command, reply, link, author: None });
+        let place = self.0.gauges().queue();
+        self.send(Submit { command, reply, link, author: None, place });
     }
 
     fn send<C>(&self, message: Submit<C>)

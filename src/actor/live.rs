@@ -119,6 +119,11 @@ impl Live {
         });
     }
 
+    /// The latest counts.
+    pub fn latest(&self) -> Arc<LiveFrame> {
+        self.counts.borrow().clone()
+    }
+
     /// Follows the latest of everything.
     pub fn subscribe(&self) -> Feed {
         Feed {

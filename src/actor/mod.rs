@@ -6,7 +6,11 @@
 //! | [`cell`] | what of an organisation outlives its actor |
 //! | [`organisation`] | the actor: decide, persist, dispatch |
 //! | [`pipeline`] | what was decided and is not durable yet |
+//! | `directory/census` | what can be read of all at once, without asking any actor |
+//! | `directory/recovery` | what was open is settled before logins are taken |
+//! | [`gauges`] | what of an organisation can be read without asking its actor |
 //! | [`journal`] | one commit for all that wait |
+//! | [`store_health`] | whether the store takes what is decided |
 //! | [`link`] | the connections of an organisation, as they outlive its actor |
 //! | [`live`] | the latest counts, for any number of wallboards |
 //! | `untold` | notices that a commit took with it |
@@ -14,10 +18,12 @@
 
 pub mod cell;
 pub mod directory;
+pub mod gauges;
 pub mod journal;
 pub mod link;
 pub mod live;
 pub mod organisation;
 mod pipeline;
 pub mod reply;
+pub mod store_health;
 mod untold;

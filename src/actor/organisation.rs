@@ -7,6 +7,7 @@
 
 use super::cell::Cell;
 use super::directory::Shared;
+use super::gauges::{Cause, Place, State};
 use super::link::{Inventory, Link, Overdue, ToDevice};
 use super::pipeline::{Delivery, Pipeline};
 use super::reply::Reply;
@@ -28,8 +29,10 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a store that does not answer is left alone.
-const LOAD_RETRY: Duration = Duration::from_millis(500);
+/// How long a store that does not answer is left alone, the first time; twice as long each further time.
+const LOAD_PAUSE: Duration = Duration::from_millis(250);
+/// And at most.
+const LOAD_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A command, and where its answer goes.
 pub(super) struct Submit<C: Command> {
@@ -39,6 +42,8 @@ pub(super) struct Submit<C: Command> {
     pub(super) link: Option<Link>,
     /// Who asks, if it is an administrative change.
     pub(super) author: Option<Author>,
+    /// In the mailbox.
+    pub(super) place: Place,
 }
 
 impl<C: Command> Message for Submit<C> {
@@ -51,6 +56,8 @@ pub(super) struct Departed {
     pub(super) link: LinkId,
     pub(super) departure: Departure,
     pub(super) reply: Reply<LeaveAnswer>,
+    /// In the mailbox.
+    pub(super) place: Place,
 }
 
 impl Message for Departed {
@@ -62,6 +69,8 @@ pub(super) struct View {
     pub(super) read: Box<dyn FnOnce(&Organisation) -> Tell + Send>,
     /// Whether what was read is told only when everything that it rests on is durable.
     pub(super) when_durable: bool,
+    /// In the mailbox.
+    pub(super) place: Place,
 }
 
 /// Takes what was read to whoever asked.
@@ -92,6 +101,10 @@ pub(super) struct OrganisationActor {
     live_is_due: bool,
     /// When the last one went out.
     live_sent: Duration,
+    /// Why it was started.
+    cause: Cause,
+    /// How often it could not be loaded.
+    failures: u32,
     _obituary: Obituary,
 }
 
@@ -121,9 +134,12 @@ impl Actor for OrganisationActor {
 impl OrganisationActor {
     pub(super) fn new(cell: Arc<Cell>, shared: Arc<Shared>) -> Self {
         let _obituary = Obituary { cell: cell.clone(), shared: shared.clone() };
+        let cause = cell.gauges().start();
         Self {
             cell,
             shared,
+            cause,
+            failures: 0,
             organisation: None,
             pipeline: Pipeline::new(0),
             live_is_due: false,
@@ -148,7 +164,11 @@ impl OrganisationActor {
         match loaded {
             Ok(Some(loaded)) => self.begin(loaded, ctx),
             Ok(None) => {
-                tracing::warn!(organisation = %self.cell.id(), "the organisation is not kept");
+                tracing::info!(
+                    organisation = self.cell.id().get(),
+                    "the store has no such organisation any more"
+                );
+                self.cell.gauges().set_state(State::Idle);
                 self.cell.remove();
                 for link in self.cell.links().ids() {
                     self.end_link(link, EndReason::OrganisationRemoved);
@@ -156,12 +176,27 @@ impl OrganisationActor {
                 ctx.stop();
             }
             Err(error) => {
-                tracing::error!(organisation = %self.cell.id(), %error, "cannot load");
-                ctx.run_later(LOAD_RETRY, |actor, ctx| {
+                let pause = LOAD_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
+                let pause = pause.min(LOAD_PAUSE_MAX);
+                self.tell_failure(&error, pause);
+                self.failures += 1;
+                telemetry::count_store_error("load", error.kind());
+                self.cell.gauges().set_state(State::Failing);
+                ctx.run_later(pause, |actor, ctx| {
                     let load = actor.load();
                     ctx.spawn(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
                 });
             }
+        }
+    }
+
+    /// Once is enough to wake somebody; `/readyz` and the metrics say how long it lasts.
+    fn tell_failure(&self, error: &StoreError, pause: Duration) {
+        let organisation = self.cell.id().get();
+        if self.failures == 0 {
+            tracing::error!(organisation, %error, ?pause, "an organisation cannot be loaded");
+        } else {
+            tracing::debug!(organisation, %error, ?pause, "an organisation cannot be loaded yet");
         }
     }
 
@@ -180,6 +215,8 @@ impl OrganisationActor {
         let restored = Organisation::restore(snapshot, catalogue, bounds, ran_since);
         self.cell.live().publish_kinds(&restored);
         self.organisation = Some(restored);
+        telemetry::count_reload(self.cause.as_str());
+        self.cell.gauges().set_state(State::Loaded);
         let Inventory { connected, departed } = self.cell.links().inventory();
         let known = connected.iter().map(|(session, _)| *session);
         let known = known.chain(departed.iter().map(|(session, _, _)| *session)).collect();
@@ -228,7 +265,9 @@ impl OrganisationActor {
         let Some(organisation) = self.organisation.as_mut() else { return };
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
+        telemetry::count_decision();
         telemetry::count_events(organisation.catalogue(), &effects.events);
+        self.cell.gauges().set_lingering(organisation.lingering());
         if effects.events.iter().any(concerns_wallboards) {
             self.cell.live().publish_kinds(organisation);
         }
@@ -290,6 +329,7 @@ impl OrganisationActor {
         if self.organisation.is_none() {
             return;
         }
+        telemetry::count_sweep();
         let now = self.shared.clock.now();
         let silence_max = self.shared.heartbeat.silence_max();
         for overdue in self.cell.links().overdue(now.elapsed, now.at, silence_max) {
@@ -300,7 +340,8 @@ impl OrganisationActor {
 
     fn end_overdue(&mut self, overdue: Overdue, ctx: &mut Context<Self>) {
         let Overdue { link, session, departure } = overdue;
-        tracing::info!(organisation = %self.cell.id(), %session, ?departure, "session ended");
+        let reason = departure.release_reason().as_str();
+        tracing::info!(organisation = self.cell.id().get(), %session, reason, "session ended");
         let reason = end_of(departure);
         self.decide(Leave { session, link, departure }, ctx, move |actor, _| {
             actor.end_link(link, reason);
@@ -368,7 +409,8 @@ where
     type Result = ();
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
-        let Submit { command, reply, link, author } = message;
+        let Submit { command, reply, link, author, place } = message;
+        drop(place);
         if self.organisation.is_none() {
             // The reply is dropped and says so. Nobody would take the connection out again.
             return;
@@ -393,7 +435,8 @@ impl Handler<Departed> for OrganisationActor {
     type Result = ();
 
     fn handle(&mut self, message: Departed, ctx: &mut Self::Context) {
-        let Departed { session, link, departure, reply } = message;
+        let Departed { session, link, departure, reply, place } = message;
+        drop(place);
         self.decide(Leave { session, link, departure }, ctx, move |actor, answer| {
             actor.cell.links().remove(link);
             reply.answer(answer);
@@ -404,7 +447,9 @@ impl Handler<Departed> for OrganisationActor {
 impl Handler<View> for OrganisationActor {
     type Result = ();
 
-    fn handle(&mut self, View { read, when_durable }: View, _: &mut Self::Context) {
+    fn handle(&mut self, view: View, _: &mut Self::Context) {
+        let View { read, when_durable, place } = view;
+        drop(place);
         let Some(organisation) = &self.organisation else { return };
         let tell = read(organisation);
         if !when_durable {
@@ -436,9 +481,9 @@ impl Handler<Committed> for OrganisationActor {
                 self.commit(ctx);
             }
             Err(error) => {
-                let organisation = self.cell.id();
-                tracing::error!(%organisation, %error, "a commit failed; starting anew");
-                telemetry::count_bound("commit_failed");
+                let organisation = self.cell.id().get();
+                tracing::error!(organisation, %error, "a commit failed; the organisation starts anew from what is kept");
+                self.cell.gauges().ends_for(Cause::CommitFailed);
                 ctx.stop();
             }
         }

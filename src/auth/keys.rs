@@ -121,7 +121,7 @@ fn operators_secret(path: &Path) -> Result<Vec<u8>, KeyError> {
     }
     if secret.len() < SECRET_WANTED_BYTES {
         tracing::warn!(
-            path = %path.display(),
+            file = %path.display(),
             "the secret for tokens is shorter than {SECRET_WANTED_BYTES} bytes"
         );
     }

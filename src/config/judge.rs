@@ -25,6 +25,9 @@ const COUNT_RANGE: RangeInclusive<usize> = 1..=10_000_000;
 const RATE_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 /// Three months of 31 days: a statement and the one before it can always be explained. At most a century.
 const RETENTION_RANGE_DAYS: RangeInclusive<u32> = 93..=36_600;
+const METRICS_ORGANISATIONS: usize = 100;
+/// Seven series for each of some ten types: half a million are more than a scrape should have.
+const METRICS_ORGANISATIONS_RANGE: RangeInclusive<usize> = 0..=10_000;
 const WORKERS_RANGE: RangeInclusive<usize> = 1..=1_024;
 
 impl Layered {
@@ -53,6 +56,11 @@ impl Layered {
             log: self.log()?,
             bounds: self.bounds()?,
             retention_days: self.retention_days()?,
+            metrics_organisations_max: self.within(
+                "metrics_organisations_max",
+                self.settings.metrics_organisations_max.unwrap_or(METRICS_ORGANISATIONS),
+                &METRICS_ORGANISATIONS_RANGE,
+            )?,
             workers: self.workers()?,
         })
     }

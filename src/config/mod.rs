@@ -83,6 +83,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// Days after which records of the logs are deleted; `None` keeps them for ever.
     pub retention_days: Option<u32>,
+    /// Organisations with series of their own in `/metrics`.
+    pub metrics_organisations_max: usize,
     /// Threads that serve connections.
     pub workers: usize,
 }

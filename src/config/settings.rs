@@ -104,6 +104,11 @@ pub struct Settings {
     #[arg(long, value_name = "DAYS")]
     pub retention_days: Option<u32>,
 
+    /// Organisations that have series of their own in /metrics, those with the smallest numbers; the others
+    /// are summed up as "other" [default: 100]
+    #[arg(long, value_name = "N")]
+    pub metrics_organisations_max: Option<usize>,
+
     /// Threads that serve connections [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
@@ -147,6 +152,7 @@ pub const KEYS: &[&str] = &[
     "frames_per_second",
     "connections_per_address_per_second",
     "retention_days",
+    "metrics_organisations_max",
     "workers",
 ];
 

@@ -63,7 +63,7 @@ fn every_setting_can_be_given_in_the_file() {
                 max_grace_s = 0\nallow_origin = ['https://A.example:443', 'http://b.example:8080/']\n\
                 log_format = 'json'\nlog_level = 'warn,licence_broker=debug'\nsessions_max = 5\n\
                 logins_under_way_max = 4\nwaiting_per_licence_max = 3\nframes_per_second = 2\n\
-                connections_per_address_per_second = 1\nretention_days = 93\nworkers = 7";
+                connections_per_address_per_second = 1\nretention_days = 93\nmetrics_organisations_max = 5\nworkers = 7";
     let config = resolve(file, &[], &[]).expect("good settings");
     let expected = Config {
         listen: "[::1]:9".parse().expect("an address"),
@@ -84,6 +84,7 @@ fn every_setting_can_be_given_in_the_file() {
             connections_per_address_per_second: 1,
         },
         retention_days: Some(93),
+        metrics_organisations_max: 5,
         workers: 7,
     };
     assert_eq!(config, expected);

@@ -170,7 +170,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, folder = %self.0.display(), "the demo's folder stays behind");
+            tracing::warn!(%error, file = %self.0.display(), "the demo's folder stays behind");
         }
     }
 }

@@ -137,6 +137,20 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Why a resume failed; clients are told `resume_failed` alone, the log and the metrics say more.
+    ResumeFailure {
+        /// There is no such session: it ended, or another login took it over.
+        UnknownSession = "unknown_session",
+        /// Its grace has run out.
+        GraceOver = "grace_over",
+        /// It is another user's.
+        OtherUser = "other_user",
+        /// The resume token is not the session's.
+        WrongToken = "wrong_token",
+    }
+}
+
+vocabulary! {
     /// Why one licence was denied; the first that fits is given, in this order.
     DenialReason {
         /// Not in the catalogue.

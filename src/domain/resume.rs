@@ -10,7 +10,7 @@ use super::interval::{PastChange, interval_of};
 use super::moment::{self, Moment};
 use super::organisation::{Bounds, Command, Organisation, Settings, day_after};
 use super::pool::{Pool, Totals};
-use super::reason::{Departure, EndReason, ReleaseReason};
+use super::reason::{Departure, EndReason, ReleaseReason, ResumeFailure};
 use super::session::{Instance, Place, Presence, Session};
 use super::user::{Holding, User, UserRecord};
 use super::wallboards::Wallboard;
@@ -40,7 +40,7 @@ pub enum ResumeAnswer {
     /// The same session goes on; nothing was decided anew.
     Resumed(Welcome),
     /// Unknown, wrong token, grace over, or taken over.
-    Failed,
+    Failed(ResumeFailure),
 }
 
 impl Command for Resume {
@@ -53,12 +53,18 @@ impl Command for Resume {
         effects: &mut Effects,
     ) -> ResumeAnswer {
         let Some(session) = organisation.sessions.get(&self.session) else {
-            return ResumeAnswer::Failed;
+            return ResumeAnswer::Failed(ResumeFailure::UnknownSession);
         };
         let is_over =
             matches!(session.presence, Presence::Lingering { until } if until <= now.elapsed);
-        if is_over || session.user != self.user || !session.resume.matches(&self.resume) {
-            return ResumeAnswer::Failed;
+        if is_over {
+            return ResumeAnswer::Failed(ResumeFailure::GraceOver);
+        }
+        if session.user != self.user {
+            return ResumeAnswer::Failed(ResumeFailure::OtherUser);
+        }
+        if !session.resume.matches(&self.resume) {
+            return ResumeAnswer::Failed(ResumeFailure::WrongToken);
         }
         match session.presence {
             Presence::Connected(old) => {

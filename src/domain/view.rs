@@ -156,6 +156,11 @@ impl Organisation {
         self.sessions.len()
     }
 
+    /// How many sessions linger.
+    pub fn lingering(&self) -> usize {
+        self.lingering.len()
+    }
+
     /// At most `limit` sessions after `after`, oldest first.
     pub fn sessions(&self, after: Option<SessionId>, limit: usize) -> Vec<SessionView> {
         let is_later = |id: &&SessionId| after.is_none_or(|after| **id > after);

@@ -178,7 +178,7 @@ fn caller(request: &ServiceRequest) -> Result<Caller, Problem> {
         .ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let broker = broker(request);
     let claims = broker.authenticator.judge(token, broker.clock.now().at).map_err(|rejected| {
-        tracing::debug!(reason = %rejected, path = request.path(), "a token was refused");
+        tracing::debug!(reason = %rejected, "a token was refused");
         let is_expired = rejected == TokenRejected::Expired;
         let detail = if is_expired { "the token has expired" } else { "the token is not valid" };
         Problem::unauthorised(true, detail)

@@ -1,31 +1,65 @@
-//! `/healthz`, `/readyz`, `/metrics`: for whoever keeps the broker running. No token is needed.
+//! `/healthz`, `/readyz`, `/metrics`: for whoever keeps the broker running. No token is needed, so nothing
+//! here names anybody, or says what the store said.
 
-use crate::broker::Broker;
+use super::standing;
+use crate::broker::{Broker, Phase};
 use crate::problem::{Answer, Kind, Problem};
-use crate::telemetry;
 use actix_web::{HttpResponse, web};
-use metrics::gauge;
-use serde_json::json;
+use chrono::SecondsFormat;
+use serde_json::{Value, json};
 
 /// 200 for as long as requests are answered at all.
 pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive"}))
 }
 
-/// 200 once every organisation has found its sessions again, until the broker drains.
+/// 200 while logins are taken, 503 with every reason why not. What a probe should not take the broker out
+/// of rotation for is listed beside the 200.
 pub(super) async fn ready(broker: web::Data<Broker>) -> Answer {
-    if broker.ready.is_ready() {
-        Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
-    } else {
-        Err(Problem::new(Kind::Unavailable, "not ready to take logins"))
+    let reasons = reasons(&broker);
+    if !reasons.is_empty() {
+        let problem = Problem::new(Kind::Unavailable, "not ready to take logins");
+        return Err(problem.with("reasons", reasons));
     }
+    let mut status = json!({"status": "ready"});
+    let degraded = degraded(&broker);
+    if !degraded.is_empty() {
+        status["degraded"] = degraded.into();
+    }
+    Ok(HttpResponse::Ok().json(status))
+}
+
+/// Why no logins are taken.
+pub(super) fn reasons(broker: &Broker) -> Vec<Value> {
+    let phase = match broker.ready.phase() {
+        Phase::Starting => {
+            let left = broker.directory.unsettled();
+            Some(json!({"reason": "starting", "organisations": left}))
+        }
+        Phase::Ready => None,
+        Phase::Draining | Phase::Closing => Some(json!({"reason": "draining"})),
+    };
+    let refusal = broker.directory.store_refusal().map(|refusal| {
+        let since = refusal.since.to_rfc3339_opts(SecondsFormat::Millis, true);
+        json!({"reason": "store_unavailable", "since": since, "kind": refusal.error.kind()})
+    });
+    phase.into_iter().chain(refusal).collect()
+}
+
+/// What does not work although logins are taken. A full broker stays in rotation: administrators need it
+/// most then, and whoever connects is told when to come again.
+fn degraded(broker: &Broker) -> Vec<Value> {
+    let failing = broker.directory.failing();
+    let failing =
+        (failing > 0).then(|| json!({"reason": "organisations_failing", "organisations": failing}));
+    let is_full = broker.sockets.available_permits() == 0;
+    let full = is_full.then(|| json!({"reason": "at_capacity"}));
+    failing.into_iter().chain(full).collect()
 }
 
 /// Prometheus' text format.
 pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
-    let connected = u32::try_from(broker.directory.connected()).unwrap_or(u32::MAX);
-    gauge!(telemetry::SESSIONS).set(connected);
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(broker.metrics.render())
+    let mut page = standing::page(&broker);
+    page.push_str(&broker.metrics.render());
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page)
 }

@@ -25,6 +25,7 @@ mod import_file;
 mod licence_metrics;
 mod licence_sync;
 mod licences;
+mod observe;
 mod openapi;
 mod organisation_usage;
 mod organisations;
@@ -38,6 +39,7 @@ mod report_request;
 mod reports;
 mod sessions;
 mod sign_in;
+mod standing;
 mod tokens;
 mod usage;
 mod usage_shapes;
@@ -52,6 +54,7 @@ use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use gate::Who::{Admin, Anyone, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
+pub use observe::{REQUEST_ID, observe};
 
 /// The URL table.
 pub fn configure(config: &mut ServiceConfig) {

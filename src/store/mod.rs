@@ -65,6 +65,18 @@ pub enum StoreError {
     Corrupt(String),
 }
 
+impl StoreError {
+    /// The kinds of error, as metrics and the log call them.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Aborted(_) => "aborted",
+            Self::MaybeApplied(_) => "maybe_applied",
+            Self::Fenced(_) => "fenced",
+            Self::Corrupt(_) => "corrupt",
+        }
+    }
+}
+
 /// An organisation as a whole.
 #[derive(Debug)]
 pub struct Loaded {
@@ -234,6 +246,15 @@ pub struct DenialRow {
     pub outcome: DenialOutcome,
 }
 
+/// How large a store is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes of each of its files, by what it is: `database`, `journal`.
+    pub files: Vec<(&'static str, u64)>,
+    /// Runs of the index by user that are still to be written.
+    pub runs_behind: u64,
+}
+
 /// A place where organisations are kept.
 ///
 /// After `Ok` what was written survives the loss of power. Reads see every commit that was answered.
@@ -312,6 +333,11 @@ pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     /// Does a small piece of the work that commits leave behind (indexes that are written later); whether
     /// there is more of it. Commits wait while it runs. Answers are the same whether it is done or not.
     async fn upkeep(&self) -> Result<bool, StoreError>;
+
+    /// How large the store is, for whoever looks from outside. One that keeps no files has nothing to say.
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        Ok(Extent::default())
+    }
 
     /// A page of the denials.
     async fn denials_page(

@@ -1,17 +1,18 @@
 //! A device: unidentified, then deciding, then identified. Only an identified one has a session, and
 //! only what an identified one sends can acquire.
 
-use super::answers;
 use super::attachment::Attachment;
-use super::session::{Connection, Flow, Peer, Session, Wire, send};
+use super::resolved::Resolved;
+use super::session::{Connection, Flow, Peer, Who, Wire, send};
 use super::token::{self, Purpose};
-use crate::actor::link::{Link, Marks, ToDevice};
+use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
-use crate::domain::admission::{Acquire, AcquireAnswer, Login, LoginAnswer, Welcome};
+use crate::domain::admission::{Acquire, Login, LoginAnswer, Welcome};
 use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
-use crate::domain::reason::Departure;
-use crate::domain::release::{LeaveAnswer, Release, ReleaseAnswer};
+use crate::domain::moment::Moment;
+use crate::domain::reason::{Departure, ResumeFailure};
+use crate::domain::release::Release;
 use crate::domain::resume::{Resume, ResumeAnswer};
 use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
 use crate::protocol::close::Close;
@@ -19,7 +20,7 @@ use crate::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use crate::protocol::request::{
     self, Envelope, LoginRequest, Request, RequestError, RequestId, ResumeRequest,
 };
-use crate::telemetry;
+use crate::telemetry::{self, Present};
 use actix::prelude::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,17 +59,8 @@ struct Identified {
     claims: Claims,
     marks: Arc<Marks>,
     requests_under_way: usize,
-}
-
-/// The answer to a request, from the organisation's actor.
-#[derive(Message)]
-#[rtype(result = "()")]
-enum Resolved {
-    Login(Option<RequestId>, Result<LoginAnswer, Unavailable>),
-    Resume(Option<RequestId>, Result<ResumeAnswer, Unavailable>),
-    Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
-    Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
-    Leave(Option<RequestId>, Result<LeaveAnswer, Unavailable>),
+    /// For the metrics, until the session or its connection ends.
+    _present: Present,
 }
 
 impl Device {
@@ -85,6 +77,7 @@ impl Device {
         connection: &Connection,
         wire: &mut Wire<Self>,
     ) -> Flow {
+        let arrived = connection.broker.clock.now();
         let judge = |token: Option<&str>| {
             let purpose = Purpose::Session;
             token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
@@ -92,7 +85,7 @@ impl Device {
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
-                .and_then(|claims| self.login(id, login, claims, connection, wire)),
+                .and_then(|claims| self.login((id, arrived), login, claims, connection, wire)),
             Ok(Request::Resume(resume)) => judge(resume.token.as_deref())
                 .and_then(|claims| self.resume(id, &resume, claims, connection, wire)),
             Ok(
@@ -120,7 +113,7 @@ impl Device {
 
     fn login(
         &self,
-        id: Option<RequestId>,
+        (id, arrived): (Option<RequestId>, Moment),
         login: LoginRequest,
         claims: Claims,
         connection: &Connection,
@@ -132,8 +125,7 @@ impl Device {
             Close::OVERLOADED
         })?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
-        let now = broker.clock.now();
-        let millis = u64::try_from(now.at.timestamp_millis()).unwrap_or(0);
+        let millis = u64::try_from(arrived.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
         let resume_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; RESUME_TOKEN_BYTES]>());
         let command = Login {
@@ -147,11 +139,11 @@ impl Device {
             resume: digest(&resume_token),
             address: connection.address.clone(),
         };
-        let marks = Arc::new(Marks::new(now.elapsed, claims.expires_at));
+        let marks = Arc::new(Marks::new(arrived.elapsed, claims.expires_at));
         let recipient = wire.address();
         let reply = Reply::new(move |answer| {
             drop(permit);
-            recipient.do_send(Resolved::Login(id, answer));
+            recipient.do_send(Resolved::Login(id, arrived.elapsed, answer));
         });
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::Unanswered;
@@ -169,7 +161,10 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let session = resume.session.ok_or(Close::RESUME_FAILED)?;
+        let session = resume.session.ok_or_else(|| {
+            telemetry::count_resume(ResumeFailure::UnknownSession.as_str());
+            Close::RESUME_FAILED
+        })?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
         let command = Resume {
             session,
@@ -220,23 +215,30 @@ impl Device {
             },
         );
         tracing::debug!(
-            organisation = %self.organisation, user = %welcome.user, session = %welcome.session,
-            device = %welcome.device, is_resumed, "logged in"
+            organisation = self.organisation.get(), link = self.link.0, user = %welcome.user,
+            session = %welcome.session, device = %welcome.device, is_resumed, "logged in"
         );
-        let identified = Identified { attachment, claims, marks, requests_under_way: 0 };
+        let _present = telemetry::present_on(welcome.device);
+        let identified = Identified { attachment, claims, marks, requests_under_way: 0, _present };
         self.stage = Stage::Identified(identified);
     }
 
     /// A login or resume that did not come through: nothing is held.
     fn turn_away(&mut self, close: Close) -> Flow {
-        if let Stage::Deciding { attachment, .. } = std::mem::replace(&mut self.stage, Stage::Over)
+        if let Stage::Deciding { attachment, claims, .. } =
+            std::mem::replace(&mut self.stage, Stage::Over)
         {
+            tracing::debug!(
+                organisation = self.organisation.get(), link = self.link.0,
+                user = %claims.subject, session = %attachment.session(),
+                code = close.code, reason = close.name, "turned away"
+            );
             attachment.refused();
         }
         Flow::Close(close, Departure::Unanswered)
     }
 
-    fn on_logged_in(
+    pub(super) fn on_logged_in(
         &mut self,
         id: Option<&RequestId>,
         answer: Result<LoginAnswer, Unavailable>,
@@ -262,7 +264,7 @@ impl Device {
         }
     }
 
-    fn on_resumed(
+    pub(super) fn on_resumed(
         &mut self,
         id: Option<&RequestId>,
         answer: Result<ResumeAnswer, Unavailable>,
@@ -271,17 +273,22 @@ impl Device {
     ) -> Flow {
         match answer {
             Ok(ResumeAnswer::Resumed(welcome)) => {
+                telemetry::count_resume("resumed");
                 self.welcome(id, &welcome, true, connection, wire);
                 Flow::Continue
             }
-            Ok(ResumeAnswer::Failed) => self.turn_away(Close::RESUME_FAILED),
+            Ok(ResumeAnswer::Failed(why)) => {
+                telemetry::count_resume(why.as_str());
+                self.turn_away(Close::RESUME_FAILED)
+            }
             Err(Unavailable) => {
+                telemetry::count_resume("unavailable");
                 Flow::Close(Close::STORAGE_UNAVAILABLE, Departure::StorageUnavailable)
             }
         }
     }
 
-    fn answered(&mut self) {
+    pub(super) fn answered(&mut self) {
         if let Stage::Identified(identified) = &mut self.stage {
             identified.requests_under_way -= 1;
         }
@@ -399,6 +406,15 @@ impl Peer for Device {
         }
     }
 
+    fn who(&self) -> Who {
+        let session = match &self.stage {
+            Stage::Deciding { attachment, .. } => Some(attachment.session()),
+            Stage::Identified(identified) => Some(identified.attachment.session()),
+            Stage::Unidentified { .. } | Stage::Over => None,
+        };
+        Who { organisation: self.organisation, link: Some(self.link), session }
+    }
+
     fn is_identified(&self) -> bool {
         !matches!(self.stage, Stage::Unidentified { .. })
     }
@@ -437,51 +453,6 @@ impl Peer for Device {
             // What the attachment says by itself is right: nobody has heard of this session yet, or
             // it was there before.
             Stage::Deciding { .. } | Stage::Unidentified { .. } | Stage::Over => {}
-        }
-    }
-}
-
-impl Handler<Resolved> for Session<Device> {
-    type Result = ();
-
-    fn handle(&mut self, resolved: Resolved, wire: &mut Self::Context) {
-        let (device, connection) = (&mut self.peer, &self.connection);
-        let flow = match resolved {
-            Resolved::Login(id, answer) => {
-                device.on_logged_in(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Resume(id, answer) => {
-                device.on_resumed(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Acquire(id, answer) => {
-                device.answered();
-                answers::on_acquired(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Release(id, answer) => {
-                device.answered();
-                answers::on_released(id.as_ref(), answer, connection, wire)
-            }
-            Resolved::Leave(id, answer) => {
-                answers::on_logged_out(id.as_ref(), answer, connection, wire)
-            }
-        };
-        self.follow(flow, wire);
-        self.pump(wire);
-    }
-}
-
-impl Handler<ToDevice> for Session<Device> {
-    type Result = ();
-
-    fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
-        match message {
-            ToDevice::Draining { reconnect_within_s } => {
-                send(wire, device::draining(reconnect_within_s));
-            }
-            ToDevice::Notice(notice) => {
-                let flow = answers::on_notice(&notice, &self.connection, wire);
-                self.follow(flow, wire);
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::auth::Claims;
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::OrganisationId;
 use crate::limits::LIVE_INTERVAL;
+use crate::telemetry;
 use actix_web::http::header;
 use actix_web::{Error, HttpResponse, web};
 use bytes::Bytes;
@@ -39,7 +40,8 @@ pub fn stream(
 ) -> HttpResponse {
     let sent = broker.clock.now().elapsed;
     let phase = broker.ready.subscribe();
-    let following = Following::begin(&broker, organisation, &claims, feed, None);
+    let present = telemetry::subscribed_by("sse");
+    let following = Following::begin(&broker, organisation, &claims, feed, None, present);
     let listener = Listener { broker, organisation, claims, following, phase, sent, socket };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))

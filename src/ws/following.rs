@@ -14,6 +14,7 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::reason::WallboardKind;
 use crate::protocol::request::RequestId;
 use crate::protocol::wallboard;
+use crate::telemetry::{self, LiveKind, Present};
 use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(super) struct Following {
     answers: Option<RequestId>,
     /// For the list of connected wallboards, until this is dropped.
     _entry: Option<WallboardGuard>,
+    /// For the metrics, likewise.
+    _present: Present,
 }
 
 /// One frame on its way.
@@ -52,10 +55,12 @@ impl Following {
         claims: &Claims,
         feed: Feed,
         answers: Option<RequestId>,
+        present: Present,
     ) -> Self {
         let wallboard = (claims.role == Role::Wallboard).then(|| claims.subject.clone());
         let enter = |id: &Arc<str>| broker.directory.enter_wallboard(organisation, id.clone());
         let mut following = Self {
+            _present: present,
             _entry: wallboard.as_ref().and_then(enter),
             wallboard,
             was_configured: false,
@@ -107,10 +112,18 @@ impl Following {
         let (name, text) = match self.seq {
             Some(seq) if seq == frame.seq => return None,
             Some(seq) if seq + 1 == frame.seq => ("counts", counts_text(&frame, catalogue).clone()),
-            Some(_) | None => {
+            before @ (Some(_) | None) => {
+                // A snapshot in place of frames that were missed, the last of which it is.
+                let missed = before.map_or(0, |seq| frame.seq.saturating_sub(seq + 1));
+                telemetry::count_conflated(missed);
                 ("snapshot", snapshot(&frame, self.answers.take().as_ref(), catalogue))
             }
         };
+        telemetry::count_frame(if name == "counts" {
+            LiveKind::Counts
+        } else {
+            LiveKind::Snapshot
+        });
         self.seq = Some(frame.seq);
         Some(News { name, seq: self.seq, text })
     }
@@ -123,6 +136,7 @@ impl Following {
             Some(id) => write(Some(&id)),
             None => frame.text.get_or_init(|| write(None)).clone(),
         };
+        telemetry::count_frame(LiveKind::Interval);
         Some(News { name: "interval", seq: None, text })
     }
 }

@@ -5,6 +5,7 @@
 //! | [`upgrade`] | what is judged before there is a socket |
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
+//! | `resolved` | what comes to a device from its organisation |
 //! | `answers` | what an identified device is told |
 //! | [`wallboard`] | a subscriber of live counts |
 //! | [`events`] | the same counts for `curl` |
@@ -22,6 +23,7 @@ pub mod events;
 mod following;
 pub mod frames;
 pub mod inbox;
+mod resolved;
 pub mod session;
 pub mod tcp;
 pub mod token;

@@ -8,11 +8,13 @@ use super::frames::Violation;
 use super::inbox::{Fault, Fragment, Fragments, Gate, Inbound, Inbox, Next};
 use super::tcp::{OutputWatch, Socket};
 use crate::broker::{Broker, Phase};
+use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::reason::Departure;
 use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER_SESSION_MAX};
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
+use crate::telemetry;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
@@ -36,6 +38,17 @@ pub enum Flow {
     Close(Close, Departure),
 }
 
+/// What lines of the log about a connection have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Who {
+    /// The organisation's number.
+    pub organisation: OrganisationId,
+    /// The number of the connection; wallboards have none.
+    pub link: Option<LinkId>,
+    /// `None` before there is one.
+    pub session: Option<SessionId>,
+}
+
 /// What is at the other end of a session.
 pub trait Peer: Sized + Unpin + 'static {
     /// Serves a message.
@@ -43,6 +56,9 @@ pub trait Peer: Sized + Unpin + 'static {
 
     /// Whether the next message may be served now; else it waits, and nothing more is read.
     fn may_read(&self) -> bool;
+
+    /// What lines of the log say of it.
+    fn who(&self) -> Who;
 
     /// Whether it has said who it is.
     fn is_identified(&self) -> bool;
@@ -198,8 +214,17 @@ impl<P: Peer> Session<P> {
         if self.is_closing {
             return;
         }
+        let Who { organisation, link, session } = self.peer.who();
         self.end(departure);
-        tracing::debug!(code = close.code, reason = close.name, "closing");
+        tracing::debug!(
+            organisation = organisation.get(),
+            link = link.map(|link| link.0),
+            session = session.map(tracing::field::display),
+            code = close.code,
+            reason = close.name,
+            "closing"
+        );
+        telemetry::count_close(close.code, close.name);
         wire.close(Some(CloseReason {
             code: CloseCode::from(close.code),
             description: Some(close.name.to_owned()),

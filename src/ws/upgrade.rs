@@ -27,7 +27,10 @@ pub async fn session(
 ) -> Result<HttpResponse, Error> {
     let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
     check_handshake(&request)?;
-    let device = Device::new(organisation, broker.links.next(), claims);
+    let link = broker.links.next();
+    // Between the lines of the request and those of the connection.
+    tracing::debug!(organisation = organisation.get(), link = link.0, "a device connects");
+    let device = Device::new(organisation, link, claims);
     session::start(&request, payload, connection(broker, &request)?, device)
 }
 

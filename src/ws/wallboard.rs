@@ -4,7 +4,7 @@
 //! One that missed a frame gets a snapshot instead: never a gap, never a backlog.
 
 use super::following::Following;
-use super::session::{Connection, Flow, Peer, Session, Wire, send};
+use super::session::{Connection, Flow, Peer, Session, Who, Wire, send};
 use super::token::{self, Purpose};
 use crate::actor::live::Feed;
 use crate::auth::Claims;
@@ -14,6 +14,7 @@ use crate::limits::LIVE_INTERVAL;
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
+use crate::telemetry;
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use futures_util::StreamExt;
@@ -154,6 +155,10 @@ impl Peer for Wallboard {
         matches!(self.stage, Stage::Unidentified { .. } | Stage::Subscribed { .. })
     }
 
+    fn who(&self) -> Who {
+        Who { organisation: self.organisation, link: None, session: None }
+    }
+
     fn is_identified(&self) -> bool {
         !matches!(self.stage, Stage::Unidentified { .. })
     }
@@ -200,7 +205,9 @@ impl Session<Wallboard> {
             return;
         };
         let Connection { broker, .. } = &self.connection;
-        let mut following = Following::begin(broker, self.peer.organisation, &claims, feed, id);
+        let present = telemetry::subscribed_by("ws");
+        let organisation = self.peer.organisation;
+        let mut following = Following::begin(broker, organisation, &claims, feed, id, present);
         if let Some(news) = following.next(&broker.catalogue) {
             send(wire, news.text);
         }

@@ -17,6 +17,7 @@ mod finance;
 mod first_account;
 mod health;
 mod leaving_early;
+mod observed;
 mod order;
 mod paging;
 mod person;

@@ -69,6 +69,7 @@ async fn whatever_is_wrong_is_answered_alike() {
     ] {
         let body = alice.proof_but(&clock, field, wrong);
         let request = broker.api("none").request(Method::POST, "/v1/auth/login").json(&body);
+        let request = request.header("x-request-id", "the-same");
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{body}");
         let challenge = response.headers().get("www-authenticate").expect("RFC 9110 §15.5.2");

@@ -6,6 +6,7 @@
 mod banned;
 mod layers;
 mod length;
+mod logs;
 mod source;
 
 use source::Source;
@@ -54,4 +55,9 @@ fn no_function_is_longer_than_sixty_lines() {
 #[test]
 fn no_banned_call_is_made() {
     assert_none(&sources().iter().flat_map(banned::check).collect::<Vec<_>>());
+}
+
+#[test]
+fn log_lines_have_the_fields_of_the_house_and_no_secrets() {
+    assert_none(&sources().iter().flat_map(logs::check).collect::<Vec<_>>());
 }

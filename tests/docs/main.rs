@@ -8,6 +8,7 @@ mod support;
 mod data;
 mod document;
 mod incoming;
+mod metrics;
 mod openapi;
 mod outgoing;
 mod source;

@@ -14,5 +14,6 @@ mod outage;
 mod panics;
 mod puppet;
 mod races;
+mod readiness;
 mod stage;
 mod storm;

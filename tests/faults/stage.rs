@@ -27,16 +27,22 @@ impl Stage {
         Self::with(Setup::default()).await
     }
 
-    pub async fn with(setup: Setup) -> Self {
+    /// A broker on a database that is there already, over a store that was told something before.
+    pub async fn again(setup: Setup, tell: fn(&FaultyStore)) -> Self {
         let (sender, receiver) = mpsc::channel();
         let wrap = Box::new(move |inner| {
             let store = FaultyStore::new(inner);
+            tell(&store);
             sender.send(store.clone()).unwrap();
             store as Arc<_>
         });
         let broker = TestBroker::with(Setup { wrap, ..setup }).await;
         let operator = broker.operator();
         Self { broker, store: receiver.recv().unwrap(), operator }
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        Self::again(setup, |_| ()).await
     }
 
     /// An organisation that bought so many of each type, with agents `agent-0` and on.

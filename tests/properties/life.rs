@@ -8,7 +8,9 @@ use licence_broker::domain::ids::{LicenceId, LinkId, SessionId, UserName};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft, UserRefusal};
 use licence_broker::domain::purchases::{SetTotals, TotalsRefusal};
-use licence_broker::domain::reason::{Departure, EndReason, ReleaseReason, UserStatus};
+use licence_broker::domain::reason::{
+    Departure, EndReason, ReleaseReason, ResumeFailure, UserStatus,
+};
 use licence_broker::domain::release::{Leave, LeaveAnswer};
 use licence_broker::domain::resume::{Resume, ResumeAnswer};
 use std::collections::BTreeMap;
@@ -56,12 +58,18 @@ impl Model {
     pub(crate) fn resume(&mut self, resume: &Resume, is_right: bool) -> ResumeAnswer {
         let found = self.sittings.iter().position(|s| s.id == resume.session);
         let Some(index) = found else {
-            return ResumeAnswer::Failed;
+            return ResumeAnswer::Failed(ResumeFailure::UnknownSession);
         };
         let sitting = &self.sittings[index];
         let is_over = sitting.link.is_none() && self.elapsed >= sitting.until;
-        if is_over || !is_right || sitting.user != resume.user {
-            return ResumeAnswer::Failed;
+        let failure = match (is_over, sitting.user == resume.user, is_right) {
+            (true, _, _) => Some(ResumeFailure::GraceOver),
+            (false, false, _) => Some(ResumeFailure::OtherUser),
+            (false, true, false) => Some(ResumeFailure::WrongToken),
+            (false, true, true) => None,
+        };
+        if let Some(failure) = failure {
+            return ResumeAnswer::Failed(failure);
         }
         let mut granted = sitting.held.clone();
         granted.sort_unstable_by_key(|(licence, _)| *licence);

@@ -126,7 +126,7 @@ impl Speaker<'_> {
     pub(crate) fn resume(self, answer: &ResumeAnswer) -> Words {
         match answer {
             ResumeAnswer::Resumed(welcome) => self.welcome(welcome),
-            ResumeAnswer::Failed => Words::one("failed"),
+            ResumeAnswer::Failed(_) => Words::one("failed"),
         }
     }
 

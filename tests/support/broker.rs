@@ -35,6 +35,8 @@ pub struct Setup {
     /// Puts something between the broker and its store.
     pub wrap: Wrap,
     pub allowed_origins: Vec<String>,
+    /// Whether the broker is given back only once it takes logins.
+    pub waits_until_ready: bool,
     /// How long records are kept; for ever by default.
     pub retention: Option<TimeDelta>,
 }
@@ -48,6 +50,7 @@ impl Default for Setup {
             database: None,
             wrap: Box::new(|store| store),
             allowed_origins: Vec::new(),
+            waits_until_ready: true,
             retention: None,
         }
     }
@@ -93,8 +96,15 @@ impl TestBroker {
         let (signer, path) = (authenticator.clone(), database.clone());
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
-                let running = app::start(parts(setup, signer, &path).await).await.unwrap();
+                let waits = setup.waits_until_ready;
+                let mut running = app::open(parts(setup, signer, &path).await).await.unwrap();
+                if waits {
+                    running.recover().await.unwrap();
+                }
                 assert!(started.send((running.address, running.broker().clone())).is_ok());
+                if !waits {
+                    running.recover().await.unwrap();
+                }
                 match ended.await {
                     Ok(End::Drain) => running.drain().await,
                     Ok(End::Halt) | Err(_) => running.halt().await,

@@ -21,8 +21,8 @@ use licence_broker::store::reports::{
     ReportQuery, Reports,
 };
 use licence_broker::store::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
-    Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
+    Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -54,6 +54,8 @@ pub(crate) struct FaultyStore {
     loads: AtomicU64,
     /// Loads that are still to panic.
     panics: AtomicU64,
+    /// The number of the organisation that cannot be read; 0 for none.
+    damaged: AtomicU64,
 }
 
 impl FaultyStore {
@@ -68,6 +70,7 @@ impl FaultyStore {
             faults: Mutex::new(VecDeque::new()),
             loads: AtomicU64::new(0),
             panics: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
         })
     }
 
@@ -98,6 +101,11 @@ impl FaultyStore {
     /// The next `times` loads panic, in the task of whoever loads.
     pub fn panic_loads(&self, times: u64) {
         self.panics.store(times, Ordering::SeqCst);
+    }
+
+    /// This organisation cannot be read, until it is said of another; 0 is none.
+    pub fn damage(&self, organisation: u64) {
+        self.damaged.store(organisation, Ordering::SeqCst);
     }
 
     /// While down, everything is refused as aborted, loads and reports too.
@@ -200,6 +208,9 @@ impl Store for FaultyStore {
         let one_less = |panics: u64| panics.checked_sub(1);
         let left = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
         assert!(left.is_err(), "a load that panics, as planned");
+        if self.damaged.load(Ordering::SeqCst) == organisation.get() {
+            return Err(StoreError::Corrupt("as planned".to_owned()));
+        }
         self.up()?.load(organisation).await
     }
 
@@ -260,6 +271,10 @@ impl Store for FaultyStore {
 
     async fn upkeep(&self) -> Result<bool, StoreError> {
         self.up()?.upkeep().await
+    }
+
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        self.up()?.extent().await
     }
 
     async fn denials_page(

@@ -21,6 +21,7 @@
 //! | `transfer` | an organisation out of one database and into another |
 //! | `prune` | what may be forgotten |
 //! | `usage` | pages of the per-user log, kept or written |
+//! | `extent` | how large it is |
 //! | `scan` | rows that are lent to whoever reads |
 //! | `runs` | the index by user, written behind the log |
 //! | `value` | how values stand in the tables |
@@ -39,6 +40,7 @@ mod custom_report;
 mod demand;
 mod error;
 mod estate;
+mod extent;
 mod figures;
 mod intervals;
 mod lapses;
@@ -59,8 +61,8 @@ mod value;
 mod writer;
 
 use super::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
-    Range, Run, Store, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
+    Part, Range, Run, Store, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -77,7 +79,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use value::{Reader, millis};
@@ -112,6 +114,8 @@ pub struct SqliteStore {
 
 #[derive(Debug)]
 struct Inner {
+    /// Of the database.
+    path: PathBuf,
     catalogue: Arc<Catalogue>,
     writer: Writer,
     readers: SqlitePool,
@@ -146,8 +150,9 @@ impl SqliteStore {
             .max_connections(READERS_MAX)
             .connect_lazy_with(reader_options(&path));
         let writer = Writer::new(options, connection);
-        let scanner = Arc::new(Scanner::new(path));
-        Ok(Self { inner: Arc::new(Inner { catalogue, writer, readers, scanner, _lock: lock }) })
+        let scanner = Arc::new(Scanner::new(path.clone()));
+        let inner = Inner { path, catalogue, writer, readers, scanner, _lock: lock };
+        Ok(Self { inner: Arc::new(inner) })
     }
 }
 
@@ -345,6 +350,10 @@ impl Store for SqliteStore {
 
     async fn upkeep(&self) -> Result<bool, StoreError> {
         runs::add(&self.inner.readers, &self.inner.writer).await
+    }
+
+    async fn extent(&self) -> Result<Extent, StoreError> {
+        extent::read(&self.inner.path, &self.inner.readers).await
     }
 
     async fn denials_page(

@@ -28,6 +28,10 @@ impl Backlog {
         Ok(Self { indexed, newest })
     }
 
+    fn runs(self) -> u64 {
+        u64::try_from((self.newest - self.indexed) / RUN_RECORDS).unwrap_or(0)
+    }
+
     fn has_a_run(self) -> bool {
         self.newest - self.indexed >= RUN_RECORDS
     }
@@ -42,6 +46,11 @@ pub(super) async fn add(readers: &SqlitePool, writer: &Writer) -> Result<bool, S
     let mut transaction = writer.begin().await?;
     let outcome = write(transaction.connection()).await;
     transaction.end(outcome.map_err(aborted)).await
+}
+
+/// Runs that are still to be written.
+pub(super) async fn behind(readers: &SqlitePool) -> Result<u64, StoreError> {
+    Ok(Backlog::read(readers).await.map_err(aborted)?.runs())
 }
 
 /// Writes a run, if nobody else has written it meanwhile.

@@ -1,0 +1,42 @@
+//! What was open when the broker last stopped, settled before logins are taken.
+
+use super::{AskError, Directory};
+use crate::domain::ids::OrganisationId;
+use crate::domain::release::Tick;
+use crate::limits::ASKS_UNDER_WAY_MAX;
+use crate::store::StoreError;
+use futures_util::{StreamExt, stream};
+use std::sync::atomic::Ordering;
+
+impl Directory {
+    /// Settles what was open in these organisations when the broker last stopped. When this returns `Ok`,
+    /// logins can be taken. An organisation that cannot be loaded keeps no other from being served: its
+    /// actor goes on trying, and whoever wants it is told that it is not there now.
+    ///
+    /// # Errors
+    /// If the store refuses altogether.
+    pub async fn recover(&self, open: Vec<OrganisationId>) -> Result<(), StoreError> {
+        let asked = open.into_iter().map(async |id| {
+            let settled = self.ask(id, Tick).await;
+            self.0.unsettled.fetch_sub(1, Ordering::Relaxed);
+            settled
+        });
+        let failed = failures(asked).await;
+        match self.store_refusal() {
+            Some(refusal) if failed > 0 => return Err(refusal.error),
+            Some(_) | None => {}
+        }
+        if failed > 0 {
+            tracing::error!(organisations = failed, "organisations cannot be served for now");
+        }
+        Ok(())
+    }
+}
+
+/// How many of these questions fail; not all are asked at once.
+pub(super) async fn failures(
+    asked: impl Iterator<Item = impl Future<Output = Result<(), AskError>>>,
+) -> usize {
+    let answers = stream::iter(asked).buffer_unordered(ASKS_UNDER_WAY_MAX / 2);
+    answers.filter(|answer| std::future::ready(answer.is_err())).count().await
+}

@@ -1,0 +1,27 @@
+//! The log and the metrics: how they are set up, and the one spelling of their names.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`field`] | the fields of log lines |
+//! | `log` | how the log is set up |
+//! | [`series`] | the table of every series |
+//! | `recorder` | where values go, and how they are read |
+//! | [`request`] | the id of the HTTP request that is being served |
+//! | `count` | what the layers call when something happens |
+
+mod count;
+pub mod field;
+mod log;
+mod recorder;
+pub mod request;
+pub mod series;
+
+pub use count::{
+    LiveKind, Present, count_bound, count_close, count_conflated, count_decision, count_events,
+    count_frame, count_http, count_login, count_pruned, count_reload, count_resume, count_sign_in,
+    count_store_error, count_sweep, exact, present_on, record_commit, record_login, set_extent,
+    subscribed_by,
+};
+pub use log::start_log;
+pub use recorder::{install_metrics, rendered};
+pub use series::*;

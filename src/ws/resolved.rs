@@ -1,0 +1,79 @@
+//! What comes to a device's session from its organisation: the answers to its requests, and notices.
+
+use super::answers;
+use super::device::Device;
+use super::session::{Session, send};
+use crate::actor::link::ToDevice;
+use crate::actor::reply::Unavailable;
+use crate::domain::admission::{AcquireAnswer, LoginAnswer};
+use crate::domain::release::{LeaveAnswer, ReleaseAnswer};
+use crate::domain::resume::ResumeAnswer;
+use crate::protocol::device;
+use crate::protocol::request::RequestId;
+use crate::telemetry;
+use actix::prelude::*;
+use std::time::Duration;
+
+/// The answer to a request, from the organisation's actor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) enum Resolved {
+    /// With the monotonic time at which the login arrived.
+    Login(Option<RequestId>, Duration, Result<LoginAnswer, Unavailable>),
+    Resume(Option<RequestId>, Result<ResumeAnswer, Unavailable>),
+    Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
+    Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
+    Leave(Option<RequestId>, Result<LeaveAnswer, Unavailable>),
+}
+
+impl Handler<Resolved> for Session<Device> {
+    type Result = ();
+
+    fn handle(&mut self, resolved: Resolved, wire: &mut Self::Context) {
+        let (device, connection) = (&mut self.peer, &self.connection);
+        let flow = match resolved {
+            Resolved::Login(id, arrived, answer) => {
+                let is_granted = matches!(answer, Ok(LoginAnswer::LoggedIn(_)));
+                let is_decided = answer.is_ok();
+                let flow = device.on_logged_in(id.as_ref(), answer, connection, wire);
+                if is_decided {
+                    let now = connection.broker.clock.now().elapsed;
+                    telemetry::record_login(is_granted, now.saturating_sub(arrived));
+                }
+                flow
+            }
+            Resolved::Resume(id, answer) => {
+                device.on_resumed(id.as_ref(), answer, connection, wire)
+            }
+            Resolved::Acquire(id, answer) => {
+                device.answered();
+                answers::on_acquired(id.as_ref(), answer, connection, wire)
+            }
+            Resolved::Release(id, answer) => {
+                device.answered();
+                answers::on_released(id.as_ref(), answer, connection, wire)
+            }
+            Resolved::Leave(id, answer) => {
+                answers::on_logged_out(id.as_ref(), answer, connection, wire)
+            }
+        };
+        self.follow(flow, wire);
+        self.pump(wire);
+    }
+}
+
+impl Handler<ToDevice> for Session<Device> {
+    type Result = ();
+
+    fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
+        match message {
+            ToDevice::Draining { reconnect_within_s } => {
+                send(wire, device::draining(reconnect_within_s));
+            }
+            ToDevice::Notice(notice) => {
+                let flow = answers::on_notice(&notice, &self.connection, wire);
+                self.follow(flow, wire);
+            }
+        }
+    }
+}
