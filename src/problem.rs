@@ -252,7 +252,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a read for the HTTP API failed");
         match error {
-            StoreError::Aborted(_) | StoreError::MaybeApplied(_) | StoreError::Fenced(_) => {
+            StoreError::Aborted(_)
+            | StoreError::Refused(_)
+            | StoreError::MaybeApplied(_)
+            | StoreError::Fenced(_) => {
                 Self::new(Kind::Unavailable, "this cannot be read at the moment")
             }
             StoreError::Corrupt(_) => Self::new(Kind::Internal, "this cannot be read"),

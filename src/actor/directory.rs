@@ -9,6 +9,8 @@ use super::link::{Link, Marks, ToDevice};
 use super::live::Feed;
 use super::organisation::{OrganisationActor, Retire, Submit, Tell, View};
 use super::reply::{Reply, Unavailable};
+use super::store_health::Refusal;
+use super::unsettled;
 use crate::clock::Clock;
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -16,7 +18,7 @@ use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
-use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
+use crate::limits::{ACTOR_RESTART_PAUSE_MAX, ASKS_UNDER_WAY_MAX, Heartbeat};
 use crate::store::{Run, Store, StoreError};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
@@ -26,9 +28,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-
-/// The longest pause before an actor that keeps dying is started again.
-const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Why an organisation gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -150,12 +149,16 @@ impl Directory {
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
-        match directory.settle(open.collect()).await {
+        let open: Vec<OrganisationId> = open.collect();
+        match directory.settle(open.clone()).await {
             0 => Ok(directory),
-            unsettled => Err(StoreError::Aborted(format!(
-                "the open sessions of {unsettled} organisations could not be settled"
-            ))),
+            _ => Err(unsettled::why(&directory.0.shared, &open).await),
         }
+    }
+
+    /// Since when and why the store refuses, if it does.
+    pub fn store_refusal(&self) -> Option<Refusal> {
+        self.0.shared.journal.health().refusal()
     }
 
     /// Waits until everything that these organisations decided, or found at their start, is durable.
@@ -190,10 +193,11 @@ impl Directory {
             }
             let deaths = cell.count_death();
             let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
+            let pause = pause.min(ACTOR_RESTART_PAUSE_MAX);
             let directory = self.clone();
             tracing::warn!(organisation = %cell.id(), ?pause, "an organisation's actor starts anew");
             tokio::spawn(async move {
-                tokio::time::sleep(pause.min(RESTART_PAUSE_MAX)).await;
+                tokio::time::sleep(pause).await;
                 directory.start(&cell);
             });
         }

@@ -1,8 +1,10 @@
 //! One commit for all that wait.
 
+use super::store_health::StoreHealth;
 use crate::clock::Clock;
-use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
+use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL, STORE_PROBE_INTERVAL};
 use crate::store::{Batch, Run, Store, StoreError};
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -19,20 +21,37 @@ type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Where organisations' actors leave their batches. Each has at most one there, and waits at
 /// most once for those before, so the queue is bounded by the number of organisations.
 #[derive(Clone)]
-pub struct Journal(mpsc::UnboundedSender<Entry>);
+pub struct Journal {
+    entries: mpsc::UnboundedSender<Entry>,
+    health: StoreHealth,
+}
+
+/// What the task that commits works with.
+struct Committer {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    health: StoreHealth,
+}
 
 impl Journal {
     /// Starts the task that commits, on the present runtime. It ends when the last `Journal` is dropped
     /// and everything left with it is committed; the handle says when.
     pub fn start(store: Arc<dyn Store>, clock: Clock) -> (Self, tokio::task::JoinHandle<()>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), tokio::spawn(run(store, clock, receiver)))
+        let (entries, receiver) = mpsc::unbounded_channel();
+        let health = StoreHealth::default();
+        let committer = Committer { store, clock, health: health.clone() };
+        (Self { entries, health }, tokio::spawn(committer.run(receiver)))
+    }
+
+    /// Whether the store takes what is left here.
+    pub fn health(&self) -> &StoreHealth {
+        &self.health
     }
 
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
     pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         let entry = Entry::Batch(batch, Box::new(done));
-        if let Err(mpsc::error::SendError(Entry::Batch(_, done))) = self.0.send(entry) {
+        if let Err(mpsc::error::SendError(Entry::Batch(_, done))) = self.entries.send(entry) {
             done(Err(StoreError::Aborted("the journal has stopped".to_owned())));
         }
     }
@@ -41,75 +60,114 @@ impl Journal {
     /// left one; whoever loads the organisation before that is settled would not see it.
     pub async fn settled(&self) {
         let (sender, settled) = oneshot::channel();
-        if self.0.send(Entry::Settled(sender)).is_ok() {
+        if self.entries.send(Entry::Settled(sender)).is_ok() {
             // Dropped unsent, the journal has stopped: nothing will be committed any more.
             let _ = settled.await;
         }
     }
 }
 
-async fn run(store: Arc<dyn Store>, clock: Clock, mut receiver: mpsc::UnboundedReceiver<Entry>) {
-    let since = clock.now().at;
-    let mut entries = Vec::new();
-    let mut life = tokio::time::interval(LIFE_INTERVAL);
-    life.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            count = receiver.recv_many(&mut entries, BATCHES_PER_COMMIT_MAX) => {
-                if count == 0 {
-                    return;
+impl Committer {
+    async fn run(self, mut receiver: mpsc::UnboundedReceiver<Entry>) {
+        let since = self.clock.now().at;
+        let mut entries = Vec::new();
+        let mut life = tokio::time::interval(LIFE_INTERVAL);
+        life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                count = receiver.recv_many(&mut entries, BATCHES_PER_COMMIT_MAX) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.serve(std::mem::take(&mut entries)).await;
                 }
-                serve(&*store, &clock, std::mem::take(&mut entries)).await;
+                _ = life.tick() => self.note_life(since).await,
             }
-            _ = life.tick() => {
-                let run = Run { since, last: clock.now().at };
-                if let Err(error) = store.record_life(run).await {
-                    tracing::warn!(%error, "the sign of life could not be kept");
-                }
+            if self.health.refusal().is_some() {
+                life.reset_after(STORE_PROBE_INTERVAL);
             }
+        }
+    }
+
+    /// The smallest of commits; it also finds out whether a store that refused takes any again.
+    async fn note_life(&self, since: DateTime<Utc>) {
+        let run = Run { since, last: self.clock.now().at };
+        let outcome = self.store.record_life(run).await;
+        self.note(&outcome);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the sign of life could not be kept");
+        }
+    }
+
+    fn note(&self, outcome: &Result<(), StoreError>) {
+        match outcome {
+            Ok(()) => self.health.took(),
+            Err(error) => self.health.refused(error, self.clock.now().at),
+        }
+    }
+
+    async fn serve(&self, entries: Vec<Entry>) {
+        let (mut batches, mut waiting) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match entry {
+                Entry::Batch(batch, done) => batches.push((batch, done)),
+                Entry::Settled(settled) => waiting.push(settled),
+            }
+        }
+        if !batches.is_empty() {
+            self.commit_together(batches).await;
+        }
+        for settled in waiting {
+            // Whoever waited may have gone.
+            let _ = settled.send(());
+        }
+    }
+
+    /// Commits all batches at once; where that fails, each by itself, so that one organisation's bad
+    /// record costs no other anything. The store applies a batch once however often it is committed, so an
+    /// unknown outcome of the common commit does no harm to the single ones.
+    async fn commit_together(&self, entries: Vec<(Batch, Done)>) {
+        let (batches, dones): (Vec<Batch>, Vec<Done>) = entries.into_iter().unzip();
+        metrics::histogram!(crate::telemetry::COMMIT_BATCHES).record(count_of(batches.len()));
+        let started = self.clock.now().elapsed;
+        let outcome = self.store.commit(&batches).await;
+        let took = self.clock.now().elapsed.saturating_sub(started);
+        metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(took.as_secs_f64());
+        self.note(&outcome);
+        match outcome {
+            Err(error) if batches.len() > 1 && !concerns_all(&error) => {
+                tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
+                self.commit_singly(&batches, dones).await;
+            }
+            outcome => dones.into_iter().for_each(|done| done(outcome.clone())),
+        }
+    }
+
+    /// Until one shows that all meet the same: each may wait for seconds before it is refused.
+    async fn commit_singly(&self, batches: &[Batch], dones: Vec<Done>) {
+        let mut refused = None;
+        for (batch, done) in batches.iter().zip(dones) {
+            if let Some(error) = &refused {
+                done(Err(StoreError::clone(error)));
+                continue;
+            }
+            let outcome = self.store.commit(std::slice::from_ref(batch)).await;
+            self.note(&outcome);
+            refused = outcome.as_ref().err().filter(|error| concerns_all(error)).cloned();
+            done(outcome);
         }
     }
 }
 
-async fn serve(store: &dyn Store, clock: &Clock, entries: Vec<Entry>) {
-    let (mut batches, mut waiting) = (Vec::new(), Vec::new());
-    for entry in entries {
-        match entry {
-            Entry::Batch(batch, done) => batches.push((batch, done)),
-            Entry::Settled(settled) => waiting.push(settled),
-        }
-    }
-    if !batches.is_empty() {
-        commit_together(store, clock, batches).await;
-    }
-    for settled in waiting {
-        // Whoever waited may have gone.
-        let _ = settled.send(());
-    }
-}
-
-/// Commits all batches at once; where that fails, each by itself, so that one organisation's bad record
-/// costs no other anything. The store applies a batch once however often it is committed, so an unknown
-/// outcome of the common commit does no harm to the single ones.
-async fn commit_together(store: &dyn Store, clock: &Clock, entries: Vec<(Batch, Done)>) {
-    let (batches, dones): (Vec<Batch>, Vec<Done>) = entries.into_iter().unzip();
-    metrics::histogram!(crate::telemetry::COMMIT_BATCHES).record(count_of(batches.len()));
-    let started = clock.now().elapsed;
-    let outcome = store.commit(&batches).await;
-    let took = clock.now().elapsed.saturating_sub(started);
-    metrics::histogram!(crate::telemetry::COMMIT_SECONDS).record(took.as_secs_f64());
-    match outcome {
-        Ok(()) => dones.into_iter().for_each(|done| done(Ok(()))),
-        Err(error) if batches.len() == 1 => {
-            dones.into_iter().for_each(|done| done(Err(error.clone())));
-        }
-        Err(error) => {
-            tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
-            for (batch, done) in batches.iter().zip(dones) {
-                done(store.commit(std::slice::from_ref(batch)).await);
-            }
-        }
+/// Whether others that try meet the same.
+fn concerns_all(error: &StoreError) -> bool {
+    match error {
+        StoreError::Refused(_) => true,
+        StoreError::Aborted(_)
+        | StoreError::MaybeApplied(_)
+        | StoreError::Fenced(_)
+        | StoreError::Corrupt(_) => false,
     }
 }
 

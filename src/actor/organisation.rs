@@ -157,6 +157,7 @@ impl OrganisationActor {
             }
             Err(error) => {
                 tracing::error!(organisation = %self.cell.id(), %error, "cannot load");
+                self.shared.journal.health().unread(&error, self.shared.clock.now().at);
                 ctx.run_later(LOAD_RETRY, |actor, ctx| {
                     let load = actor.load();
                     ctx.spawn(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
