@@ -18,7 +18,7 @@ use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
-use crate::limits::{ACTOR_RESTART_PAUSE_MAX, ASKS_UNDER_WAY_MAX, Heartbeat};
+use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
 use crate::store::{Run, Store, StoreError};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
@@ -26,7 +26,6 @@ use dashmap::DashMap;
 use futures_util::{StreamExt, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Why an organisation gave no answer.
@@ -191,9 +190,7 @@ impl Directory {
             if cell.is_retired() {
                 continue;
             }
-            let deaths = cell.count_death();
-            let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
-            let pause = pause.min(ACTOR_RESTART_PAUSE_MAX);
+            let pause = cell.restart_pause();
             let directory = self.clone();
             tracing::warn!(organisation = %cell.id(), ?pause, "an organisation's actor starts anew");
             tokio::spawn(async move {

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Since when the store has refused, and what it said last.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// When it refused first, after it had last taken anything.
     pub since: DateTime<Utc>,
-    /// What is wrong and what helps, in one line.
-    pub why: String,
+    /// What is wrong and what helps; its text is one line.
+    pub error: StoreError,
 }
 
 /// What the last commits and readings of whole organisations came to; cheap to clone.
@@ -51,7 +51,7 @@ impl StoreHealth {
         if refusal.is_none() {
             tracing::error!(%error, "the store refuses; logins are turned away until it takes commits");
         }
-        *refusal = Some(Refusal { since, why: error.to_string() });
+        *refusal = Some(Refusal { since, error: error.clone() });
     }
 }
 
@@ -68,9 +68,9 @@ mod tests {
         health.refused(&StoreError::MaybeApplied("failing".to_owned()), at(2));
         let refusal = health.refusal().expect("it refuses");
         assert_eq!(refusal.since, at(1));
-        assert!(refusal.why.contains("failing"), "{refusal:?}");
+        assert!(refusal.error.to_string().contains("failing"), "{refusal:?}");
         health.took();
-        assert_eq!(health.refusal(), None);
+        assert!(health.refusal().is_none());
     }
 
     #[test]
@@ -78,6 +78,6 @@ mod tests {
         let health = StoreHealth::default();
         let organisation = OrganisationId::new(1).expect("a number");
         health.refused(&StoreError::Fenced(organisation), DateTime::UNIX_EPOCH);
-        assert_eq!(health.refusal(), None);
+        assert!(health.refusal().is_none());
     }
 }

@@ -13,8 +13,6 @@ pub(super) async fn why(shared: &Shared, organisations: &[OrganisationId]) -> St
         }
     }
     let what = "the sessions that were open cannot be settled";
-    match shared.journal.health().refusal() {
-        Some(refusal) => StoreError::Refused(refusal.why).of(what),
-        None => StoreError::Aborted(what.to_owned()),
-    }
+    let refusal = shared.journal.health().refusal();
+    refusal.map_or_else(|| StoreError::Aborted(what.to_owned()), |refusal| refusal.error.of(what))
 }
