@@ -24,8 +24,7 @@ use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use futures_util::{StreamExt, stream};
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Why an organisation gave no answer.
@@ -149,10 +148,11 @@ impl Directory {
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
         let open: Vec<OrganisationId> = open.collect();
-        match directory.settle(open.clone()).await {
-            0 => Ok(directory),
-            _ => Err(unsettled::why(&directory.0.shared, &open).await),
+        if directory.settle(open.clone()).await > 0 {
+            return Err(unsettled::why(&directory.0.shared, &open).await);
         }
+        directory.0.shared.journal.begin_life();
+        Ok(directory)
     }
 
     /// Since when and why the store refuses, if it does.

@@ -14,6 +14,8 @@ enum Entry {
     Batch(Batch, Done),
     /// Somebody who wants to know when everything before this has its outcome.
     Settled(oneshot::Sender<()>),
+    /// What was open at the start is settled: from now on there are signs of life.
+    Begun,
 }
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -43,6 +45,13 @@ impl Journal {
         (Self { entries, health }, tokio::spawn(committer.run(receiver)))
     }
 
+    /// What was open when the broker last stopped is settled: from now on signs of life are kept. Before
+    /// that, one would pass for the last of the run that ended, and date what is still to be settled.
+    pub fn begin_life(&self) {
+        // If the journal has stopped there is no life to note.
+        let _ = self.entries.send(Entry::Begun);
+    }
+
     /// Whether the store takes what is left here.
     pub fn health(&self) -> &StoreHealth {
         &self.health
@@ -70,7 +79,7 @@ impl Journal {
 impl Committer {
     async fn run(self, mut receiver: mpsc::UnboundedReceiver<Entry>) {
         let since = self.clock.now().at;
-        let mut entries = Vec::new();
+        let (mut entries, mut has_begun) = (Vec::new(), false);
         let mut life = tokio::time::interval(LIFE_INTERVAL);
         life.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -80,9 +89,10 @@ impl Committer {
                     if count == 0 {
                         return;
                     }
+                    has_begun |= entries.iter().any(|entry| matches!(entry, Entry::Begun));
                     self.serve(std::mem::take(&mut entries)).await;
                 }
-                _ = life.tick() => self.note_life(since).await,
+                _ = life.tick(), if has_begun => self.note_life(since).await,
             }
             if self.health.refusal().is_some() {
                 life.reset_after(STORE_PROBE_INTERVAL);
@@ -113,6 +123,7 @@ impl Committer {
             match entry {
                 Entry::Batch(batch, done) => batches.push((batch, done)),
                 Entry::Settled(settled) => waiting.push(settled),
+                Entry::Begun => {}
             }
         }
         if !batches.is_empty() {
