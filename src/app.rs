@@ -73,6 +73,16 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// The same, with the name of the database where it is what cannot be used.
+    fn of_database(self, database: &str) -> Self {
+        match self {
+            Self::Store(error) => Self::Store(error.of(format_args!("database {database}"))),
+            listen @ Self::Listen { .. } => listen,
+        }
+    }
+}
+
 /// Why `serve` ended otherwise than by a signal.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -99,9 +109,11 @@ pub enum ServeError {
 /// See [`ServeError`].
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let room = raise_open_files();
+    outlive_full_files();
+    let database = config.database.clone();
     let mut parts = parts_of(config).await?;
     parts.limits.sessions_max = sockets_within(room, parts.limits.sessions_max);
-    let running = start(parts).await?;
+    let running = start(parts).await.map_err(|error| error.of_database(&database))?;
     tracing::info!(address = %running.address, "taking logins");
     until_told_to_stop().await?;
     tracing::info!("draining");
@@ -156,6 +168,15 @@ pub fn raise_open_files() -> usize {
         1_024
     });
     usize::try_from(limit.saturating_sub(FILES_BESIDE_SOCKETS)).unwrap_or(usize::MAX).max(1)
+}
+
+/// A write beyond the limit of the size of files (`ulimit -f`) is to fail like one to a full disk; the
+/// signal that comes with it would end the process.
+fn outlive_full_files() {
+    // The handler stays when the stream of signals is gone.
+    if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
+        tracing::warn!(%error, "a file that meets its limit of size would end the broker");
+    }
 }
 
 /// No more sockets than there are descriptors: running out of those would refuse connections without a

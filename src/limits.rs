@@ -55,6 +55,10 @@ pub const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 pub const PRUNE_INTERVAL: Duration = Duration::from_secs(3_600);
 /// While nothing is committed, the broker notes this often that it is alive.
 pub const LIFE_INTERVAL: Duration = Duration::from_secs(5);
+/// While the store refuses, the broker tries this often whether it takes commits again.
+pub const STORE_PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest pause before an organisation's actor that keeps dying is started again.
+pub const ACTOR_RESTART_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Between two pieces of what commits left for later, where it is far behind: commits go first.
 pub const UPKEEP_PAUSE: Duration = Duration::from_millis(30);
 

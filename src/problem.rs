@@ -257,7 +257,10 @@ impl From<StoreError> for Problem {
         tracing::error!(%error, "a read for the HTTP API failed");
         telemetry::count_store_error("read", error.kind());
         match error {
-            StoreError::Aborted(_) | StoreError::MaybeApplied(_) | StoreError::Fenced(_) => {
+            StoreError::Aborted(_)
+            | StoreError::Refused(_)
+            | StoreError::MaybeApplied(_)
+            | StoreError::Fenced(_) => {
                 Self::new(Kind::Unavailable, "this cannot be read at the moment")
             }
             StoreError::Corrupt(_) => Self::new(Kind::Internal, "this cannot be read"),

@@ -9,12 +9,14 @@ use crate::domain::event::Notice;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::LeaveAnswer;
+use crate::limits::ACTOR_RESTART_PAUSE_MAX;
 use crate::store::Run;
 use actix::Addr;
 use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What of an organisation outlives its actor.
 pub(super) struct Cell {
@@ -103,9 +105,12 @@ impl Cell {
         }
     }
 
-    /// How many deaths came before this one, since the last that came alone.
-    pub(super) fn count_death(&self) -> u32 {
-        self.deaths.fetch_add(1, Ordering::Relaxed)
+    /// How long an actor that just died is left alone: longer with each death since the last that came
+    /// alone, but never so long that a store which is well again waits for it.
+    pub(super) fn restart_pause(&self) -> Duration {
+        let deaths = self.deaths.fetch_add(1, Ordering::Relaxed);
+        let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
+        pause.min(ACTOR_RESTART_PAUSE_MAX)
     }
 
     pub(super) fn is_retired(&self) -> bool {

@@ -27,11 +27,7 @@ use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
-
-/// The longest pause before an actor that keeps dying is started again.
-const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Why an organisation gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -190,8 +186,7 @@ impl Directory {
             if cell.is_retired() {
                 continue;
             }
-            let deaths = cell.count_death();
-            let pause = Duration::from_millis(20) * 2_u32.saturating_pow(deaths.min(10));
+            let pause = cell.restart_pause();
             let directory = self.clone();
             tracing::warn!(
                 organisation = cell.id().get(),
@@ -199,7 +194,7 @@ impl Directory {
                 "an organisation's actor starts anew"
             );
             tokio::spawn(async move {
-                tokio::time::sleep(pause.min(RESTART_PAUSE_MAX)).await;
+                tokio::time::sleep(pause).await;
                 directory.start(&cell);
             });
         }

@@ -3,7 +3,7 @@
 use super::gauges::Backlog;
 use super::store_health::StoreHealth;
 use crate::clock::Clock;
-use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL};
+use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL, STORE_PROBE_INTERVAL};
 use crate::store::{Batch, Run, Store, StoreError};
 use crate::telemetry;
 use chrono::{DateTime, Utc};
@@ -16,6 +16,8 @@ enum Entry {
     Batch(Batch, Done),
     /// Somebody who wants to know when everything before this has its outcome.
     Settled(oneshot::Sender<()>),
+    /// What was open at the start is settled: from now on there are signs of life.
+    Begun,
 }
 
 type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -29,6 +31,14 @@ pub struct Journal {
     backlog: Backlog,
 }
 
+/// What the task that commits works with.
+struct Committer {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    health: StoreHealth,
+    backlog: Backlog,
+}
+
 impl Journal {
     /// Starts the task that commits, on the present runtime. It ends when the last `Journal` is dropped
     /// and everything left with it is committed; the handle says when.
@@ -38,6 +48,13 @@ impl Journal {
         let committer =
             Committer { store, clock, health: health.clone(), backlog: backlog.clone() };
         (Self { entries, health, backlog }, tokio::spawn(committer.run(receiver)))
+    }
+
+    /// What was open when the broker last stopped is settled: from now on signs of life are kept. Before
+    /// that, one would pass for the last of the run that ended, and date what is still to be settled.
+    pub fn begin_life(&self) {
+        // If the journal has stopped there is no life to note.
+        let _ = self.entries.send(Entry::Begun);
     }
 
     /// Whether the store takes what is left here.
@@ -75,18 +92,10 @@ impl Journal {
     }
 }
 
-/// The task that commits, and what it needs.
-struct Committer {
-    store: Arc<dyn Store>,
-    clock: Clock,
-    health: StoreHealth,
-    backlog: Backlog,
-}
-
 impl Committer {
     async fn run(self, mut receiver: mpsc::UnboundedReceiver<Entry>) {
         let since = self.clock.now().at;
-        let mut entries = Vec::new();
+        let (mut entries, mut has_begun) = (Vec::new(), false);
         let mut life = tokio::time::interval(LIFE_INTERVAL);
         life.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -96,19 +105,46 @@ impl Committer {
                     if count == 0 {
                         return;
                     }
+                    has_begun |= entries.iter().any(|entry| matches!(entry, Entry::Begun));
                     self.serve(std::mem::take(&mut entries)).await;
                 }
-                _ = life.tick() => self.show_life(since).await,
+                _ = life.tick(), if has_begun => self.note_life(since).await,
+            }
+            if self.health.refusal().is_some() {
+                life.reset_after(STORE_PROBE_INTERVAL);
             }
         }
     }
 
-    async fn show_life(&self, since: DateTime<Utc>) {
+    /// The smallest of commits; it also finds out whether a store that refused takes any again.
+    async fn note_life(&self, since: DateTime<Utc>) {
         let run = Run { since, last: self.clock.now().at };
         let outcome = self.store.record_life(run).await;
         self.note("life", &outcome);
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "the sign of life could not be kept");
+    }
+
+    async fn commit_to_store(&self, batches: &[Batch]) -> Result<(), StoreError> {
+        let started = self.clock.now().elapsed;
+        let outcome = self.store.commit(batches).await;
+        let took = self.clock.now().elapsed.saturating_sub(started);
+        let events = batches.iter().map(|batch| batch.events.len()).sum();
+        telemetry::record_commit(took, batches.len(), events);
+        self.note("commit", &outcome);
+        outcome
+    }
+
+    /// A store that refuses is logged when it begins to and when it takes commits again, not each time.
+    fn note(&self, work: &'static str, outcome: &Result<(), StoreError>) {
+        let at = self.clock.now().at;
+        match outcome {
+            Ok(()) => {
+                self.health.took();
+                self.backlog.durable(at);
+            }
+            Err(error) => {
+                self.health.refused(error, at);
+                telemetry::count_store_error(work, error.kind());
+            }
         }
     }
 
@@ -118,6 +154,7 @@ impl Committer {
             match entry {
                 Entry::Batch(batch, done) => batches.push((batch, done)),
                 Entry::Settled(settled) => waiting.push(settled),
+                Entry::Begun => {}
             }
         }
         if !batches.is_empty() {
@@ -134,41 +171,37 @@ impl Committer {
     /// unknown outcome of the common commit does no harm to the single ones.
     async fn commit_together(&self, entries: Vec<(Batch, Done)>) {
         let (batches, dones): (Vec<Batch>, Vec<Done>) = entries.into_iter().unzip();
-        match self.commit(&batches).await {
-            Ok(()) => dones.into_iter().for_each(|done| done(Ok(()))),
-            Err(error) if batches.len() == 1 => {
-                dones.into_iter().for_each(|done| done(Err(error.clone())));
-            }
-            Err(error) => {
+        match self.commit_to_store(&batches).await {
+            Err(error) if batches.len() > 1 && !concerns_all(&error) => {
                 tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
-                for (batch, done) in batches.iter().zip(dones) {
-                    done(self.commit(std::slice::from_ref(batch)).await);
-                }
+                self.commit_singly(&batches, dones).await;
             }
+            outcome => dones.into_iter().for_each(|done| done(outcome.clone())),
         }
     }
 
-    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
-        let started = self.clock.now().elapsed;
-        let outcome = self.store.commit(batches).await;
-        let took = self.clock.now().elapsed.saturating_sub(started);
-        let events = batches.iter().map(|batch| batch.events.len()).sum();
-        telemetry::record_commit(took, batches.len(), events);
-        self.note("commit", &outcome);
-        outcome
-    }
-
-    fn note(&self, work: &'static str, outcome: &Result<(), StoreError>) {
-        let at = self.clock.now().at;
-        match outcome {
-            Ok(()) => {
-                self.health.took();
-                self.backlog.durable(at);
+    /// Until one shows that all meet the same: each may wait for seconds before it is refused.
+    async fn commit_singly(&self, batches: &[Batch], dones: Vec<Done>) {
+        let mut refused = None;
+        for (batch, done) in batches.iter().zip(dones) {
+            if let Some(error) = &refused {
+                done(Err(StoreError::clone(error)));
+                continue;
             }
-            Err(error) => {
-                self.health.refused(error, at);
-                telemetry::count_store_error(work, error.kind());
-            }
+            let outcome = self.commit_to_store(std::slice::from_ref(batch)).await;
+            refused = outcome.as_ref().err().filter(|error| concerns_all(error)).cloned();
+            done(outcome);
         }
+    }
+}
+
+/// Whether others that try meet the same.
+fn concerns_all(error: &StoreError) -> bool {
+    match error {
+        StoreError::Refused(_) => true,
+        StoreError::Aborted(_)
+        | StoreError::MaybeApplied(_)
+        | StoreError::Fenced(_)
+        | StoreError::Corrupt(_) => false,
     }
 }

@@ -14,6 +14,8 @@
 //! | [`link`] | the connections of an organisation, as they outlive its actor |
 //! | [`live`] | the latest counts, for any number of wallboards |
 //! | `untold` | notices that a commit took with it |
+//! | [`store_health`] | whether the store takes what is decided |
+//! | `unsettled` | why a start failed |
 //! | [`reply`] | an answer that is always given |
 
 pub mod cell;
@@ -26,4 +28,5 @@ pub mod organisation;
 mod pipeline;
 pub mod reply;
 pub mod store_health;
+mod unsettled;
 mod untold;

@@ -21,6 +21,7 @@ use crate::domain::organisation::{Command, Organisation};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{Leave, LeaveAnswer, Tick};
 use crate::domain::resume::{Reattach, ReleaseAbsent};
+use crate::limits::ACTOR_RESTART_PAUSE_MAX;
 use crate::limits::LIVE_INTERVAL;
 use crate::store::{Batch, Loaded, StoreError};
 use crate::telemetry;
@@ -32,7 +33,7 @@ use std::time::Duration;
 /// How long a store that does not answer is left alone, the first time; twice as long each further time.
 const LOAD_PAUSE: Duration = Duration::from_millis(250);
 /// And at most.
-const LOAD_PAUSE_MAX: Duration = Duration::from_secs(5);
+const LOAD_PAUSE_MAX: Duration = ACTOR_RESTART_PAUSE_MAX;
 
 /// A command, and where its answer goes.
 pub(super) struct Submit<C: Command> {
@@ -176,6 +177,7 @@ impl OrganisationActor {
                 ctx.stop();
             }
             Err(error) => {
+                self.shared.journal.health().unread(&error, self.shared.clock.now().at);
                 let pause = LOAD_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
                 let pause = pause.min(LOAD_PAUSE_MAX);
                 self.tell_failure(&error, pause);

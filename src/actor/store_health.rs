@@ -34,6 +34,13 @@ impl StoreHealth {
         }
     }
 
+    /// An organisation could not be read at `at`. One that is damaged says nothing about the others.
+    pub(super) fn unread(&self, error: &StoreError, at: DateTime<Utc>) {
+        if matches!(error, StoreError::Refused(_)) {
+            self.refused(error, at);
+        }
+    }
+
     /// The store refused a commit at `at`. What concerns one writer alone says nothing about the store.
     pub(super) fn refused(&self, error: &StoreError, at: DateTime<Utc>) {
         if matches!(error, StoreError::Fenced(_)) {
@@ -57,7 +64,7 @@ mod tests {
     fn a_refusal_lasts_from_the_first_until_a_commit_is_taken() {
         let at = |second| DateTime::from_timestamp(second, 0).expect("a time");
         let health = StoreHealth::default();
-        health.refused(&StoreError::Aborted("full".to_owned()), at(1));
+        health.refused(&StoreError::Refused("full".to_owned()), at(1));
         health.refused(&StoreError::MaybeApplied("failing".to_owned()), at(2));
         let refusal = health.refusal().expect("it refuses");
         assert_eq!(refusal.since, at(1));

@@ -29,6 +29,7 @@ use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use reports::Reports;
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// What one organisation decided since its last commit.
@@ -53,6 +54,10 @@ pub enum StoreError {
     /// Nothing of it was applied; it may be tried again.
     #[error("the store refused: {0}")]
     Aborted(String),
+    /// The store takes nothing from anybody at present: it is locked, full, read-only, or its disk fails.
+    /// Nothing of it was applied, and whatever else is tried now meets the same.
+    #[error("the store refused: {0}")]
+    Refused(String),
     /// It may or may not have been applied: load anew before anything is decided.
     #[error("the outcome of a commit is unknown: {0}")]
     MaybeApplied(String),
@@ -70,9 +75,23 @@ impl StoreError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Aborted(_) => "aborted",
+            Self::Refused(_) => "refused",
             Self::MaybeApplied(_) => "maybe_applied",
             Self::Fenced(_) => "fenced",
             Self::Corrupt(_) => "corrupt",
+        }
+    }
+
+    /// The same, of a store that has a name: for whoever has no other way to know which one it is.
+    #[must_use]
+    pub fn of(self, place: impl Display) -> Self {
+        let name = |why: String| format!("{place}: {why}");
+        match self {
+            Self::Aborted(why) => Self::Aborted(name(why)),
+            Self::Refused(why) => Self::Refused(name(why)),
+            Self::MaybeApplied(why) => Self::MaybeApplied(name(why)),
+            Self::Corrupt(why) => Self::Corrupt(name(why)),
+            fenced @ Self::Fenced(_) => fenced,
         }
     }
 }

@@ -30,6 +30,9 @@ where
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(&log.level)?)
         .with_ansi(colours)
+        // Whatever keeps the log from being written keeps a complaint about it from being written too,
+        // and the attempt would be a panic.
+        .log_internal_errors(false)
         .with_writer(writer);
     Ok(match log.format {
         LogFormat::Human => Box::new(builder.finish()),

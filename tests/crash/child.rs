@@ -7,6 +7,7 @@ use crate::support::until::until_seen;
 use chrono::{DateTime, Utc};
 use licence_broker::auth::{Authenticator, Role};
 use serde_json::json;
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,12 +20,26 @@ pub struct Home {
     pub address: SocketAddr,
     pub authenticator: Arc<Authenticator>,
     pub operator: Api,
+    /// How a process is started: what comes before the program, and what it finds in its environment.
+    pub launch: Launch,
+    /// Where the database is, as seen from the folder.
+    database: &'static str,
     folder: TempDir,
+}
+
+/// How a program is started in other circumstances than a test's own.
+#[derive(Debug, Default)]
+pub struct Launch {
+    /// A program that starts another, with its arguments.
+    pub prefix: Vec<String>,
+    /// Further variables.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// A process that serves; killed when it is dropped.
 pub struct Process {
     child: Child,
+    started: Instant,
     /// When it was ready.
     pub ready_at: DateTime<Utc>,
     /// From its start until it was ready.
@@ -33,7 +48,11 @@ pub struct Process {
 
 impl Home {
     pub fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::with(TempDir::new().unwrap(), "it.db", Launch::default())
+    }
+
+    /// In a folder that is there, with its database in another place or processes started otherwise.
+    pub fn with(folder: TempDir, database: &'static str, launch: Launch) -> Self {
         std::fs::write(folder.path().join("secret"), SECRET).unwrap();
         // The port was free just now; every process takes it over from the one before.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -41,35 +60,86 @@ impl Home {
         let authenticator = Arc::new(Authenticator::with_secret(SECRET));
         let operator = token(&authenticator, Role::Operator, 0, "operator");
         let operator = Api::new(format!("http://{address}"), &operator);
-        Self { address, authenticator, operator, folder }
+        Self { address, authenticator, operator, launch, database, folder }
     }
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
+    /// The program, about to be started in the folder.
+    pub fn program(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_licence-broker");
+        let mut words = self.launch.prefix.iter().map(String::as_str).chain([binary]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).current_dir(self.folder()).stdin(Stdio::null());
+        command.envs(self.launch.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite://{}", self.folder().join(self.database).display())
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = self.program();
+        command
+            .args(["serve", "--listen", &self.address.to_string(), "--database", &self.url()])
+            .arg("--jwt-secret-file")
+            .arg(self.folder().join("secret"))
+            .args(["--log-level", "error"]);
+        command
+    }
+
     /// Starts a process and waits until it takes logins.
     pub async fn start(&self) -> Process {
-        let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_licence-broker"))
-            .current_dir(self.folder())
-            .args(["serve", "--listen", &self.address.to_string(), "--database", "sqlite://it.db"])
-            .args(["--jwt-secret-file", "secret", "--data-dir", "data", "--log-level", "error"])
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut process = Process { child, ready_at: Utc::now(), took: Duration::ZERO };
-        let url = format!("http://{}/readyz", self.address);
+        let mut process = self.spawn();
         until_seen("a broker that is ready", async || {
             let ended = process.child.try_wait().unwrap();
             assert!(ended.is_none(), "the broker did not start: {ended:?}");
-            let answer = reqwest::get(&url).await;
-            answer.is_ok_and(|answer| answer.status().is_success()).then_some(())
+            self.is_ready().await.then_some(())
         })
         .await;
         process.ready_at = Utc::now();
-        process.took = started.elapsed();
+        process.took = process.started.elapsed();
         process
+    }
+
+    /// Starts a process and waits for nothing.
+    pub fn spawn(&self) -> Process {
+        Process::of(self.serve().spawn().unwrap())
+    }
+
+    /// Whether `/readyz` says so.
+    pub async fn is_ready(&self) -> bool {
+        let answer = reqwest::get(format!("http://{}/readyz", self.address)).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Starts a process that must not come so far: what it says, once it has ended by itself.
+    pub async fn start_in_vain(&self) -> String {
+        let mut command = self.serve();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = Process::of(command.spawn().unwrap());
+        let ended = until_seen("an end by itself", async || child.child.try_wait().unwrap()).await;
+        let mut said = String::new();
+        child.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(ended.code(), Some(1), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+        // What was logged comes before what the operator is told, which is one line.
+        let last = said.lines().last().unwrap_or_default().to_owned();
+        assert!(last.starts_with("licence-broker: "), "{said}");
+        last
+    }
+
+    /// Has `licence-broker check` look at the database; a broker may be running on it.
+    pub async fn check(&self) {
+        let mut command = self.program();
+        command.args(["check", "--database", &self.url()]);
+        let checked = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+        assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+        assert!(said.contains(" 0 broken"), "{said}");
     }
 
     /// An organisation that bought so many of each type, with agents `agent-0` and on.
@@ -90,6 +160,15 @@ impl Home {
 }
 
 impl Process {
+    fn of(child: Child) -> Self {
+        Self { child, started: Instant::now(), ready_at: Utc::now(), took: Duration::ZERO }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: nothing of it runs any more when this returns.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -13,6 +13,11 @@
 mod support;
 
 mod child;
+mod damaged;
+mod desk;
 mod kill;
+mod outage;
+mod read_only;
 mod recovery;
 mod terminate;
+mod troubles;

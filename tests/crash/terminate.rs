@@ -1,23 +1,9 @@
 //! SIGTERM: everybody is told, everything is kept, and the process ends well.
 
 use crate::child::Home;
-use crate::support::agent::token;
 use crate::support::socket::{Heard, Socket};
-use licence_broker::auth::Role;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
-
-async fn log_in(home: &Home, number: usize, grace_s: u64) -> Socket {
-    let url = format!("ws://{}/v1/organisations/1/session", home.address);
-    let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-    let mut socket = Socket(socket);
-    let token = token(&home.authenticator, Role::Device, 1, &format!("agent-{number}"));
-    let login = json!({
-        "type": "login", "token": token, "device": "agent_desktop", "grace_s": grace_s,
-    });
-    assert_eq!(socket.ask(login).await["type"], "logged_in");
-    socket
-}
 
 #[tokio::test]
 async fn a_broker_that_is_told_to_stop_drains_settles_and_exits_with_0_within_10_s() {
@@ -26,7 +12,7 @@ async fn a_broker_that_is_told_to_stop_drains_settles_and_exits_with_0_within_10
     home.organisation(1, 20, 50).await;
     let mut sockets = Vec::new();
     for number in 0..20 {
-        sockets.push(log_in(&home, number, if number % 2 == 0 { 0 } else { 60 }).await);
+        sockets.push(home.log_in(1, number, if number % 2 == 0 { 0 } else { 60 }).await.0);
     }
     let leaving = sockets.pop().unwrap();
     let told = async {

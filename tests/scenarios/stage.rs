@@ -115,6 +115,7 @@ impl Stage {
 
     /// Has a command decided, keeps what it changed and remembers what it said.
     pub(crate) fn apply<C: Command>(&mut self, command: C) -> Result<C::Answer, String> {
+        self.keeper.runs_at(self.now.at);
         self.apply_at(command, self.now)
     }
 

@@ -140,7 +140,7 @@ async fn a_locked_database_refuses_a_commit_and_takes_it_later() {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut raw).await.expect("locked");
     let login = batch(129, 1, at(1), logged_in(1, "edred"));
     let refused = store.commit(std::slice::from_ref(&login)).await.expect_err("locked");
-    assert!(matches!(&refused, StoreError::Aborted(why) if why.contains("locked")), "{refused}");
+    assert!(matches!(&refused, StoreError::Refused(why) if why.contains("locked")), "{refused}");
     assert_eq!(load(&*store, 129).await.batch, 0, "reads go on meanwhile");
     sqlx::query("ROLLBACK").execute(&mut raw).await.expect("unlocked");
     store.commit(&[login]).await.expect("committed");
@@ -213,11 +213,13 @@ async fn fill_the_disk(path: &str) {
         let events = logged_in(u128::from(number + 1), &format!("user{number}"));
         match store.commit(&[batch(129, number + 1, at(1), events)]).await {
             Ok(()) => number += 1,
-            Err(StoreError::Aborted(_) | StoreError::MaybeApplied(_)) => {
+            Err(StoreError::Refused(_) | StoreError::MaybeApplied(_)) => {
                 refusals += 1;
                 number = load(&store, 129).await.batch;
             }
-            Err(error @ (StoreError::Fenced(_) | StoreError::Corrupt(_))) => panic!("{error}"),
+            Err(
+                error @ (StoreError::Aborted(_) | StoreError::Fenced(_) | StoreError::Corrupt(_)),
+            ) => panic!("{error}"),
         }
     }
     rlimit::Resource::FSIZE.set(soft, hard).expect("set back");

@@ -1,6 +1,7 @@
 //! What was open when the broker last stopped, settled before logins are taken.
 
 use super::{AskError, Directory};
+use crate::actor::unsettled;
 use crate::domain::ids::OrganisationId;
 use crate::domain::release::Tick;
 use crate::limits::ASKS_UNDER_WAY_MAX;
@@ -16,16 +17,17 @@ impl Directory {
     /// # Errors
     /// If the store refuses altogether.
     pub async fn recover(&self, open: Vec<OrganisationId>) -> Result<(), StoreError> {
-        let asked = open.into_iter().map(async |id| {
-            let settled = self.ask(id, Tick).await;
+        let asked = open.iter().map(async |id| {
+            let settled = self.ask(*id, Tick).await;
             self.0.unsettled.fetch_sub(1, Ordering::Relaxed);
             settled
         });
         let failed = failures(asked).await;
-        match self.store_refusal() {
-            Some(refusal) if failed > 0 => return Err(refusal.error),
-            Some(_) | None => {}
+        if failed > 0 && self.store_refusal().is_some() {
+            return Err(unsettled::why(&self.0.shared, &open).await);
         }
+        // What could not be settled is settled later, as of the last run as it was found at the start.
+        self.0.shared.journal.begin_life();
         if failed > 0 {
             tracing::error!(organisations = failed, "organisations cannot be served for now");
         }

@@ -1,43 +1,50 @@
-//! Errors of the database as the fates that the layers above know.
+//! Errors of the database as the fates that the layers above know, in words that say what to do.
 
 use super::StoreError;
 use sqlx::migrate::MigrateError;
+use std::fmt::Display;
 
-/// Primary result codes of SQLite for a file that cannot be believed.
+// Primary result codes of SQLite (https://www.sqlite.org/rescode.html).
+const SQLITE_PERM: i32 = 3;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_NOMEM: i32 = 7;
+const SQLITE_READONLY: i32 = 8;
+const SQLITE_IOERR: i32 = 10;
 const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_FULL: i32 = 13;
+const SQLITE_CANTOPEN: i32 = 14;
+const SQLITE_PROTOCOL: i32 = 15;
 const SQLITE_NOTADB: i32 = 26;
 
 /// An error before any `COMMIT`: nothing was applied.
 #[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn aborted(error: sqlx::Error) -> StoreError {
-    if is_corruption(&error) {
-        StoreError::Corrupt(error.to_string())
-    } else {
-        StoreError::Aborted(error.to_string())
+    let code = primary_code(&error);
+    let why = in_words(code, &error);
+    if is_undecodable(&error) {
+        return StoreError::Corrupt(why);
     }
+    fate(code, why)
 }
 
 /// An error of `COMMIT` itself: the journal may have reached the disk, or may not.
 #[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn maybe_applied(error: sqlx::Error) -> StoreError {
-    StoreError::MaybeApplied(error.to_string())
+    StoreError::MaybeApplied(in_words(primary_code(&error), &error))
 }
 
 /// An error of reading rows that are lent.
 #[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn unread(error: rusqlite::Error) -> StoreError {
-    let is_corruption = matches!(
+    let is_undecodable = matches!(
         error,
         rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::InvalidColumnIndex(_)
     );
     let code = error.sqlite_error().map(|error| error.extended_code & 0xff);
-    if is_corruption || matches!(code, Some(SQLITE_CORRUPT | SQLITE_NOTADB)) {
-        StoreError::Corrupt(error.to_string())
-    } else {
-        StoreError::Aborted(error.to_string())
-    }
+    let why = in_words(code, &error);
+    if is_undecodable { StoreError::Corrupt(why) } else { fate(code, why) }
 }
 
 /// An error of bringing the schema up to date.
@@ -49,14 +56,53 @@ pub(super) fn migration(error: MigrateError) -> StoreError {
     StoreError::Corrupt(format!("the schema is not of this version: {error}"))
 }
 
-fn is_corruption(error: &sqlx::Error) -> bool {
-    if matches!(
+/// Whether others would meet the same is what tells `Refused` from `Aborted`.
+fn fate(code: Option<i32>, why: String) -> StoreError {
+    match code {
+        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Corrupt(why),
+        Some(
+            SQLITE_PERM | SQLITE_BUSY | SQLITE_NOMEM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL
+            | SQLITE_CANTOPEN | SQLITE_PROTOCOL,
+        ) => StoreError::Refused(why),
+        Some(_) | None => StoreError::Aborted(why),
+    }
+}
+
+/// What is wrong and what helps, then what SQLite says.
+fn in_words(code: Option<i32>, error: &dyn Display) -> String {
+    let words = match code {
+        Some(SQLITE_FULL) => "its disk is full: make room, and the broker goes on by itself",
+        Some(SQLITE_IOERR) => {
+            "it cannot be read or written: look at its disk, at quotas and at the limit of the size \
+             of files (ulimit -f)"
+        }
+        Some(SQLITE_BUSY | SQLITE_PROTOCOL) => {
+            "another program has it locked: end that program (`fuser` names it)"
+        }
+        Some(SQLITE_READONLY | SQLITE_PERM) => {
+            "it is read-only for this user: give it, its directory and their file system back the \
+             right to be written"
+        }
+        Some(SQLITE_CANTOPEN) => {
+            "it or its journal cannot be opened: this user must be able to read and write it and to \
+             make files in its directory"
+        }
+        Some(SQLITE_CORRUPT) => "it is damaged: stop the broker and restore a backup",
+        Some(SQLITE_NOTADB) => "it is no SQLite database: name another, or restore a backup",
+        Some(_) | None => return error.to_string(),
+    };
+    format!("{words} ({error})")
+}
+
+/// A value that is not what its column holds.
+fn is_undecodable(error: &sqlx::Error) -> bool {
+    matches!(
         error,
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_)
-    ) {
-        return true;
-    }
+    )
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let extended = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let primary = extended.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
-    matches!(primary, Some(SQLITE_CORRUPT | SQLITE_NOTADB))
+    extended.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff)
 }

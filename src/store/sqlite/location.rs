@@ -1,7 +1,7 @@
 //! Where the database is, and that nobody else has it.
 
 use super::StoreError;
-use std::ffi::OsString;
+use super::preflight::beside;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -40,18 +40,14 @@ fn canonical(path: &Path) -> std::io::Result<PathBuf> {
 
 /// Takes `<database>.lock`: two brokers on one database would grant every licence twice.
 pub(super) fn lock(database: &Path) -> Result<Lock, StoreError> {
-    let mut name = OsString::from(database);
-    name.push(".lock");
-    let path = PathBuf::from(name);
+    let path = beside(database, ".lock");
     let refuse = |why: &dyn std::fmt::Display| {
         StoreError::Aborted(format!("cannot lock {}: {why}", path.display()))
     };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| refuse(&error))?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(
+            |error| refuse(&format!("{error}; this user must be able to make files there")),
+        )?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(refuse(&"another broker has this database open")),

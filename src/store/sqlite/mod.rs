@@ -3,6 +3,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `location` | where the database is, and that nobody else has it |
+//! | `open` | opening it, or making it |
+//! | `preflight`, `wal` | what stands there already, judged before anything is written |
 //! | `writer` | the one connection that writes |
 //! | `create` | a new organisation |
 //! | `commit` | batches, judged by their numbers |
@@ -48,6 +50,8 @@ mod load;
 mod load_estate;
 mod location;
 mod metrics;
+mod open;
+mod preflight;
 mod prune;
 mod report;
 mod reports;
@@ -58,6 +62,7 @@ mod tables;
 pub mod transfer;
 mod usage;
 mod value;
+mod wal;
 mod writer;
 
 use super::{
@@ -72,13 +77,10 @@ use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use error::aborted;
+use open::{Opened, common_options};
 use scan::{Reading, Scanner};
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,16 +94,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reports that run at the same time; further ones wait for one of these.
 const READERS_MAX: u32 = 4;
-
-/// Memory for pages of the database, of the writer; the indexes of the logs are written all over.
-const WRITER_CACHE_KIB: u32 = 64 * 1024;
-
-/// Pages of the journal after which they are copied into the database. More than SQLite's own 1,000,
-/// so that a page that many commits change is copied once for all of them.
-const CHECKPOINT_PAGES: u32 = 4_000;
-
-/// What of the journal's file stays after a long report let it grow, in bytes.
-const JOURNAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 
 /// A database in a file.
 ///
@@ -131,25 +123,14 @@ impl SqliteStore {
     /// licence types in it are those of `catalogue`.
     ///
     /// # Errors
-    /// [`StoreError::Aborted`] if the file cannot be opened, or another broker has it open (a lock on
-    /// `<path>.lock` tells); [`StoreError::Corrupt`] if it is no database, or one of another version.
+    /// [`StoreError::Refused`] or [`StoreError::Aborted`] if the file cannot be opened, or another broker
+    /// has it open (a lock on `<path>.lock` tells); [`StoreError::Corrupt`] if it is no database, a damaged
+    /// one, or one of another program or version. Nothing of what is there is changed then.
     pub async fn open(url_or_path: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
-        let path = location::resolve(url_or_path)?;
-        let lock = location::lock(&path)?;
-        let named = |error| at_path(error, &path);
-        let options = writer_options(&path);
-        let mut connection = options.connect().await.map_err(aborted).map_err(named)?;
-        check_journal(&mut connection).await.map_err(named)?;
-        // `Migrator::run` makes a future that the compiler cannot prove to be `Send`.
-        MIGRATIONS
-            .run_direct(None, &mut connection, false)
-            .await
-            .map_err(error::migration)
-            .map_err(named)?;
+        let Opened { path, writer, lock } = open::open(url_or_path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .connect_lazy_with(reader_options(&path));
-        let writer = Writer::new(options, connection);
         let scanner = Arc::new(Scanner::new(path.clone()));
         let inner = Inner { path, catalogue, writer, readers, scanner, _lock: lock };
         Ok(Self { inner: Arc::new(inner) })
@@ -163,49 +144,9 @@ impl SqliteStore {
     }
 }
 
-fn common_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .disable_statement_logging()
-}
-
-fn writer_options(path: &Path) -> SqliteConnectOptions {
-    common_options(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-        .pragma("journal_size_limit", JOURNAL_BYTES_KEPT.to_string())
-}
-
 /// Not `read_only`, with which SQLite cannot always open a database in write-ahead mode.
 fn reader_options(path: &Path) -> SqliteConnectOptions {
     common_options(path).pragma("query_only", "ON")
-}
-
-/// Some file systems have no shared memory; there SQLite stays in another mode without a word.
-async fn check_journal(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let row = sqlx::query("PRAGMA journal_mode").fetch_one(connection).await.map_err(aborted)?;
-    let mode: String = row.try_get(0).map_err(aborted)?;
-    if mode == "wal" {
-        Ok(())
-    } else {
-        let why = format!("its file system allows no write-ahead journal, only `{mode}`");
-        Err(StoreError::Aborted(why))
-    }
-}
-
-/// Names the file in an error of opening it.
-fn at_path(error: StoreError, path: &Path) -> StoreError {
-    let name = |why: &str| format!("database {}: {why}", path.display());
-    match error {
-        StoreError::Aborted(why) => StoreError::Aborted(name(&why)),
-        StoreError::Corrupt(why) => StoreError::Corrupt(name(&why)),
-        other @ (StoreError::MaybeApplied(_) | StoreError::Fenced(_)) => other,
-    }
 }
 
 impl Inner {

@@ -2,7 +2,8 @@
 //! locked, nothing is written, and commits go on meanwhile.
 
 use super::error::aborted;
-use super::{MIGRATIONS, StoreError, at_path, location, reader_options};
+use super::open::named;
+use super::{MIGRATIONS, StoreError, location, reader_options};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnection;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,12 @@ pub(super) fn existing(url_or_path: &str) -> Result<PathBuf, StoreError> {
     if path.is_file() {
         return Ok(path);
     }
-    Err(at_path(StoreError::Aborted("there is no such file".to_owned()), &path))
+    Err(named(StoreError::Aborted("there is no such file".to_owned()), &path))
 }
 
 /// A connection that only reads, to a database with the schema of this program.
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let named = |error| at_path(error, path);
+    let named = |error| named(error, path);
     let connection = reader_options(path).connect().await.map_err(aborted);
     let mut connection = connection.map_err(named)?;
     judge_schema(&mut connection).await.map_err(named)?;

@@ -12,6 +12,12 @@ pub(super) struct Writer {
     options: SqliteConnectOptions,
     /// `None` after an error that may have left the connection in the middle of something.
     slot: Mutex<Option<SqliteConnection>>,
+    /// Never used, never closed. While one connection is open, SQLite's index of the journal lives on,
+    /// and in it a commit whose `fsync` failed does not count: it is written anew by the next one.
+    /// Without it the last connection to close would let the index go, and whoever opens the journal
+    /// next would believe pages that are in memory and not on the disk. It also spares a full disk the
+    /// making of that index.
+    _anchor: Mutex<SqliteConnection>,
 }
 
 /// A transaction under way. Dropped before its end, it closes its connection, and SQLite rolls back.
@@ -27,8 +33,20 @@ type Guard<'a> = MutexGuard<'a, Option<SqliteConnection>>;
 
 impl Writer {
     /// Of a connection that is open; `options` reopen it.
-    pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self { options, slot: Mutex::new(Some(connection)) }
+    ///
+    /// # Errors
+    /// If no other connection can be opened beside it.
+    pub(super) async fn open(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+    ) -> Result<Self, StoreError> {
+        let mut anchor = options.connect().await.map_err(aborted)?;
+        // Only a read opens the journal.
+        sqlx::query("SELECT count(*) FROM organisations")
+            .fetch_one(&mut anchor)
+            .await
+            .map_err(aborted)?;
+        Ok(Self { options, slot: Mutex::new(Some(connection)), _anchor: Mutex::new(anchor) })
     }
 
     /// Waits for its turn and begins, with the right to write.

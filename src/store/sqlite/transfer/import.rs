@@ -200,9 +200,10 @@ impl Lines<'_> {
 
     fn at_line(&self, error: &StoreError) -> StoreError {
         let why = match error {
-            StoreError::Aborted(why) | StoreError::Corrupt(why) | StoreError::MaybeApplied(why) => {
-                why.clone()
-            }
+            StoreError::Aborted(why)
+            | StoreError::Refused(why)
+            | StoreError::Corrupt(why)
+            | StoreError::MaybeApplied(why) => why.clone(),
             StoreError::Fenced(_) => error.to_string(),
         };
         StoreError::Aborted(format!("line {}: {why}", self.number))

@@ -1,0 +1,147 @@
+//! Opens the database: what is there is judged first, what is missing is made as a whole.
+
+use super::error::{aborted, migration};
+use super::location::{self, Lock};
+use super::preflight::{self, Found, beside};
+use super::writer::Writer;
+use super::{BUSY_TIMEOUT, MIGRATIONS, StoreError};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Memory for pages of the database, of the writer; the indexes of the logs are written all over.
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
+
+/// Pages of the journal after which they are copied into the database. More than SQLite's own 1,000,
+/// so that a page that many commits change is copied once for all of them.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// What of the journal's file stays after a long report let it grow, in bytes.
+const JOURNAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+
+/// A database that is open for writing, and locked against other brokers.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) writer: Writer,
+    pub(super) lock: Lock,
+}
+
+/// Opens the database that `url_or_path` names, creates it if there is none, and brings its schema up to
+/// date.
+///
+/// # Errors
+/// See [`SqliteStore::open`](super::SqliteStore::open); the message names the file.
+pub(super) async fn open(url_or_path: &str) -> Result<Opened, StoreError> {
+    let path = location::resolve(url_or_path)?;
+    let lock = location::lock(&path)?;
+    match open_locked(&path).await {
+        Ok(writer) => Ok(Opened { path, writer, lock }),
+        Err(error) => Err(named(error, &path)),
+    }
+}
+
+/// Names the file in an error of opening it.
+pub(super) fn named(error: StoreError, path: &Path) -> StoreError {
+    error.of(format_args!("database {}", path.display()))
+}
+
+async fn open_locked(path: &Path) -> Result<Writer, StoreError> {
+    if look(path).await? == Found::Nothing {
+        create(path).await?;
+    }
+    let options = writer_options(path);
+    let mut connection = options.connect().await.map_err(aborted)?;
+    check_journal(&mut connection).await?;
+    check_writable(&mut connection).await?;
+    migrate(&mut connection).await?;
+    settle_journal(&mut connection).await;
+    Writer::open(options, connection).await
+}
+
+async fn look(path: &Path) -> Result<Found, StoreError> {
+    let path = path.to_owned();
+    let looking = tokio::task::spawn_blocking(move || preflight::look(&path));
+    looking.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
+}
+
+/// Makes the database under another name and gives it its own when it is whole: what stands under that
+/// name is never a beginning that a crash cut short.
+async fn create(path: &Path) -> Result<(), StoreError> {
+    let unfinished = beside(path, ".new");
+    for suffix in ["", "-wal", "-shm"] {
+        remove(&beside(&unfinished, suffix)).map_err(|error| of_file(&unfinished, &error))?;
+    }
+    let options = writer_options(&unfinished).create_if_missing(true);
+    let mut connection = options.connect().await.map_err(aborted)?;
+    check_journal(&mut connection).await?;
+    migrate(&mut connection).await?;
+    connection.close().await.map_err(aborted)?;
+    fs::rename(&unfinished, path).map_err(|error| of_file(path, &error))?;
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| of_file(directory, &error))
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn of_file(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Refused(format!("{}: {error}", path.display()))
+}
+
+pub(super) fn common_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+fn writer_options(path: &Path) -> SqliteConnectOptions {
+    common_options(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", JOURNAL_BYTES_KEPT.to_string())
+}
+
+/// Some file systems have no shared memory; there SQLite stays in another mode without a word.
+async fn check_journal(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let row = sqlx::query("PRAGMA journal_mode").fetch_one(connection).await.map_err(aborted)?;
+    let mode: String = row.try_get(0).map_err(aborted)?;
+    if mode == "wal" {
+        Ok(())
+    } else {
+        let why = format!("its file system allows no write-ahead journal, only `{mode}`");
+        Err(StoreError::Aborted(why))
+    }
+}
+
+/// SQLite opens what it may not write, too, and says so at the first write.
+async fn check_writable(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    for statement in ["BEGIN IMMEDIATE", "ROLLBACK"] {
+        sqlx::query(statement).execute(&mut *connection).await.map_err(aborted)?;
+    }
+    Ok(())
+}
+
+/// `Migrator::run` makes a future that the compiler cannot prove to be `Send`.
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    MIGRATIONS.run_direct(None, connection, false).await.map_err(migration)
+}
+
+/// Copies what a crash left in the journal into the database. Where a write to the journal had reached
+/// memory and not the disk, that makes it durable before anything is built on it.
+async fn settle_journal(connection: &mut SqliteConnection) {
+    let copy = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
+    if let Err(error) = copy.fetch_all(connection).await {
+        tracing::warn!(%error, "what is in the journal stays there for now");
+    }
+}
