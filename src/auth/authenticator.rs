@@ -173,8 +173,30 @@ impl Named {
     }
 }
 
+/// The token of a request, from the values of all of its `Authorization` headers; `None` where there is no
+/// such header. Of two, one would be judged here and the other by a proxy.
+///
+/// # Errors
+/// If there are several, or the one holds anything else than `Bearer` and a token.
+pub fn only_bearer<'v>(
+    values: impl IntoIterator<Item = &'v [u8]>,
+) -> Result<Option<&'v str>, NoBearer> {
+    let mut values = values.into_iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(NoBearer);
+    }
+    let token = std::str::from_utf8(value).ok().and_then(bearer);
+    token.map(Some).ok_or(NoBearer)
+}
+
+/// What stands in `Authorization` is not `Bearer` and one token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one `Authorization: Bearer` with a token")]
+pub struct NoBearer;
+
 /// The token in the value of an `Authorization` header; `None` if it is of another scheme.
-pub fn bearer(authorization: &str) -> Option<&str> {
+fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.trim().split_once(' ')?;
     let token = token.trim_start();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
@@ -344,6 +366,19 @@ mod tests {
                 "{token}"
             );
         }
+    }
+
+    #[test]
+    fn of_two_authorization_headers_neither_is_believed() {
+        let of = |values: &[&'static str]| {
+            only_bearer(values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(of(&["Bearer a.b.c"]), Ok(Some("a.b.c")));
+        for wrong in [&["Basic YTpi"][..], &[""], &["Bearer a.b.c", "Bearer a.b.c"]] {
+            assert_eq!(of(wrong), Err(NoBearer), "{wrong:?}");
+        }
+        assert_eq!(only_bearer([&b"Bearer \xff.b.c"[..]]), Err(NoBearer));
     }
 
     #[test]

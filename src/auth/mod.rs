@@ -33,7 +33,7 @@ pub mod second_factor;
 mod source;
 
 pub use account::Account;
-pub use authenticator::{Authenticator, IssueError, TokenRejected, bearer};
+pub use authenticator::{Authenticator, IssueError, NoBearer, TokenRejected, only_bearer};
 pub use claims::{Claims, Role};
 pub use hashing::Hashing;
 pub use keys::{KeyError, KeySources};

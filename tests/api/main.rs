@@ -15,6 +15,7 @@ mod demand;
 mod figures;
 mod finance;
 mod first_account;
+mod forged;
 mod headers;
 mod health;
 mod leaving_early;
