@@ -129,6 +129,34 @@ impl Authenticator {
         }
     }
 
+    /// Whether there is a key set that grows by keys that are not known yet.
+    pub fn follows_a_key_set(&self) -> bool {
+        self.published.is_some()
+    }
+
+    /// As [`judge`](Self::judge), for a token that was just refused because it names an unknown key: once
+    /// the key set that this asked for has been read, or could not be for too long. `now` tells the time
+    /// then.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn judge_once_read_again(
+        &self,
+        token: &str,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> Result<Claims, TokenRejected> {
+        let Some(published) = &self.published else { return self.judge(token, now()) };
+        let reading = published.next_reading();
+        // It may have been read just now; if not, this asks.
+        match self.judge(token, now()) {
+            Err(TokenRejected::UnknownKey) => {
+                reading.await;
+                self.judge(token, now())
+            }
+            judged => judged,
+        }
+    }
+
     /// A token that says this, issued at `now`: HS256, without `kid`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 //! | [`inbox`] | frames that were received and not yet served; back-pressure |
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
 //! | [`token`] | judging the token of a first message |
+//! | `refresh` | a fresh token for a connection that goes on |
 //! | [`tcp`] | options and state of accepted sockets |
 
 mod answers;
@@ -22,6 +23,7 @@ pub mod events;
 mod following;
 pub mod frames;
 pub mod inbox;
+mod refresh;
 pub mod session;
 pub mod tcp;
 pub mod token;

@@ -24,6 +24,7 @@ mod paging;
 mod person;
 mod raw;
 mod roles;
+mod rotation;
 mod secrets;
 mod setting_up;
 mod shapes;
