@@ -1,6 +1,7 @@
 //! Judging and issuing tokens.
 
 use super::claims::Claims;
+use super::editions::{Edition, Editions};
 use super::key::Key;
 use super::keys::{KeyError, KeySources};
 use super::published::Published;
@@ -35,6 +36,9 @@ pub enum TokenRejected {
     /// Its time has not begun.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// Its bearer signed in, and the account has changed since.
+    #[error("the account that the token was given to has changed")]
+    AccountChanged,
     /// This claim is missing, or not what it must be.
     #[error("the token's claim `{0}` is missing or wrong")]
     Claim(&'static str),
@@ -54,6 +58,8 @@ pub struct Authenticator {
     published: Option<Published>,
     /// Signs HS256; the same secret is among the trusted keys.
     issuing: EncodingKey,
+    /// The accounts of those who sign in to the broker itself, as they are now.
+    editions: Editions,
 }
 
 /// The header of a token, as far as it matters.
@@ -91,13 +97,14 @@ impl Authenticator {
             trusted: vec![Key::secret(secret)],
             published: None,
             issuing: EncodingKey::from_secret(secret),
+            editions: Editions::default(),
         }
     }
 
     #[cfg(test)]
     pub(super) fn trusting(trusted: Vec<Key>) -> Self {
         let issuing = EncodingKey::from_secret(b"issues, and is not trusted itself");
-        Self { trusted, published: None, issuing }
+        Self { trusted, published: None, issuing, editions: Editions::default() }
     }
 
     /// Whether to believe a token, as of `now`.
@@ -123,7 +130,7 @@ impl Authenticator {
             published.ask();
         }
         if candidates?.into_iter().any(|key| key.has_signed(message.as_bytes(), signature)) {
-            Claims::read(&payload, now)
+            self.read(&payload, now)
         } else {
             Err(TokenRejected::Signature)
         }
@@ -155,6 +162,37 @@ impl Authenticator {
             }
             judged => judged,
         }
+    }
+
+    /// What a payload says whose signature was verified.
+    fn read(&self, payload: &[u8], now: DateTime<Utc>) -> Result<Claims, TokenRejected> {
+        let claims = Claims::read(payload, now)?;
+        let is_present =
+            |edition| self.editions.is_present(claims.organisation, &claims.subject, edition);
+        match Edition::read(payload)? {
+            Some(edition) if !is_present(edition) => Err(TokenRejected::AccountChanged),
+            Some(_) | None => Ok(claims),
+        }
+    }
+
+    /// The accounts of those who sign in, as they are now.
+    pub fn editions(&self) -> &Editions {
+        &self.editions
+    }
+
+    /// A token as [`issue`](Self::issue) makes it, that ends with this edition of its subject's account.
+    ///
+    /// # Errors
+    /// If the library that signs refuses to.
+    pub fn issue_to_account(
+        &self,
+        claims: &Claims,
+        edition: Edition,
+        now: DateTime<Utc>,
+    ) -> Result<String, IssueError> {
+        let mut claims = claims.write(now);
+        edition.write(&mut claims);
+        Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.issuing)?)
     }
 
     /// A token that says this, issued at `now`: HS256, without `kid`.

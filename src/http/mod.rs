@@ -6,6 +6,7 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod account_tokens;
 mod accounts;
 mod advice;
 mod audit;

@@ -12,6 +12,7 @@ mod changes;
 mod concurrency;
 mod custom_reports;
 mod demand;
+mod ended_tokens;
 mod figures;
 mod finance;
 mod first_account;
