@@ -185,7 +185,7 @@ impl Device {
         let departure = Departure::ConnectionLost;
         let attachment =
             Attachment::new(organisation, session, self.link, marks.clone(), departure);
-        let resume_token = resume.resume_token.clone();
+        let resume_token = resume.resume_token.to_string();
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
     }
 

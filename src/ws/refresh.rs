@@ -5,6 +5,7 @@
 
 use super::session::{Connection, Flow, Peer, Session, Wire};
 use crate::auth::{Claims, TokenRejected};
+use crate::domain::secret::SecretText;
 use crate::protocol::request::RequestId;
 use actix::fut::wrap_future;
 use actix::prelude::*;
@@ -28,7 +29,7 @@ pub(super) trait Refreshable: Peer {
 pub(super) fn refresh<P: Refreshable>(
     peer: &mut P,
     id: Option<RequestId>,
-    token: String,
+    token: SecretText,
     connection: &Connection,
     wire: &mut Wire<P>,
 ) -> Flow {

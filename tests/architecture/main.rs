@@ -6,6 +6,7 @@
 mod banned;
 mod layers;
 mod length;
+mod secrets;
 mod source;
 
 use source::Source;
@@ -54,4 +55,9 @@ fn no_function_is_longer_than_sixty_lines() {
 #[test]
 fn no_banned_call_is_made() {
     assert_none(&sources().iter().flat_map(banned::check).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_secret_is_printed_or_compared_by_chance() {
+    assert_none(&sources().iter().flat_map(secrets::check).collect::<Vec<_>>());
 }

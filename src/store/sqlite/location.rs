@@ -3,7 +3,11 @@
 use super::StoreError;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// The owner reads and writes, nobody else does anything.
+const PRIVATE: u32 = 0o600;
 
 /// Kept for as long as the database is open; the operating system frees the lock when the process ends,
 /// however it ends.
@@ -50,11 +54,35 @@ pub(super) fn lock(database: &Path) -> Result<Lock, StoreError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(PRIVATE)
         .open(&path)
         .map_err(|error| refuse(&error))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(refuse(&"another broker has this database open")),
         Err(TryLockError::Error(error)) => Err(refuse(&error)),
+    }
+}
+
+/// Makes an empty file where there is no database, for SQLite to fill: it holds password hashes and the
+/// secrets of second factors. SQLite gives the files beside it the same mode. That of a database that is
+/// there is its operator's; where others can read it, the log says so.
+pub(super) fn make_private(database: &Path) -> Result<(), StoreError> {
+    let refuse = |error: std::io::Error| {
+        StoreError::Aborted(format!("database {}: {error}", database.display()))
+    };
+    let make = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(database);
+    match make {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let mode = database.metadata().map_err(refuse)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                let mode = format!("{:04o}", mode & 0o777);
+                tracing::warn!(path = %database.display(), mode, "others than the owner can open the database");
+            }
+            Ok(())
+        }
+        // What SQLite says of a place where nothing can be made is better known.
+        Err(_) => Ok(()),
     }
 }

@@ -132,6 +132,7 @@ impl SqliteStore {
     pub async fn open(url_or_path: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
         let path = location::resolve(url_or_path)?;
         let lock = location::lock(&path)?;
+        location::make_private(&path)?;
         let named = |error| at_path(error, &path);
         let options = writer_options(&path);
         let mut connection = options.connect().await.map_err(aborted).map_err(named)?;
