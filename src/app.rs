@@ -238,6 +238,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
 /// See [`StartError`].
 pub async fn open(parts: Parts) -> Result<Running, StartError> {
     let last_run = parts.store.last_run().await?;
+    parts.authenticator.editions().load(parts.store.editions().await?);
     let running_since = parts.clock.now().at;
     let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

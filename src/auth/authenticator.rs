@@ -1,6 +1,7 @@
 //! Judging and issuing tokens.
 
 use super::claims::Claims;
+use super::editions::{Edition, Editions};
 use super::key::Key;
 use super::keys::{KeyError, KeySources};
 use super::published::Published;
@@ -35,6 +36,9 @@ pub enum TokenRejected {
     /// Its time has not begun.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// Its bearer signed in, and the account has changed since.
+    #[error("the account that the token was given to has changed")]
+    AccountChanged,
     /// This claim is missing, or not what it must be.
     #[error("the token's claim `{0}` is missing or wrong")]
     Claim(&'static str),
@@ -54,6 +58,8 @@ pub struct Authenticator {
     published: Option<Published>,
     /// Signs HS256; the same secret is among the trusted keys.
     issuing: EncodingKey,
+    /// The accounts of those who sign in to the broker itself, as they are now.
+    editions: Editions,
 }
 
 /// The header of a token, as far as it matters.
@@ -91,13 +97,14 @@ impl Authenticator {
             trusted: vec![Key::secret(secret)],
             published: None,
             issuing: EncodingKey::from_secret(secret),
+            editions: Editions::default(),
         }
     }
 
     #[cfg(test)]
     pub(super) fn trusting(trusted: Vec<Key>) -> Self {
         let issuing = EncodingKey::from_secret(b"issues, and is not trusted itself");
-        Self { trusted, published: None, issuing }
+        Self { trusted, published: None, issuing, editions: Editions::default() }
     }
 
     /// Whether to believe a token, as of `now`.
@@ -123,10 +130,69 @@ impl Authenticator {
             published.ask();
         }
         if candidates?.into_iter().any(|key| key.has_signed(message.as_bytes(), signature)) {
-            Claims::read(&payload, now)
+            self.read(&payload, now)
         } else {
             Err(TokenRejected::Signature)
         }
+    }
+
+    /// Whether there is a key set that grows by keys that are not known yet.
+    pub fn follows_a_key_set(&self) -> bool {
+        self.published.is_some()
+    }
+
+    /// As [`judge`](Self::judge), for a token that was just refused because it names an unknown key: once
+    /// the key set that this asked for has been read, or could not be for too long. `now` tells the time
+    /// then.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn judge_once_read_again(
+        &self,
+        token: &str,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> Result<Claims, TokenRejected> {
+        let Some(published) = &self.published else { return self.judge(token, now()) };
+        let reading = published.next_reading();
+        // It may have been read just now; if not, this asks.
+        match self.judge(token, now()) {
+            Err(TokenRejected::UnknownKey) => {
+                reading.await;
+                self.judge(token, now())
+            }
+            judged => judged,
+        }
+    }
+
+    /// What a payload says whose signature was verified.
+    fn read(&self, payload: &[u8], now: DateTime<Utc>) -> Result<Claims, TokenRejected> {
+        let claims = Claims::read(payload, now)?;
+        let is_present =
+            |edition| self.editions.is_present(claims.organisation, &claims.subject, edition);
+        match Edition::read(payload)? {
+            Some(edition) if !is_present(edition) => Err(TokenRejected::AccountChanged),
+            Some(_) | None => Ok(claims),
+        }
+    }
+
+    /// The accounts of those who sign in, as they are now.
+    pub fn editions(&self) -> &Editions {
+        &self.editions
+    }
+
+    /// A token as [`issue`](Self::issue) makes it, that ends with this edition of its subject's account.
+    ///
+    /// # Errors
+    /// If the library that signs refuses to.
+    pub fn issue_to_account(
+        &self,
+        claims: &Claims,
+        edition: Edition,
+        now: DateTime<Utc>,
+    ) -> Result<String, IssueError> {
+        let mut claims = claims.write(now);
+        edition.write(&mut claims);
+        Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.issuing)?)
     }
 
     /// A token that says this, issued at `now`: HS256, without `kid`.
@@ -173,8 +239,30 @@ impl Named {
     }
 }
 
+/// The token of a request, from the values of all of its `Authorization` headers; `None` where there is no
+/// such header. Of two, one would be judged here and the other by a proxy.
+///
+/// # Errors
+/// If there are several, or the one holds anything else than `Bearer` and a token.
+pub fn only_bearer<'v>(
+    values: impl IntoIterator<Item = &'v [u8]>,
+) -> Result<Option<&'v str>, NoBearer> {
+    let mut values = values.into_iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(NoBearer);
+    }
+    let token = std::str::from_utf8(value).ok().and_then(bearer);
+    token.map(Some).ok_or(NoBearer)
+}
+
+/// What stands in `Authorization` is not `Bearer` and one token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one `Authorization: Bearer` with a token")]
+pub struct NoBearer;
+
 /// The token in the value of an `Authorization` header; `None` if it is of another scheme.
-pub fn bearer(authorization: &str) -> Option<&str> {
+fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.trim().split_once(' ')?;
     let token = token.trim_start();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
@@ -344,6 +432,19 @@ mod tests {
                 "{token}"
             );
         }
+    }
+
+    #[test]
+    fn of_two_authorization_headers_neither_is_believed() {
+        let of = |values: &[&'static str]| {
+            only_bearer(values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(of(&["Bearer a.b.c"]), Ok(Some("a.b.c")));
+        for wrong in [&["Basic YTpi"][..], &[""], &["Bearer a.b.c", "Bearer a.b.c"]] {
+            assert_eq!(of(wrong), Err(NoBearer), "{wrong:?}");
+        }
+        assert_eq!(only_bearer([&b"Bearer \xff.b.c"[..]]), Err(NoBearer));
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl fmt::Display for Role {
 /// What a token that was believed says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// `sub`: a user's login name, or a wallboard's id; 1 to [`SUBJECT_MAX_BYTES`] bytes.
+    /// `sub`: a user's login name, or a wallboard's id; 1 to [`SUBJECT_MAX_BYTES`] bytes without
+    /// control characters.
     pub subject: Arc<str>,
     /// `org`: `None` for an operator, and for nobody else.
     pub organisation: Option<OrganisationId>,
@@ -113,10 +114,12 @@ impl Claims {
 
 fn subject(claims: &Map<String, Value>) -> Result<Arc<str>, TokenRejected> {
     let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
-    if subject.is_empty() || subject.len() > SUBJECT_MAX_BYTES {
-        return Err(TokenRejected::Claim("sub"));
-    }
-    Ok(subject.into())
+    if is_subject(subject) { Ok(subject.into()) } else { Err(TokenRejected::Claim("sub")) }
+}
+
+/// Whether this may be a `sub`: 1 to [`SUBJECT_MAX_BYTES`] bytes, and none that could forge a line of a log.
+pub(crate) fn is_subject(text: &str) -> bool {
+    (1..=SUBJECT_MAX_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// `org`, where absent and `null` are the same.
@@ -254,8 +257,12 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_bounded_and_not_empty() {
+    fn a_subject_is_bounded_not_empty_and_of_one_line() {
         for wrong in [json!(""), json!("x".repeat(SUBJECT_MAX_BYTES + 1)), json!(7), Value::Null] {
+            assert_eq!(read(&with("sub", wrong)), Err(TokenRejected::Claim("sub")));
+        }
+        for control in ['\0', '\n', '\r', '\t', '\u{1b}', '\u{7f}', '\u{85}'] {
+            let wrong = json!(format!("ed{control}red"));
             assert_eq!(read(&with("sub", wrong)), Err(TokenRejected::Claim("sub")));
         }
         assert!(read(&with("sub", json!("𠮷".repeat(128)))).is_ok());

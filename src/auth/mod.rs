@@ -10,6 +10,7 @@
 //! | `published` | the keys of a key set, followed as they change |
 //! | [`authenticator`] | judging and issuing tokens |
 //! | [`account`] | who signs in to the broker itself, and when a sign-in is accepted |
+//! | [`editions`] | which tokens of those who signed in are over, because their account changed |
 //! | [`password`] | passwords, and as what they are kept |
 //! | [`hashing`] | passwords hashed beside everything else, few at a time |
 //! | [`second_factor`] | the code of an authenticator app |
@@ -19,6 +20,7 @@
 pub mod account;
 pub mod authenticator;
 pub mod claims;
+pub mod editions;
 pub mod hashing;
 mod key;
 mod key_set;
@@ -33,7 +35,7 @@ pub mod second_factor;
 mod source;
 
 pub use account::Account;
-pub use authenticator::{Authenticator, IssueError, TokenRejected, bearer};
+pub use authenticator::{Authenticator, IssueError, NoBearer, TokenRejected, only_bearer};
 pub use claims::{Claims, Role};
 pub use hashing::Hashing;
 pub use keys::{KeyError, KeySources};

@@ -1,5 +1,6 @@
 //! Passwords of accounts: how they must be, and as what they are kept (SPEC §9: Argon2id).
 
+use crate::domain::secret::is_same;
 use argon2::password_hash::phc;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use std::fmt;
@@ -15,8 +16,16 @@ const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
                        $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The Argon2id hash of a password with its salt and its cost, as a PHC string. It is never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PasswordHash(Arc<str>);
+
+impl PartialEq for PasswordHash {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for PasswordHash {}
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,13 +10,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep, timeout};
 
 /// A key that left the set is believed for this long at most, if its source can be read.
 const REFRESH_EVERY: Duration = Duration::from_secs(5 * 60);
 /// After a refresh that a token asked for, no other token is listened to for so long: made-up key names
 /// must not become a flood of fetches.
 const REST: Duration = Duration::from_secs(30);
+
+/// How long a token may wait for the set to be read: a rest that has just begun, and a fetch that takes as
+/// long as one may.
+const WAIT_MAX: Duration = Duration::from_secs(40);
 
 type Keys = Arc<Vec<Key>>;
 
@@ -46,6 +50,16 @@ impl Published {
     /// The keys as they were last read.
     pub(super) fn keys(&self) -> Keys {
         self.keys.borrow().clone()
+    }
+
+    /// Ends when the set is read after this call, or when [`WAIT_MAX`] is over.
+    pub(super) fn next_reading(&self) -> impl Future<Output = ()> + use<> {
+        let mut keys = self.keys.clone();
+        keys.mark_unchanged();
+        async move {
+            // Whether it was read or not is seen by what is known then.
+            let _ = timeout(WAIT_MAX, keys.changed()).await;
+        }
     }
 
     /// Has the set read again soon; does not wait.

@@ -1,5 +1,6 @@
 //! The second factor: six digits that change every 30 s (SPEC §9; RFC 6238 with SHA-1).
 
+use crate::domain::secret::is_same;
 use chrono::{DateTime, Utc};
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
@@ -12,8 +13,16 @@ const SECRET_BYTES: usize = 20;
 const ISSUER: &str = "Licence Broker";
 
 /// The secret that the account's owner has in an authenticator app. It is never printed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct TotpSecret([u8; SECRET_BYTES]);
+
+impl PartialEq for TotpSecret {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(&self.0, &other.0)
+    }
+}
+
+impl Eq for TotpSecret {}
 
 impl fmt::Debug for TotpSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

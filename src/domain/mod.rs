@@ -12,6 +12,7 @@
 //! | [`moment`] | time as an argument, months and times of day in the organisation's zone |
 //! | [`pool`] | the numbers of one licence type and the arithmetic of overflow |
 //! | [`user`] | named users and what is known of them at this instant |
+//! | [`secret`] | what must not be told: not printed, compared in constant time |
 //! | [`session`] | one logged-in device |
 //! | [`event`] | what a decision changed |
 //! | [`organisation`] | the state, and the one way to change it |
@@ -54,6 +55,7 @@ pub mod purchases;
 pub mod reason;
 pub mod release;
 pub mod resume;
+pub mod secret;
 pub mod session;
 pub mod settings;
 mod staging;

@@ -4,6 +4,7 @@
 //! A secret is answered once, to whoever made it: when an account is created, and when a reset asks for a
 //! new one.
 
+use super::account_tokens;
 use super::body::{self, Fields, Invalid, check_text};
 use super::cursor::List;
 use super::etag;
@@ -105,7 +106,9 @@ pub(super) async fn create(
     };
     let by = by(&broker, &caller);
     let max = broker.limits.accounts_per_organisation_max;
-    match broker.store.create_account(&new, max, &by).await? {
+    let (store, owner) = (broker.store.clone(), (new.organisation, new.user.clone()));
+    let creating = async move { store.create_account(&new, max, &by).await };
+    match account_tokens::changing(&broker, owner, creating).await? {
         Creation::Created(account) => {
             let mut response = HttpResponse::Created();
             let name = percent_encoded(&account.user);
@@ -258,16 +261,19 @@ async fn kept(
 }
 
 async fn decide(
-    broker: &Broker,
+    broker: &Data<Broker>,
     organisation: Option<OrganisationId>,
     user: &str,
     expected_version: Option<u64>,
     change: &AccountChange,
     by: &By,
 ) -> Result<Account, Problem> {
-    let store = &broker.store;
-    let changing = store.change_account(organisation, user, expected_version, change, by);
-    match changing.await? {
+    let (store, user) = (broker.store.clone(), UserName::from(user));
+    let (owner, change, by) = ((organisation, user.clone()), change.clone(), by.clone());
+    let changing = async move {
+        store.change_account(organisation, &user, expected_version, &change, &by).await
+    };
+    match account_tokens::changing(broker, owner, changing).await? {
         Changing::Done(account) => Ok(account),
         Changing::Unknown => Err(unknown()),
         Changing::Changed => Err(etag::changed()),

@@ -1,7 +1,7 @@
 //! The order of judgement (SPEC §9): token 401, organisation 404, role 403, path 404, method 405. What
 //! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
 
-use crate::auth::{Claims, Role, TokenRejected, bearer};
+use crate::auth::{Claims, Role, TokenRejected, only_bearer};
 use crate::broker::Broker;
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage as _, Responder, Route, web};
 use std::rc::Rc;
@@ -172,10 +172,11 @@ fn caller(request: &ServiceRequest) -> Result<Caller, Problem> {
     if let Some(known) = request.extensions().get::<Caller>() {
         return Ok(known.clone());
     }
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header
-        .and_then(bearer)
-        .ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
+    let given = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let token = only_bearer(given)
+        .ok()
+        .flatten()
+        .ok_or_else(|| Problem::unauthorised(false, "one bearer token is needed"))?;
     let broker = broker(request);
     let claims = broker.authenticator.judge(token, broker.clock.now().at).map_err(|rejected| {
         tracing::debug!(reason = %rejected, "a token was refused");

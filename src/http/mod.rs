@@ -6,6 +6,7 @@
 //! The WebSocket paths below an organisation (`session`, `live`) are not here: they judge tokens in
 //! their own way, and must be registered before this table, whose scope takes every other path.
 
+mod account_tokens;
 mod accounts;
 mod advice;
 mod audit;
@@ -18,6 +19,7 @@ mod denials;
 mod denied_demand;
 mod etag;
 mod gate;
+mod headers;
 mod health;
 mod holders;
 mod import;
@@ -49,11 +51,11 @@ mod wallboards;
 mod words;
 
 use crate::problem::{self, Problem};
-use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use gate::Who::{Admin, Anyone, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
+pub use headers::headers;
 pub use observe::{REQUEST_ID, observe};
 
 /// The URL table.
@@ -159,11 +161,6 @@ fn administrators(config: &mut ServiceConfig) {
         .service(path("/accounts/{user}/reset", [post(Admin, accounts::reset)]))
         .service(path("/accounts/{user}/password", [put(Supervisor, accounts::change_password)]))
         .service(path("/audit", [get(Admin, audit::list)]));
-}
-
-/// What every response carries; the composition root wraps the whole application in it.
-pub fn headers() -> DefaultHeaders {
-    DefaultHeaders::new().add((X_CONTENT_TYPE_OPTIONS, "nosniff")).add((CACHE_CONTROL, "no-store"))
 }
 
 fn unreadable_path() -> Problem {

@@ -80,6 +80,9 @@ pub(super) async fn create(
 ) -> Answer {
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let settings = new_settings(&fields, broker.limits.max_grace_default_s, broker.clock.now().at)?;
+    if !broker.directory.exists(settings.id) {
+        broker.authenticator.editions().forget_organisation(settings.id);
+    }
     if !broker.directory.create(Some(caller.author()), settings.clone()).await? {
         let detail = format!("the number {} is taken", settings.id);
         return Err(Problem::new(Kind::Exists, detail).with("field", "id"));

@@ -1,5 +1,6 @@
 //! The broker's own pages, carried by the binary.
 
+use super::headers::{ASK_EACH_TIME, ContentPolicy};
 use crate::problem::Problem;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -9,21 +10,12 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[folder = "static/"]
 struct Static;
 
-/// Nothing from elsewhere, nothing inline; sockets to the broker alone.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; base-uri 'none'; object-src 'none'; \
-                                       frame-ancestors 'none'; form-action 'self'";
-
-/// Of the page that shows the API's description, whose signs are images within its style sheet.
-const DOCS_CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
-                                            object-src 'none'; frame-ancestors 'none'; \
-                                            form-action 'self'";
-
 /// `GET /`
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
 pub(super) async fn index() -> Result<HttpResponse, Problem> {
-    page("index.html", CONTENT_SECURITY_POLICY)
+    page("index.html", ContentPolicy::Page)
 }
 
 /// `GET /docs`: the description of the API, to be read and tried.
@@ -31,7 +23,7 @@ pub(super) async fn index() -> Result<HttpResponse, Problem> {
 /// # Errors
 /// 404 if the binary was built without its pages.
 pub(super) async fn docs() -> Result<HttpResponse, Problem> {
-    page("docs/index.html", DOCS_CONTENT_SECURITY_POLICY)
+    page("docs/index.html", ContentPolicy::Docs)
 }
 
 /// `GET /static/{path}`
@@ -39,18 +31,16 @@ pub(super) async fn docs() -> Result<HttpResponse, Problem> {
 /// # Errors
 /// 404 if there is no such file.
 pub(super) async fn file(path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    page(&path, CONTENT_SECURITY_POLICY)
+    page(&path, ContentPolicy::Page)
 }
 
-fn page(path: &str, content_security_policy: &'static str) -> Result<HttpResponse, Problem> {
+fn page(path: &str, content_policy: ContentPolicy) -> Result<HttpResponse, Problem> {
     let file = Static::get(path).ok_or_else(|| Problem::not_found("there is no such page"))?;
     let EmbeddedFile { data, .. } = file;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, content_type(path)))
-        .insert_header((header::CONTENT_SECURITY_POLICY, content_security_policy))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header(content_policy)
+        .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME))
         .body(data.into_owned()))
 }
 
@@ -82,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        assert!(page("../Cargo.toml", CONTENT_SECURITY_POLICY).is_err());
-        assert!(page("nothing.js", CONTENT_SECURITY_POLICY).is_err());
+        assert!(page("../Cargo.toml", ContentPolicy::Page).is_err());
+        assert!(page("nothing.js", ContentPolicy::Page).is_err());
     }
 }

@@ -3,9 +3,11 @@
 //! Whatever is wrong, the answer is one and the same, and takes as long: nobody learns which names have
 //! accounts, or that a password was right.
 
+use super::account_tokens;
 use super::body::{self, Fields, Invalid};
 use super::words;
 use crate::auth::account::{Evidence, Verdict};
+use crate::auth::editions::Edition;
 use crate::auth::hashing::HashingError;
 use crate::auth::{Account, Claims};
 use crate::broker::Broker;
@@ -40,7 +42,8 @@ pub(super) async fn sign_in(request: HttpRequest, broker: Data<Broker>, body: Pa
         role: account.role,
         expires_at: now + TOKEN_LIFE,
     };
-    let token = broker.authenticator.issue(&claims, now).map_err(|error| {
+    let edition = Edition::of(&account);
+    let token = broker.authenticator.issue_to_account(&claims, edition, now).map_err(|error| {
         tracing::error!(%error, "a token could not be issued");
         Problem::new(Kind::Internal, "the token could not be signed")
     })?;
@@ -64,7 +67,7 @@ fn read(fields: &Fields) -> Result<Proof<'_>, Invalid> {
 }
 
 /// The account, if the proof is good; counts it in any case.
-pub(super) async fn prove(broker: &Broker, proof: Proof<'_>) -> Result<Account, Problem> {
+pub(super) async fn prove(broker: &Data<Broker>, proof: Proof<'_>) -> Result<Account, Problem> {
     let account = broker.store.account(proof.organisation, proof.user).await?;
     let credentials = account.as_ref().map(|account| account.credentials.clone());
     let hash = credentials.as_ref().map(|credentials| credentials.password.clone());
@@ -81,7 +84,10 @@ pub(super) async fn prove(broker: &Broker, proof: Proof<'_>) -> Result<Account, 
         evidence: Evidence { is_password_right, step },
         at,
     };
-    let verdict = broker.store.sign_in(&sign_in).await?;
+    let (store, owner) = (broker.store.clone(), (sign_in.organisation, sign_in.user.clone()));
+    let judging = async move { store.sign_in(&sign_in).await };
+    // A lock is a change.
+    let verdict = account_tokens::changing(broker, owner, judging).await?;
     tell(account.as_ref(), verdict);
     match verdict {
         Verdict::Accepted => account.ok_or_else(refused),

@@ -2,7 +2,7 @@
 
 use super::body::{self, Fields, Invalid};
 use super::gate::Caller;
-use crate::auth::claims::SUBJECT_MAX_BYTES;
+use crate::auth::claims::{SUBJECT_MAX_BYTES, is_subject};
 use crate::auth::{Claims, IssueError, Role};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
@@ -70,9 +70,7 @@ fn claims(fields: &Fields, caller: &Claims, now: DateTime<Utc>) -> Result<Claims
 
 fn subject(fields: &Fields) -> Result<Arc<str>, Invalid> {
     let subject = fields.needed("sub", fields.text("sub")?)?;
-    let is_good =
-        (1..=SUBJECT_MAX_BYTES).contains(&subject.len()) && !subject.chars().any(char::is_control);
-    if is_good {
+    if is_subject(subject) {
         return Ok(subject.into());
     }
     let reason = format!("must have 1 to {SUBJECT_MAX_BYTES} bytes and no control characters");

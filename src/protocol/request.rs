@@ -3,6 +3,7 @@
 use crate::domain::admission::Wanted;
 use crate::domain::ids::SessionId;
 use crate::domain::reason::Device;
+use crate::domain::secret::SecretText;
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, CHANNELS_PER_MESSAGE_MAX};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -41,7 +42,7 @@ pub enum Request {
     /// A wallboard subscribes.
     Subscribe {
         /// The token, unless the upgrade carried it.
-        token: Option<String>,
+        token: Option<SecretText>,
     },
     /// More features.
     Acquire {
@@ -58,7 +59,7 @@ pub enum Request {
     /// A fresh token for the same user.
     Refresh {
         /// The token.
-        token: String,
+        token: SecretText,
     },
     /// A sign of life that wants an answer.
     Ping,
@@ -70,7 +71,7 @@ pub enum Request {
 #[derive(Debug, PartialEq, Eq)]
 pub struct LoginRequest {
     /// The token, unless the upgrade carried it.
-    pub token: Option<String>,
+    pub token: Option<SecretText>,
     /// The kind of device.
     pub device: Device,
     /// Which features.
@@ -85,11 +86,11 @@ pub struct LoginRequest {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ResumeRequest {
     /// The token, unless the upgrade carried it.
-    pub token: Option<String>,
+    pub token: Option<SecretText>,
     /// The session; `None` if what was given cannot be one.
     pub session: Option<SessionId>,
     /// The resume token.
-    pub resume_token: String,
+    pub resume_token: SecretText,
 }
 
 /// Why a JSON object cannot be served.
@@ -152,7 +153,7 @@ impl Fields<'_> {
                 Ok(Request::Acquire { channels: self.channels()?, wait: self.flag("wait")? })
             }
             "release" => Ok(Request::Release { channels: self.channels()? }),
-            "refresh" => Ok(Request::Refresh { token: self.text("token", "a string")? }),
+            "refresh" => Ok(Request::Refresh { token: self.text("token", "a string")?.into() }),
             "ping" => Ok(Request::Ping),
             "logout" => Ok(Request::Logout),
             other => Err(RequestError::UnknownType(other.chars().take(64).collect())),
@@ -180,7 +181,7 @@ impl Fields<'_> {
         Ok(ResumeRequest {
             token: self.token()?,
             session: Ulid::from_string(&session).ok().map(|ulid| SessionId(ulid.0)),
-            resume_token: self.text("resume_token", "a string")?,
+            resume_token: self.text("resume_token", "a string")?.into(),
         })
     }
 
@@ -191,10 +192,10 @@ impl Fields<'_> {
         }
     }
 
-    fn token(&self) -> Read<Option<String>> {
+    fn token(&self) -> Read<Option<SecretText>> {
         match self.get("token") {
             None => Ok(None),
-            Some(_) => self.text("token", "a string").map(Some),
+            Some(_) => self.text("token", "a string").map(|token| Some(token.into())),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Page, StoreError, Stored};
 use crate::auth::Role;
 use crate::auth::account::{Account, Credentials, Evidence, Verdict};
+use crate::auth::editions::{Edition, Owner};
 use crate::auth::password::PasswordHash;
 use crate::auth::second_factor::TotpSecret;
 use crate::domain::audit::Author;
@@ -108,6 +109,9 @@ pub trait Accounts: Send + Sync + 'static {
         organisation: OrganisationId,
         page: Page,
     ) -> Result<Vec<Stored<Account>>, StoreError>;
+
+    /// Whose accounts there are, of organisations that exist and of the platform, and which edition of each.
+    async fn editions(&self) -> Result<Vec<(Owner, Edition)>, StoreError>;
 
     /// Keeps a new account, if its organisation has fewer than `max`.
     async fn create_account(

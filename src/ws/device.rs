@@ -2,6 +2,7 @@
 //! only what an identified one sends can acquire.
 
 use super::attachment::Attachment;
+use super::refresh::{self, Judged, Refreshable};
 use super::resolved::Resolved;
 use super::session::{Connection, Flow, Peer, Who, Wire, send};
 use super::token::{self, Purpose};
@@ -179,7 +180,7 @@ impl Device {
         let departure = Departure::ConnectionLost;
         let attachment =
             Attachment::new(organisation, session, self.link, marks.clone(), departure);
-        let resume_token = resume.resume_token.clone();
+        let resume_token = resume.resume_token.to_string();
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
     }
 
@@ -314,7 +315,7 @@ impl Device {
             }
             Ok(Request::Ping) => send(wire, device::pong(id.as_ref())),
             Ok(Request::Refresh { token }) => {
-                return identified.refresh(id.as_ref(), &token, connection, wire);
+                return refresh::refresh(self, id, token, connection, wire);
             }
             Ok(Request::Acquire { channels, wait }) => {
                 let (session, link) = identified.ids();
@@ -359,24 +360,28 @@ impl Identified {
         let reply = Reply::new(move |answer| recipient.do_send(resolve(answer)));
         self.attachment.organisation().submit(command, None, reply);
     }
+}
 
-    /// A fresh token keeps user, organisation and role.
-    fn refresh(
-        &mut self,
-        id: Option<&RequestId>,
-        token: &str,
-        connection: &Connection,
-        wire: &mut Wire<Device>,
-    ) -> Flow {
-        let broker = &connection.broker;
-        let fresh = broker.authenticator.judge(token, broker.clock.now().at);
-        let Some(fresh) = fresh.ok().filter(|fresh| token::is_same_bearer(fresh, &self.claims))
-        else {
+impl Refreshable for Device {
+    fn postpone(&mut self) {
+        if let Stage::Identified(identified) = &mut self.stage {
+            identified.requests_under_way += 1;
+        }
+    }
+
+    fn resume_reading(&mut self) {
+        self.answered();
+    }
+
+    fn refreshed(&mut self, id: Option<&RequestId>, judged: Judged, wire: &mut Wire<Self>) -> Flow {
+        let Stage::Identified(identified) = &mut self.stage else { return Flow::Continue };
+        let is_same = |fresh: &Claims| token::is_same_bearer(fresh, &identified.claims);
+        let Some(fresh) = judged.ok().filter(is_same) else {
             return Flow::Close(Close::UNAUTHORISED, Departure::Misbehaved);
         };
-        self.marks.token_until(fresh.expires_at);
+        identified.marks.token_until(fresh.expires_at);
         send(wire, device::refreshed(id, fresh.expires_at));
-        self.claims = fresh;
+        identified.claims = fresh;
         Flow::Continue
     }
 }

@@ -45,8 +45,6 @@ pub fn stream(
     let listener = Listener { broker, organisation, claims, following, phase, sent, socket };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .streaming(events(listener))
 }
 

@@ -14,6 +14,7 @@
 //! | [`inbox`] | frames that were received and not yet served; back-pressure |
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
 //! | [`token`] | judging the token of a first message |
+//! | `refresh` | a fresh token for a connection that goes on |
 //! | [`tcp`] | options and state of accepted sockets |
 
 mod answers;
@@ -23,6 +24,7 @@ pub mod events;
 mod following;
 pub mod frames;
 pub mod inbox;
+mod refresh;
 mod resolved;
 pub mod session;
 pub mod tcp;

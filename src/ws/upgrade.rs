@@ -6,13 +6,13 @@ use super::session::{self, Connection};
 use super::tcp::Socket;
 use super::token::{Purpose, is_for};
 use super::wallboard::Wallboard;
-use crate::auth::{Claims, bearer};
+use crate::auth::{Claims, NoBearer, only_bearer};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::telemetry;
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
 /// `GET /v1/organisations/{org}/session`
@@ -95,9 +95,8 @@ fn unknown_organisation() -> Problem {
 
 /// The token of the `Authorization` header, if there is one.
 fn token(request: &HttpRequest) -> Result<Option<&str>, Problem> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(bearer);
-    token.map(Some).ok_or_else(|| Problem::unauthorised(true, "not `Bearer` and a token"))
+    let given = request.headers().get_all(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    only_bearer(given).map_err(|error: NoBearer| Problem::unauthorised(true, &error.to_string()))
 }
 
 /// A browser says which page connects; the broker's own may, and those that the operator named.

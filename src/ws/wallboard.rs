@@ -4,13 +4,14 @@
 //! One that missed a frame gets a snapshot instead: never a gap, never a backlog.
 
 use super::following::Following;
+use super::refresh::{self, Judged, Refreshable};
 use super::session::{Connection, Flow, Peer, Session, Who, Wire, send};
 use super::token::{self, Purpose};
 use crate::actor::live::Feed;
 use crate::auth::Claims;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::Departure;
-use crate::limits::LIVE_INTERVAL;
+use crate::limits::{LIVE_INTERVAL, REQUESTS_UNDER_WAY_PER_SESSION_MAX};
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
@@ -27,6 +28,8 @@ pub struct Wallboard {
     stage: Stage,
     /// When something last came in.
     seen: Duration,
+    /// How many fresh tokens wait for their key.
+    refreshing: usize,
 }
 
 enum Stage {
@@ -51,7 +54,8 @@ impl Wallboard {
         of_upgrade: Option<Claims>,
         elapsed: Duration,
     ) -> Self {
-        Self { organisation, stage: Stage::Unidentified { of_upgrade }, seen: elapsed }
+        let stage = Stage::Unidentified { of_upgrade };
+        Self { organisation, stage, seen: elapsed, refreshing: 0 }
     }
 
     fn subscribe(
@@ -101,7 +105,7 @@ impl Wallboard {
                 return Flow::Continue;
             }
             Ok(Request::Refresh { token }) => {
-                return self.refresh(id.as_ref(), &token, connection, wire);
+                return refresh::refresh(self, id, token, connection, wire);
             }
             Ok(Request::Logout) => return Flow::Close(Close::NORMAL, Departure::Logout),
             Err(error) => error,
@@ -114,18 +118,20 @@ impl Wallboard {
         send(wire, device::error(id.as_ref(), error.into()));
         Flow::Continue
     }
+}
 
-    fn refresh(
-        &mut self,
-        id: Option<&RequestId>,
-        token: &str,
-        connection: &Connection,
-        wire: &mut Wire<Self>,
-    ) -> Flow {
+impl Refreshable for Wallboard {
+    fn postpone(&mut self) {
+        self.refreshing += 1;
+    }
+
+    fn resume_reading(&mut self) {
+        self.refreshing -= 1;
+    }
+
+    fn refreshed(&mut self, id: Option<&RequestId>, judged: Judged, wire: &mut Wire<Self>) -> Flow {
         let Stage::Subscribed { claims, .. } = &mut self.stage else { return Flow::Continue };
-        let broker = &connection.broker;
-        let fresh = broker.authenticator.judge(token, broker.clock.now().at);
-        let Some(fresh) = fresh.ok().filter(|fresh| token::is_same_bearer(fresh, claims)) else {
+        let Some(fresh) = judged.ok().filter(|fresh| token::is_same_bearer(fresh, claims)) else {
             return Flow::Close(Close::UNAUTHORISED, Departure::Misbehaved);
         };
         send(wire, device::refreshed(id, fresh.expires_at));
@@ -152,7 +158,8 @@ impl Peer for Wallboard {
     }
 
     fn may_read(&self) -> bool {
-        matches!(self.stage, Stage::Unidentified { .. } | Stage::Subscribed { .. })
+        self.refreshing < REQUESTS_UNDER_WAY_PER_SESSION_MAX
+            && matches!(self.stage, Stage::Unidentified { .. } | Stage::Subscribed { .. })
     }
 
     fn who(&self) -> Who {

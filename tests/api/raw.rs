@@ -51,7 +51,14 @@ pub(crate) async fn ask(broker: &TestBroker, line: &str, headers: &[&str], body:
     timeout(PATIENCE, read_reply(&mut stream)).await.expect("an answer in time")
 }
 
-/// The same with a token.
+/// Sends these bytes and reads to the end.
+pub(crate) async fn ask_bytes(broker: &TestBroker, bytes: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(broker.address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    timeout(PATIENCE, read_reply(&mut stream)).await.expect("an answer in time")
+}
+
+/// As [`ask`], with a token.
 pub(crate) async fn ask_as(
     broker: &TestBroker,
     token: &str,

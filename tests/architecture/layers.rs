@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What the rules may name of the world outside.
 const CRATES_OF_THE_DOMAIN: &[&str] =
-    &["alloc", "chrono", "chrono_tz", "core", "rpds", "rust_decimal", "std"];
+    &["alloc", "chrono", "chrono_tz", "core", "rpds", "rust_decimal", "std", "subtle"];
 
 /// A crate that only one layer (or the foundation, or the root) may name.
 const CRATES_AT_HOME: &[(&str, &str)] =

@@ -7,6 +7,7 @@ mod banned;
 mod layers;
 mod length;
 mod logs;
+mod secrets;
 mod source;
 
 use source::Source;
@@ -60,4 +61,9 @@ fn no_banned_call_is_made() {
 #[test]
 fn log_lines_have_the_fields_of_the_house_and_no_secrets() {
     assert_none(&sources().iter().flat_map(logs::check).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_secret_is_printed_or_compared_by_chance() {
+    assert_none(&sources().iter().flat_map(secrets::check).collect::<Vec<_>>());
 }

@@ -108,8 +108,11 @@ impl DemoBroker {
         answer["items"].as_array().unwrap().clone()
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    /// Calls a path below the organisation as its administrator, expecting success; nothing for the
+    /// organisation itself.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let url = format!("http://{}/v1/organisations/{ORGANISATION}/{path}", self.address);
+        let url = url.trim_end_matches('/');
         let mut request = Client::new().request(method, url).bearer_auth(&self.admin_token);
         if let Some(body) = body {
             request = request.json(&body);

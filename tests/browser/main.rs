@@ -21,6 +21,7 @@ mod opening;
 mod page;
 mod pasted_tokens;
 mod picture;
+mod policy;
 mod stage;
 mod texts;
 mod wallboard;

@@ -15,14 +15,14 @@ fn written(id: Option<&RequestId>, request: &Request) -> Value {
                 Wanted::Assigned => None,
                 Wanted::Named(names) => Some(names.iter().map(|name| &**name).collect::<Vec<_>>()),
             };
-            json!({ "type": "login", "token": token, "device": device.as_str(),
+            json!({ "type": "login", "token": token.as_deref(), "device": device.as_str(),
                 "channels": channels, "wait": wait, "grace_s": grace_s })
         }
         Request::Resume(ResumeRequest { token, session, resume_token }) => {
             let session = session.map(|session| Ulid(session.0).to_string());
-            json!({ "type": "resume", "token": token, "session": session, "resume_token": resume_token })
+            json!({ "type": "resume", "token": token.as_deref(), "session": session, "resume_token": &**resume_token })
         }
-        Request::Subscribe { token } => json!({ "type": "subscribe", "token": token }),
+        Request::Subscribe { token } => json!({ "type": "subscribe", "token": token.as_deref() }),
         Request::Acquire { channels, wait } => {
             let channels: Vec<_> = channels.iter().map(|name| &**name).collect();
             json!({ "type": "acquire", "channels": channels, "wait": wait })
@@ -31,7 +31,7 @@ fn written(id: Option<&RequestId>, request: &Request) -> Value {
             let channels: Vec<_> = channels.iter().map(|name| &**name).collect();
             json!({ "type": "release", "channels": channels })
         }
-        Request::Refresh { token } => json!({ "type": "refresh", "token": token }),
+        Request::Refresh { token } => json!({ "type": "refresh", "token": &**token }),
         Request::Ping => json!({ "type": "ping" }),
         Request::Logout => json!({ "type": "logout" }),
     };

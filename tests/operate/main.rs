@@ -13,4 +13,5 @@ mod busy;
 mod check;
 mod program;
 mod retention;
+mod silence;
 mod transfer;

@@ -3,7 +3,7 @@
 use actix_web::web;
 use chrono::TimeDelta;
 use licence_broker::app::{self, Parts};
-use licence_broker::auth::{Authenticator, Claims, Role};
+use licence_broker::auth::{Authenticator, Claims, KeySources, Role};
 use licence_broker::broker::Broker;
 use licence_broker::catalogue_file;
 use licence_broker::clock::Clock;
@@ -37,6 +37,8 @@ pub struct Setup {
     pub allowed_origins: Vec<String>,
     /// Whether the broker is given back only once it takes logins.
     pub waits_until_ready: bool,
+    /// A key set that is trusted beside the secret: a file or a URL.
+    pub jwks: Option<String>,
     /// How long records are kept; for ever by default.
     pub retention: Option<TimeDelta>,
 }
@@ -51,6 +53,7 @@ impl Default for Setup {
             wrap: Box::new(|store| store),
             allowed_origins: Vec::new(),
             waits_until_ready: true,
+            jwks: None,
             retention: None,
         }
     }
@@ -90,7 +93,10 @@ impl TestBroker {
             .database
             .clone()
             .unwrap_or_else(|| folder.as_ref().unwrap().path().join("test.db"));
-        let authenticator = Arc::new(Authenticator::with_secret(SECRET));
+        let authenticator = Arc::new(match setup.jwks.clone() {
+            None => Authenticator::with_secret(SECRET),
+            Some(jwks) => following(jwks).await,
+        });
         let (started, running) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let (signer, path) = (authenticator.clone(), database.clone());
@@ -171,6 +177,16 @@ impl Drop for TestBroker {
             assert!(joined.is_ok() || std::thread::panicking(), "the broker's thread panicked");
         }
     }
+}
+
+/// Trusts the secret and a key set, which it follows for as long as the test runs.
+async fn following(jwks: String) -> Authenticator {
+    let folder = TempDir::new().unwrap();
+    let secret_file = folder.path().join("secret");
+    std::fs::write(&secret_file, SECRET).unwrap();
+    let data_dir = folder.path().to_owned();
+    let sources = KeySources { data_dir, secret_file: Some(secret_file), jwks: Some(jwks) };
+    Authenticator::start(&sources).await.unwrap()
 }
 
 async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path) -> Parts {

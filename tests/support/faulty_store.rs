@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use licence_broker::auth::account::{Account, Verdict};
+use licence_broker::auth::editions::{Edition, Owner};
 use licence_broker::domain::audit::Author;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::organisation::Settings;
@@ -312,6 +313,10 @@ impl Accounts for FaultyStore {
         page: Page,
     ) -> Result<Vec<Stored<Account>>, StoreError> {
         self.up()?.accounts_page(organisation, page).await
+    }
+
+    async fn editions(&self) -> Result<Vec<(Owner, Edition)>, StoreError> {
+        self.up()?.editions().await
     }
 
     async fn create_account(

@@ -13,6 +13,7 @@ pub mod eventually;
 pub mod faulty_store;
 pub mod http;
 pub mod raw;
+pub mod signer;
 pub mod socket;
 pub mod sound;
 pub mod until;

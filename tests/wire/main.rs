@@ -10,5 +10,6 @@ mod dead_peers;
 mod devices;
 mod endings;
 mod grace;
+mod tokens;
 mod upgrades;
 mod wallboards;

@@ -8,6 +8,7 @@ use super::value::{Reader, corrupt, millis, number};
 use super::{Page, SqliteStore, StoreError, Stored, audit};
 use crate::auth::Role;
 use crate::auth::account::{Account, Credentials, Standing, Verdict};
+use crate::auth::editions::{Edition, Owner};
 use crate::auth::password::PasswordHash;
 use crate::auth::second_factor::TotpSecret;
 use crate::domain::ids::OrganisationId;
@@ -68,6 +69,23 @@ impl Accounts for SqliteStore {
         let one = |row| {
             let row = Reader(row);
             Ok(Stored { cursor: row.integer("id")?, row: account(row, Some(organisation))? })
+        };
+        rows.iter().map(one).collect()
+    }
+
+    async fn editions(&self) -> Result<Vec<(Owner, Edition)>, StoreError> {
+        let query = sqlx::query(
+            "SELECT number, user, accounts.created_at, accounts.version FROM accounts \
+             LEFT JOIN organisations ON key = organisation \
+             WHERE organisation IS NULL OR removed_at IS NULL",
+        );
+        let rows = query.fetch_all(&self.inner.readers).await.map_err(aborted)?;
+        let one = |row: &SqliteRow| {
+            let organisation = row.try_get::<Option<i64>, _>("number").map_err(aborted)?;
+            let row = Reader(row);
+            let organisation = organisation.map(|_| row.organisation()).transpose()?;
+            let edition = Edition::new(row.instant("created_at")?, row.counter("version")?);
+            Ok(((organisation, row.shared_text("user")?), edition))
         };
         rows.iter().map(one).collect()
     }

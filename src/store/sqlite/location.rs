@@ -3,7 +3,11 @@
 use super::StoreError;
 use super::preflight::beside;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// The owner reads and writes, nobody else does anything.
+const PRIVATE: u32 = 0o600;
 
 /// Kept for as long as the database is open; the operating system frees the lock when the process ends,
 /// however it ends.
@@ -44,13 +48,33 @@ pub(super) fn lock(database: &Path) -> Result<Lock, StoreError> {
     let refuse = |why: &dyn std::fmt::Display| {
         StoreError::Aborted(format!("cannot lock {}: {why}", path.display()))
     };
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(
-            |error| refuse(&format!("{error}; this user must be able to make files there")),
-        )?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(PRIVATE)
+        .open(&path)
+        .map_err(|error| refuse(&format!("{error}; this user must be able to make files there")))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(refuse(&"another broker has this database open")),
         Err(TryLockError::Error(error)) => Err(refuse(&error)),
+    }
+}
+
+/// Makes an empty file for SQLite to fill: it holds password hashes and the secrets of second factors.
+/// SQLite gives the files beside it the same mode.
+pub(super) fn make_private(database: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(database);
+    made.map(drop).map_err(|error| StoreError::Refused(format!("{}: {error}", database.display())))
+}
+
+/// The mode of a database that is there is its operator's; where others can read it, the log says so.
+pub(super) fn warn_if_others_read(database: &Path) {
+    let Ok(metadata) = database.metadata() else { return };
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let mode = format!("{mode:04o}");
+        tracing::warn!(path = %database.display(), mode, "others than the owner can open the database");
     }
 }

@@ -51,6 +51,7 @@ async fn open_locked(path: &Path) -> Result<Writer, StoreError> {
     if look(path).await? == Found::Nothing {
         create(path).await?;
     }
+    location::warn_if_others_read(path);
     let options = writer_options(path);
     let mut connection = options.connect().await.map_err(aborted)?;
     check_journal(&mut connection).await?;
@@ -73,7 +74,8 @@ async fn create(path: &Path) -> Result<(), StoreError> {
     for suffix in ["", "-wal", "-shm"] {
         remove(&beside(&unfinished, suffix)).map_err(|error| of_file(&unfinished, &error))?;
     }
-    let options = writer_options(&unfinished).create_if_missing(true);
+    location::make_private(&unfinished)?;
+    let options = writer_options(&unfinished);
     let mut connection = options.connect().await.map_err(aborted)?;
     check_journal(&mut connection).await?;
     migrate(&mut connection).await?;
