@@ -5,7 +5,8 @@ use crate::config::settings::LogFormat;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DeniedName, Event};
 use crate::domain::ids::LicenceId;
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+use chrono::{DateTime, Utc};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal as _;
 use std::sync::{Arc, OnceLock};
@@ -49,6 +50,13 @@ pub const COMMIT_BATCHES: &str = "licence_broker_commit_batches";
 pub const BOUND_HITS: &str = "licence_broker_bound_hit_total";
 /// Counter: records that were deleted because they need not be kept any longer.
 pub const PRUNED: &str = "licence_broker_pruned_records_total";
+
+/// Counter, `outcome`: TLS handshakes, `done` or `failed`.
+pub const TLS_HANDSHAKES: &str = "licence_broker_tls_handshakes_total";
+/// Counter, `outcome`: new certificates in the files, `loaded` or `refused`.
+pub const TLS_RELOADS: &str = "licence_broker_tls_reloads_total";
+/// Gauge: when the certificate that is served expires, in seconds since 1970.
+pub const TLS_CERTIFICATE_EXPIRY: &str = "licence_broker_tls_certificate_expiry_seconds";
 
 /// The label under which names that no catalogue has are counted: clients must not make series.
 const UNKNOWN_LICENCE: &str = "unknown";
@@ -121,6 +129,9 @@ fn describe() {
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time that a commit of the store took");
     describe_histogram!(COMMIT_BATCHES, "Organisations that shared a commit");
     describe_counter!(PRUNED, "Records deleted because they need not be kept any longer");
+    describe_counter!(TLS_HANDSHAKES, "TLS handshakes, by outcome");
+    describe_counter!(TLS_RELOADS, "New certificates in the files, by outcome");
+    describe_gauge!(TLS_CERTIFICATE_EXPIRY, Unit::Seconds, "When the certificate expires");
     describe_counter!(BOUND_HITS, "Requests turned away because a bound was reached");
 }
 
@@ -187,6 +198,22 @@ pub fn count_sign_in(outcome: &'static str) {
 /// Counts records that were deleted because they need not be kept any longer.
 pub fn count_pruned(records: u64) {
     counter!(PRUNED).increment(records);
+}
+
+/// Counts a TLS handshake that ended; `outcome` is from a fixed set.
+pub fn count_tls_handshake(outcome: &'static str) {
+    counter!(TLS_HANDSHAKES, "outcome" => outcome).increment(1);
+}
+
+/// Counts a new certificate in the files; `outcome` is from a fixed set.
+pub fn count_tls_reload(outcome: &'static str) {
+    counter!(TLS_RELOADS, "outcome" => outcome).increment(1);
+}
+
+/// Notes when the certificate that is served expires.
+pub fn note_certificate_expiry(at: DateTime<Utc>) {
+    // Exact for some hundred million years.
+    gauge!(TLS_CERTIFICATE_EXPIRY).set(at.timestamp() as f64);
 }
 
 /// Counts that something met a bound; `bound` is the bound's name, from a fixed set.

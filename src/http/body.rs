@@ -1,9 +1,14 @@
 //! Bodies: read within a bound, then field by field, so that whatever is wrong has a name.
 
+use crate::broker::Broker;
+use crate::limits::{Limits, PIECE_BYTES};
 use crate::problem::{Kind, Problem};
+use crate::telemetry;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -28,12 +33,14 @@ impl From<Invalid> for Problem {
     }
 }
 
-/// The whole body, if it has at most `max_bytes`.
+/// The whole body, if it has at most `max_bytes` and comes in time.
 pub(super) async fn read(
     request: &HttpRequest,
-    payload: web::Payload,
+    mut payload: web::Payload,
     max_bytes: usize,
 ) -> Result<Bytes, Problem> {
+    let limits = request.app_data::<web::Data<Broker>>().map(|broker| &broker.limits);
+    let time = limits.map_or(Limits::default().body_timeout, |limits| limits.body_timeout);
     let too_large = || {
         let detail = format!("at most {max_bytes} bytes are taken here");
         Problem::new(Kind::TooLarge, detail)
@@ -43,8 +50,46 @@ pub(super) async fn read(
     if declared.is_some_and(|bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes > max_bytes)) {
         return Err(too_large());
     }
-    let read = payload.to_bytes_limited(max_bytes).await.map_err(|_| too_large())?;
-    read.map_err(|_| Problem::new(Kind::Malformed, "the body could not be read to its end"))
+    let mut body = BytesMut::new();
+    loop {
+        let limit = (body.len() + PIECE_BYTES).min(max_bytes + 1);
+        let piece = tokio::time::timeout(time, gather(&mut payload, &mut body, limit));
+        match piece.await.map_err(|_| too_slow())? {
+            Ok(_) if body.len() > max_bytes => return Err(too_large()),
+            Ok(End::Reached) => return Ok(body.freeze()),
+            Ok(End::ToCome) => {}
+            Err(_) => {
+                let detail = "the body could not be read to its end";
+                return Err(Problem::new(Kind::Malformed, detail));
+            }
+        }
+    }
+}
+
+/// Whether more of a body is to come.
+enum End {
+    Reached,
+    ToCome,
+}
+
+/// Adds to the body what comes, until it has `limit` bytes.
+async fn gather(
+    payload: &mut web::Payload,
+    body: &mut BytesMut,
+    limit: usize,
+) -> Result<End, PayloadError> {
+    while body.len() < limit {
+        match payload.next().await {
+            Some(chunk) => body.extend_from_slice(&chunk?),
+            None => return Ok(End::Reached),
+        }
+    }
+    Ok(End::ToCome)
+}
+
+fn too_slow() -> Problem {
+    telemetry::count_bound("body_timeout");
+    Problem::new(Kind::RequestTimeout, "the body did not come in time")
 }
 
 /// The media type of the body, small letters, without parameters; `None` if the request has none.

@@ -28,6 +28,7 @@ mod licences;
 mod openapi;
 mod organisation_usage;
 mod organisations;
+mod pace;
 mod page;
 mod pages;
 mod prices;
@@ -46,9 +47,11 @@ mod users;
 mod wallboards;
 mod words;
 
+pub use pace::keep_pace;
+
 use crate::problem::{self, Problem};
-use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::http::header::{CACHE_CONTROL, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use gate::Who::{Admin, Anyone, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
@@ -161,6 +164,13 @@ fn administrators(config: &mut ServiceConfig) {
 /// What every response carries; the composition root wraps the whole application in it.
 pub fn headers() -> DefaultHeaders {
     DefaultHeaders::new().add((X_CONTENT_TYPE_OPTIONS, "nosniff")).add((CACHE_CONTROL, "no-store"))
+}
+
+/// What every response carries beside them where the broker itself serves TLS: for a year, browsers come by
+/// TLS alone. Behind a proxy that serves it, that is the proxy's to say.
+pub fn transport_security(serves_tls: bool) -> Condition<DefaultHeaders> {
+    let headers = DefaultHeaders::new().add((STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    Condition::new(serves_tls, headers)
 }
 
 fn unreadable_path() -> Problem {

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`upgrade`] | what is judged before there is a socket |
+//! | [`origin`] | which pages may connect |
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
 //! | `answers` | what an identified device is told |
@@ -22,6 +23,7 @@ pub mod events;
 mod following;
 pub mod frames;
 pub mod inbox;
+pub mod origin;
 pub mod session;
 pub mod tcp;
 pub mod token;

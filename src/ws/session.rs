@@ -13,6 +13,7 @@ use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
+use crate::transport::pace::Pace;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
@@ -103,6 +104,9 @@ pub fn start<P: Peer>(
     if request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
         // What is offered has been judged: ours is among it.
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
+    }
+    if let Some(pace) = request.conn_data::<Pace>() {
+        pace.become_socket();
     }
     let gate = Gate::default();
     let elapsed = connection.broker.clock.now().elapsed;

@@ -11,6 +11,7 @@ use licence_broker::domain::ids::OrganisationId;
 use licence_broker::limits::{Heartbeat, Limits};
 use licence_broker::store::Store;
 use licence_broker::store::sqlite::SqliteStore;
+use licence_broker::transport::certificate::Certificate;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Setup {
     /// Puts something between the broker and its store.
     pub wrap: Wrap,
     pub allowed_origins: Vec<String>,
+    /// What TLS is served with; in the clear by default.
+    pub certificate: Option<Arc<Certificate>>,
     /// How long records are kept; for ever by default.
     pub retention: Option<TimeDelta>,
 }
@@ -48,6 +51,7 @@ impl Default for Setup {
             database: None,
             wrap: Box::new(|store| store),
             allowed_origins: Vec::new(),
+            certificate: None,
             retention: None,
         }
     }
@@ -175,6 +179,7 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         catalogue,
         limits: setup.limits,
         heartbeat: Heartbeat { every: setup.heartbeat },
+        certificate: setup.certificate,
         allowed_origins: setup.allowed_origins,
         retention: setup.retention,
         workers: 2,
