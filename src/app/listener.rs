@@ -85,6 +85,7 @@ fn http_service(
     InitError = (),
 > + use<> {
     let app = App::new()
+        .wrap(from_fn(http::refuse_two_readings))
         .wrap(http::headers())
         .wrap(http::transport_security(broker.serves_tls))
         .wrap(from_fn(http::keep_pace))

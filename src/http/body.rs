@@ -274,6 +274,7 @@ mod tests {
     use super::*;
     use actix_web::FromRequest as _;
     use actix_web::test::TestRequest;
+    use std::time::Duration;
 
     fn fields_of(text: &str) -> Fields {
         Fields::new(serde_json::from_str(text).expect("an object"))
@@ -302,6 +303,34 @@ mod tests {
         for broken in ["", "{", "[]", "null", "{\"a\":1,}", "{\"a\":\"\\ud800\"}", &deep] {
             assert_eq!(kind(None, broken).await, Some(Kind::Malformed), "{broken}");
         }
+    }
+
+    /// What is made of a body that comes in pieces of `bytes`, one each second.
+    async fn ask_slowly(bytes: usize, pieces: usize) -> Result<usize, Kind> {
+        let (mut sender, payload) = actix_http::h1::Payload::create(false);
+        let sending = async move {
+            for _ in 0..pieces {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                sender.feed_data(vec![b' '; bytes].into());
+            }
+            sender.feed_eof();
+        };
+        let request = TestRequest::post().to_http_request();
+        let mut payload = actix_web::dev::Payload::from(payload);
+        let payload = web::Payload::from_request(&request, &mut payload).await.expect("a payload");
+        let (read, ()) = tokio::join!(read(&request, payload, 10 * PIECE_BYTES), sending);
+        read.map(|body| body.len()).map_err(|problem| problem.kind())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_and_not_a_trickle() {
+        let time = Limits::default().body_timeout.as_secs();
+        let (time, steady) = (usize::try_from(time).expect("seconds"), PIECE_BYTES / 8);
+        assert_eq!(ask_slowly(steady, 5 * time).await, Ok(5 * time * steady));
+        assert_eq!(ask_slowly(1, time - 1).await, Ok(time - 1));
+        assert_eq!(ask_slowly(1, time + 1).await, Err(Kind::RequestTimeout));
+        assert_eq!(ask_slowly(steady / 2, 2 * time).await, Err(Kind::RequestTimeout));
+        assert_eq!(ask_slowly(PIECE_BYTES, 11).await, Err(Kind::TooLarge));
     }
 
     #[test]

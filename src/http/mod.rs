@@ -17,6 +17,7 @@ mod cursor;
 mod denials;
 mod denied_demand;
 mod etag;
+mod framing;
 mod gate;
 mod health;
 mod holders;
@@ -47,6 +48,7 @@ mod users;
 mod wallboards;
 mod words;
 
+pub use framing::refuse_two_readings;
 pub use pace::keep_pace;
 
 use crate::problem::{self, Problem};

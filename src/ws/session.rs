@@ -169,6 +169,7 @@ impl<P: Peer> Session<P> {
             let elapsed = self.connection.broker.clock.now().elapsed;
             match self.inbox.next(elapsed) {
                 Next::Nothing => return,
+                Next::Frame(Inbound::Quiet) => self.peer.seen(elapsed),
                 Next::Frame(Inbound::Ping(payload)) => {
                     self.peer.seen(elapsed);
                     wire.pong(&payload);
@@ -312,7 +313,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Ok(Frame::Continuation(item)) => self.fragments.add(item),
             Ok(Frame::Binary(_)) => Fragment::NotText,
             Ok(Frame::Ping(payload)) => return self.receive(Inbound::Ping(payload), wire),
-            Ok(Frame::Pong(_) | Frame::Nop) => return,
+            Ok(Frame::Pong(_) | Frame::Nop) => return self.receive(Inbound::Quiet, wire),
             Ok(Frame::Close(reason)) => {
                 self.end(Departure::Logout);
                 wire.close(reason);
@@ -321,7 +322,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Err(error) => return self.on_error(&error, wire),
         };
         match fragment {
-            Fragment::Incomplete => {}
+            Fragment::Incomplete => self.receive(Inbound::Quiet, wire),
             Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
             Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
             Fragment::TooBig => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),
