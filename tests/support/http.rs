@@ -43,11 +43,6 @@ impl Api {
         Self { client: Client::new(), base, token: token.to_owned() }
     }
 
-    /// Calls with a client that was made otherwise.
-    pub fn with_client(client: Client, base: String, token: &str) -> Self {
-        Self { client, base, token: token.to_owned() }
-    }
-
     /// The token that it calls with.
     pub fn token(&self) -> &str {
         &self.token

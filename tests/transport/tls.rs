@@ -108,7 +108,7 @@ async fn a_handshake_that_is_never_finished_is_given_up_and_counted() {
 async fn only_a_broker_that_serves_tls_tells_browsers_to_stay_with_it() {
     let secure = Secure::start(Setup::default()).await;
     let response =
-        secure.operator().request(reqwest::Method::GET, "/healthz").send().await.unwrap();
+        secure.operator().await.request(reqwest::Method::GET, "/healthz").send().await.unwrap();
     assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
     let plain = TestBroker::start().await;
     let response = reqwest::get(plain.url("/healthz")).await.unwrap();
