@@ -19,6 +19,8 @@ const SLACK: Duration = Duration::from_millis(700);
 const FIRST: u8 = 0x01;
 /// The first byte of a frame that goes on with a message.
 const MORE: u8 = 0x00;
+/// The first byte of a frame that ends it.
+const LAST: u8 = 0x80;
 
 async fn start(setup: Setup) -> (TestBroker, Api) {
     let broker = TestBroker::with(setup).await;
@@ -72,13 +74,14 @@ async fn a_message_in_fragments_without_end_is_too_big() {
 /// Pongs and pieces of messages want nothing done, and are paid for all the same.
 #[tokio::test]
 async fn frames_that_want_nothing_are_read_at_the_rate_too() {
-    for quiet in [frame(PONG, b""), [frame(FIRST, b""), frame(0x80, b"{}")].concat()] {
+    let fragments = [frame(FIRST, b""), frame(LAST, b"{}")].concat();
+    for quiet in [frame(PONG, b"").repeat(20), fragments.repeat(10)] {
         let limits = Limits { frames_per_second: 10, ..Limits::default() };
         let clock = Clock::manual(Utc::now());
         let setup = Setup { limits, clock: clock.clone(), ..Setup::default() };
         let (broker, _operator) = start(setup).await;
         let mut device = broker.raw_device("edred", None, json!({})).await;
-        device.bytes(&quiet.repeat(20)).await;
+        device.bytes(&quiet).await;
         device.text(r#"{"type":"ping"}"#).await;
         let early = timeout(Duration::from_millis(300), async {
             while device.message().await["type"] != "pong" {}
