@@ -13,6 +13,8 @@ use licence_broker::limits::Limits;
 use licence_broker::transport::certificate::Reload;
 use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -119,6 +121,17 @@ fn what_a_broker_cannot_start_with_is_named_with_its_setting_and_file() {
 fn an_expired_certificate_does_not_keep_a_broker_from_starting() {
     let files = Files::with(&Authority::new().issue((2000, 2001)));
     assert!(files.load().is_ok());
+}
+
+/// It is served all the same, and the log warns of it.
+#[test]
+fn a_key_that_everybody_may_read_is_noticed() {
+    let files = Files::with(&Authority::new().issue(NOW));
+    for (mode, expected) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
+        std::fs::set_permissions(files.names().key, Permissions::from_mode(mode)).unwrap();
+        let loaded = licence_broker::transport::files::load(&files.names()).unwrap();
+        assert_eq!(loaded.is_key_public, expected, "{mode:o}");
+    }
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
