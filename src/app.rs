@@ -1,5 +1,7 @@
 //! The composition root: what the broker is made of, in which order it starts, and in which it stops.
 
+mod listener;
+
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
@@ -18,11 +20,13 @@ use crate::limits::{
 };
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
-use crate::{http, telemetry, ws};
+use crate::telemetry;
+use crate::transport::certificate::Certificate;
+use crate::transport::door::Door;
+use crate::transport::files::CertificateError;
 use actix::Arbiter;
-use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_server::ServerHandle;
+use actix_web::web;
 use chrono::TimeDelta;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +51,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How liveness is judged.
     pub heartbeat: Heartbeat,
+    /// The certificate to serve TLS with; `None` serves in the clear.
+    pub certificate: Option<Arc<Certificate>>,
     /// Origins that may connect beside the broker's own pages.
     pub allowed_origins: Vec<String>,
     /// How long records of the logs are kept; `None` for ever.
@@ -92,6 +98,9 @@ pub enum ServeError {
     /// Its catalogue is none.
     #[error("catalogue: {0}")]
     Catalogue(#[from] CatalogueFileError),
+    /// Its certificate cannot be served.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// Its keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -127,6 +136,9 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         Some(path) => catalogue_file::read(path)?,
         None => catalogue_file::built_in(),
     };
+    let clock = Clock::system();
+    let load = |files| Certificate::load(files, clock.clone()).map(Arc::new);
+    let certificate = config.tls.map(load).transpose()?;
     let keys = KeySources {
         data_dir: config.data_dir,
         secret_file: config.jwt_secret_file,
@@ -136,7 +148,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         listen: config.listen,
         store: Arc::new(SqliteStore::open(&config.database, catalogue.clone()).await?),
         authenticator: Arc::new(Authenticator::start(&keys).await?),
-        clock: Clock::system(),
+        clock,
         catalogue,
         limits: Limits {
             sessions_max: config.bounds.sessions_max,
@@ -153,6 +165,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
             ..Limits::default()
         },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
+        certificate,
         allowed_origins: config.allow_origin,
         retention: config.retention_days.map(|days| TimeDelta::days(days.into())),
         workers: config.workers,
@@ -273,6 +286,7 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         limits: parts.limits,
         metrics: telemetry::install_metrics(),
         heartbeat: parts.heartbeat,
+        serves_tls: parts.certificate.is_some(),
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
     });
@@ -284,8 +298,15 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         tokio::spawn(keep_store_up(broker.store.clone())),
         tokio::spawn(close_intervals(broker.clone())),
     ];
-    let tasks = tasks.into_iter().chain(retaining).collect();
-    let (address, server, serving) = listen(&broker, parts.listen, parts.workers, parts.routes)?;
+    let door = Door::new(parts.certificate.as_ref(), &broker.limits);
+    let every = broker.limits.tls_look_every;
+    let watching = parts.certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
+    let tasks = tasks.into_iter().chain(retaining).chain(watching).collect();
+    let listener = listener::bind(parts.listen)
+        .map_err(|source| StartError::Listen { address: parts.listen, source })?;
+    let (address, server, serving) =
+        listener::serve(listener, door, &broker, parts.workers, parts.routes)
+            .map_err(|source| StartError::Listen { address: parts.listen, source })?;
     Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
 }
 
@@ -348,49 +369,6 @@ async fn keep_store_up(store: Arc<dyn Store>) {
         };
         tokio::time::sleep(pause).await;
     }
-}
-
-type Listening = (SocketAddr, ServerHandle, JoinHandle<std::io::Result<()>>);
-
-fn listen(
-    broker: &web::Data<Broker>,
-    address: SocketAddr,
-    workers: usize,
-    routes: fn(&mut web::ServiceConfig),
-) -> Result<Listening, StartError> {
-    let heartbeat = broker.heartbeat;
-    // Above the bound on sockets, so that what is beyond it is answered and not left hanging.
-    let others = usize::try_from(FILES_BESIDE_SOCKETS).unwrap_or(usize::MAX);
-    let per_worker = broker.limits.sessions_max.saturating_add(others);
-    let shared = broker.clone();
-    let server = HttpServer::new(move || {
-        App::new()
-            .wrap(http::headers())
-            .wrap(from_fn(http::observe))
-            .app_data(shared.clone())
-            .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
-            .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
-            .configure(routes)
-            .configure(http::configure)
-    })
-    .workers(workers)
-    // The defaults are made for short requests; mass logins meet every one of them.
-    .max_connections(per_worker)
-    .max_connection_rate(per_worker)
-    .backlog(65_535)
-    .keep_alive(Duration::from_secs(75))
-    .client_request_timeout(Duration::from_secs(10))
-    .client_disconnect_timeout(Duration::from_secs(1))
-    // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
-    .h1_allow_half_closed(false)
-    .on_connect(ws::tcp::on_connect(heartbeat))
-    .disable_signals()
-    .bind(address)
-    .map_err(|source| StartError::Listen { address, source })?;
-    let found = server.addrs().first().copied().unwrap_or(address);
-    let server = server.run();
-    let handle = server.handle();
-    Ok((found, handle, tokio::spawn(server)))
 }
 
 impl Running {

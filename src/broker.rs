@@ -37,6 +37,8 @@ pub struct Broker {
     pub metrics: PrometheusHandle,
     /// How liveness is judged.
     pub heartbeat: Heartbeat,
+    /// Whether it serves TLS itself, so that its own pages have `https` origins.
+    pub serves_tls: bool,
     /// Origins that may connect beside the broker's own pages.
     pub allowed_origins: Vec<String>,
     /// A permit for each login that is being decided.

@@ -16,4 +16,5 @@ pub mod problem;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
+pub mod transport;
 pub mod ws;

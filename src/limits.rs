@@ -34,6 +34,11 @@ pub const REPORT_FILTERS_MAX: usize = 20;
 pub const REPORT_VALUES_MAX: usize = 500;
 /// An unidentified connection is closed with 4501 after this.
 pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// TLS handshakes under way at once; further ones wait for their turn, and are counted.
+pub const TLS_HANDSHAKES_UNDER_WAY_MAX: usize = 4_096;
+/// Within the time that a body or an answer has, so many bytes of it must come or be taken, or all that is
+/// left; then the time begins anew. A slow line may be slow, and nobody holds a connection with a trickle.
+pub const PIECE_BYTES: usize = 64 * 1024;
 /// After its close frame a connection is cut, answered or not. The contract allows 2 s.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Live counts go out at most this often.
@@ -98,6 +103,19 @@ pub struct Limits {
     pub page_limit_max: u32,
     /// Organisations with series of their own in `/metrics`; the others are summed up.
     pub metrics_organisations_max: usize,
+    /// How long a TLS handshake may take; then the connection is closed.
+    pub tls_handshake_timeout: Duration,
+    /// How often the files of the certificate are looked at.
+    pub tls_look_every: Duration,
+    /// How long the head of a request may take: 408, and the connection is closed.
+    pub request_head_timeout: Duration,
+    /// How long [`PIECE_BYTES`] of a body may take, or the rest of it: 408, and the connection is closed.
+    pub body_timeout: Duration,
+    /// How long a peer may take for [`PIECE_BYTES`] of an answer, or the rest of it; then the connection is
+    /// cut. Sockets have the heartbeat instead.
+    pub output_timeout: Duration,
+    /// How long a connection may be idle between two requests; then it is closed.
+    pub keep_alive: Duration,
     /// The `max_grace_s` of an organisation that is created without one.
     pub max_grace_default_s: u32,
 }
@@ -125,6 +143,12 @@ impl Default for Limits {
             tokens_per_call_max: 20_000,
             page_limit_max: 1_000,
             metrics_organisations_max: 100,
+            tls_handshake_timeout: Duration::from_secs(10),
+            tls_look_every: Duration::from_secs(5),
+            request_head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            output_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
             max_grace_default_s: 60,
         }
     }

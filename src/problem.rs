@@ -47,6 +47,8 @@ pub enum Kind {
     TooManyAccounts,
     /// `If-Match` names an older version.
     Changed,
+    /// The request did not come in time.
+    RequestTimeout,
     /// The body is larger than this path takes.
     TooLarge,
     /// The body is of another type than this path takes.
@@ -93,6 +95,9 @@ impl Kind {
                 ("too_many_accounts", StatusCode::CONFLICT, "Too many accounts")
             }
             Self::Changed => ("changed", StatusCode::PRECONDITION_FAILED, "Changed meanwhile"),
+            Self::RequestTimeout => {
+                ("request_timeout", StatusCode::REQUEST_TIMEOUT, "Request took too long")
+            }
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
             Self::UnsupportedMediaType => (
                 "unsupported_media_type",
@@ -234,6 +239,10 @@ impl ResponseError for Problem {
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         for (name, value) in &self.0.headers {
             response.insert_header((name.clone(), value.as_str()));
+        }
+        if self.0.kind == Kind::RequestTimeout {
+            // What may still come of it is not waited for.
+            response.force_close();
         }
         response.body(self.document().to_string())
     }

@@ -1,7 +1,7 @@
 //! Holds the settings against their ranges and against each other.
 
 use super::layers::Layered;
-use super::{Bounds, Config, ConfigError, Log};
+use super::{Bounds, Config, ConfigError, Log, TlsFiles};
 use actix_web::http::Uri;
 use actix_web::http::uri::Authority;
 use std::fmt::Display;
@@ -28,12 +28,12 @@ const RETENTION_RANGE_DAYS: RangeInclusive<u32> = 93..=36_600;
 const METRICS_ORGANISATIONS: usize = 100;
 /// Seven series for each of some ten types: half a million are more than a scrape should have.
 const METRICS_ORGANISATIONS_RANGE: RangeInclusive<usize> = 0..=10_000;
-const WORKERS_RANGE: RangeInclusive<usize> = 1..=1_024;
+/// The server takes no more.
+const WORKERS_RANGE: RangeInclusive<usize> = 1..=512;
 
 impl Layered {
     /// The settings, or the first thing that is wrong with them.
     pub(super) fn judge(self) -> Result<Config, ConfigError> {
-        self.refuse_what_is_not_built()?;
         Ok(Config {
             listen: self.settings.listen.unwrap_or(LISTEN),
             database: self.database()?,
@@ -52,6 +52,7 @@ impl Layered {
                 self.settings.max_grace_s.unwrap_or(MAX_GRACE_S),
                 &MAX_GRACE_RANGE_S,
             )?,
+            tls: self.tls()?,
             allow_origin: self.origins()?,
             log: self.log()?,
             bounds: self.bounds()?,
@@ -71,18 +72,16 @@ impl Layered {
         ConfigError::Setting { setting, origin, reason: reason.to_string() }
     }
 
-    /// What is asked for and this build does not have is refused: ignoring it would serve in the clear
-    /// what was meant to be encrypted.
-    fn refuse_what_is_not_built(&self) -> Result<(), ConfigError> {
-        match (&self.settings.tls_cert, &self.settings.tls_key) {
-            (None, None) => Ok(()),
+    /// One of the two alone is refused: to serve in the clear what was meant to be encrypted is worse than
+    /// not to start.
+    fn tls(&self) -> Result<Option<TlsFiles>, ConfigError> {
+        let cert = self.optional_path("tls_cert", &self.settings.tls_cert)?;
+        let key = self.optional_path("tls_key", &self.settings.tls_key)?;
+        match (cert, key) {
+            (None, None) => Ok(None),
             (Some(_), None) => Err(self.wrong("tls_cert", "needs tls_key beside it")),
             (None, Some(_)) => Err(self.wrong("tls_key", "needs tls_cert beside it")),
-            (Some(_), Some(_)) => Err(self.wrong(
-                "tls_cert",
-                "this build does not serve TLS; leave tls_cert and tls_key out, and put a proxy that \
-                 terminates TLS in front",
-            )),
+            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         }
     }
 

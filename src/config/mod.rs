@@ -75,6 +75,8 @@ pub struct Config {
     pub heartbeat_s: u32,
     /// The most seconds of grace of an organisation that is created without a number of its own.
     pub max_grace_s: u32,
+    /// What TLS is served with; `None` serves in the clear.
+    pub tls: Option<TlsFiles>,
     /// Origins, beside the broker's own, whose pages may connect: `https://host[:port]`, lower case.
     pub allow_origin: Vec<String>,
     /// How the log is written.
@@ -87,6 +89,15 @@ pub struct Config {
     pub metrics_organisations_max: usize,
     /// Threads that serve connections.
     pub workers: usize,
+}
+
+/// What TLS is served with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate and those that lead to its authority, in PEM, the server's own first.
+    pub cert: PathBuf,
+    /// Its private key in PEM: PKCS#8, SEC1 or PKCS#1.
+    pub key: PathBuf,
 }
 
 /// How the log is written.

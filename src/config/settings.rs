@@ -51,12 +51,13 @@ pub struct Settings {
     #[arg(long, value_name = "SECONDS")]
     pub max_grace_s: Option<u32>,
 
-    /// Certificate chain (PEM) to serve TLS with; needs --tls-key. This build refuses it: put a proxy
-    /// that terminates TLS in front
+    /// Certificate chain (PEM, the server's own first) to serve TLS with, 1.2 and 1.3; needs --tls-key. A
+    /// new one in the file is served without a restart, at once on SIGHUP
     #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
-    /// Private key (PEM) of the certificate; needs --tls-cert
+    /// Private key (PEM: PKCS#8, SEC1 or PKCS#1) of the certificate, readable by the broker alone; needs
+    /// --tls-cert
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 

@@ -60,7 +60,7 @@ fn a_variable_goes_before_the_file_and_a_flag_before_both() {
 fn every_setting_can_be_given_in_the_file() {
     let file = "listen = '[::1]:9'\ndatabase = 'sqlite:x.db'\ndata_dir = 'd'\njwt_secret_file = 's'\n\
                 jwks = 'https://keys.example/jwks'\ncatalogue = 'c.toml'\nheartbeat_s = 1\n\
-                max_grace_s = 0\nallow_origin = ['https://A.example:443', 'http://b.example:8080/']\n\
+                max_grace_s = 0\ntls_cert = 'c.pem'\ntls_key = 'k.pem'\nallow_origin = ['https://A.example:443', 'http://b.example:8080/']\n\
                 log_format = 'json'\nlog_level = 'warn,licence_broker=debug'\nsessions_max = 5\n\
                 logins_under_way_max = 4\nwaiting_per_licence_max = 3\nframes_per_second = 2\n\
                 connections_per_address_per_second = 1\nretention_days = 93\nmetrics_organisations_max = 5\nworkers = 7";
@@ -74,6 +74,7 @@ fn every_setting_can_be_given_in_the_file() {
         catalogue: Some("c.toml".into()),
         heartbeat_s: 1,
         max_grace_s: 0,
+        tls: Some(TlsFiles { cert: "c.pem".into(), key: "k.pem".into() }),
         allow_origin: vec!["https://a.example".into(), "http://b.example:8080".into()],
         log: Log { format: LogFormat::Json, level: "warn,licence_broker=debug".into() },
         bounds: Bounds {
@@ -201,9 +202,11 @@ fn half_of_a_tls_pair_is_refused() {
 }
 
 #[test]
-fn tls_is_refused_rather_than_ignored_while_it_is_not_built() {
-    let error = flag_error(&["--tls-cert", "c.pem", "--tls-key", "k.pem"]);
-    assert!(error.contains("does not serve TLS"), "{error}");
+fn tls_is_served_with_a_certificate_and_its_key() {
+    let tls = |flags: &[&str]| resolve("", &[], flags).expect("good settings").tls;
+    let files = TlsFiles { cert: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(tls(&["--tls-cert", "c.pem", "--tls-key", "k.pem"]), Some(files));
+    assert_eq!(tls(&[]), None);
 }
 
 #[test]
@@ -226,7 +229,7 @@ fn numbers_out_of_their_range_are_refused() {
         ("--frames-per-second", "0"),
         ("--connections-per-address-per-second", "0"),
         ("--workers", "0"),
-        ("--workers", "1025"),
+        ("--workers", "513"),
     ] {
         let error = flag_error(&[flag, value]);
         assert!(error.contains(&format!("(from the flag {flag}): {value} is not")), "{error}");
@@ -266,7 +269,7 @@ fn a_key_set_that_others_could_change_on_its_way_is_refused() {
 
 #[test]
 fn empty_paths_are_refused() {
-    for key in ["data_dir", "jwt_secret_file", "catalogue", "jwks"] {
+    for key in ["data_dir", "jwt_secret_file", "catalogue", "jwks", "tls_cert", "tls_key"] {
         assert!(error(&format!("{key} = ''"), &[], &[]).ends_with("is empty"), "{key}");
     }
 }

@@ -82,6 +82,7 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
         catalogue,
         limits: Limits { sessions_max: app::raise_open_files(), ..Limits::default() },
         heartbeat: Heartbeat { every: options.heartbeat },
+        certificate: None,
         allowed_origins: Vec::new(),
         retention: None,
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

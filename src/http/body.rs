@@ -1,9 +1,14 @@
 //! Bodies: read within a bound, then field by field, so that whatever is wrong has a name.
 
+use crate::broker::Broker;
+use crate::limits::{Limits, PIECE_BYTES};
 use crate::problem::{Kind, Problem};
+use crate::telemetry;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -28,12 +33,14 @@ impl From<Invalid> for Problem {
     }
 }
 
-/// The whole body, if it has at most `max_bytes`.
+/// The whole body, if it has at most `max_bytes` and comes in time.
 pub(super) async fn read(
     request: &HttpRequest,
-    payload: web::Payload,
+    mut payload: web::Payload,
     max_bytes: usize,
 ) -> Result<Bytes, Problem> {
+    let limits = request.app_data::<web::Data<Broker>>().map(|broker| &broker.limits);
+    let time = limits.map_or(Limits::default().body_timeout, |limits| limits.body_timeout);
     let too_large = || {
         let detail = format!("at most {max_bytes} bytes are taken here");
         Problem::new(Kind::TooLarge, detail)
@@ -43,8 +50,46 @@ pub(super) async fn read(
     if declared.is_some_and(|bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes > max_bytes)) {
         return Err(too_large());
     }
-    let read = payload.to_bytes_limited(max_bytes).await.map_err(|_| too_large())?;
-    read.map_err(|_| Problem::new(Kind::Malformed, "the body could not be read to its end"))
+    let mut body = BytesMut::new();
+    loop {
+        let limit = (body.len() + PIECE_BYTES).min(max_bytes + 1);
+        let piece = tokio::time::timeout(time, gather(&mut payload, &mut body, limit));
+        match piece.await.map_err(|_| too_slow())? {
+            Ok(_) if body.len() > max_bytes => return Err(too_large()),
+            Ok(End::Reached) => return Ok(body.freeze()),
+            Ok(End::ToCome) => {}
+            Err(_) => {
+                let detail = "the body could not be read to its end";
+                return Err(Problem::new(Kind::Malformed, detail));
+            }
+        }
+    }
+}
+
+/// Whether more of a body is to come.
+enum End {
+    Reached,
+    ToCome,
+}
+
+/// Adds to the body what comes, until it has `limit` bytes.
+async fn gather(
+    payload: &mut web::Payload,
+    body: &mut BytesMut,
+    limit: usize,
+) -> Result<End, PayloadError> {
+    while body.len() < limit {
+        match payload.next().await {
+            Some(chunk) => body.extend_from_slice(&chunk?),
+            None => return Ok(End::Reached),
+        }
+    }
+    Ok(End::ToCome)
+}
+
+fn too_slow() -> Problem {
+    telemetry::count_bound("body_timeout");
+    Problem::new(Kind::RequestTimeout, "the body did not come in time")
 }
 
 /// The media type of the body, small letters, without parameters; `None` if the request has none.
@@ -229,6 +274,7 @@ mod tests {
     use super::*;
     use actix_web::FromRequest as _;
     use actix_web::test::TestRequest;
+    use std::time::Duration;
 
     fn fields_of(text: &str) -> Fields {
         Fields::new(serde_json::from_str(text).expect("an object"))
@@ -257,6 +303,34 @@ mod tests {
         for broken in ["", "{", "[]", "null", "{\"a\":1,}", "{\"a\":\"\\ud800\"}", &deep] {
             assert_eq!(kind(None, broken).await, Some(Kind::Malformed), "{broken}");
         }
+    }
+
+    /// What is made of a body that comes in pieces of `bytes`, one each second.
+    async fn ask_slowly(bytes: usize, pieces: usize) -> Result<usize, Kind> {
+        let (mut sender, payload) = actix_http::h1::Payload::create(false);
+        let sending = async move {
+            for _ in 0..pieces {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                sender.feed_data(vec![b' '; bytes].into());
+            }
+            sender.feed_eof();
+        };
+        let request = TestRequest::post().to_http_request();
+        let mut payload = actix_web::dev::Payload::from(payload);
+        let payload = web::Payload::from_request(&request, &mut payload).await.expect("a payload");
+        let (read, ()) = tokio::join!(read(&request, payload, 10 * PIECE_BYTES), sending);
+        read.map(|body| body.len()).map_err(|problem| problem.kind())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_and_not_a_trickle() {
+        let time = Limits::default().body_timeout.as_secs();
+        let (time, steady) = (usize::try_from(time).expect("seconds"), PIECE_BYTES / 8);
+        assert_eq!(ask_slowly(steady, 5 * time).await, Ok(5 * time * steady));
+        assert_eq!(ask_slowly(1, time - 1).await, Ok(time - 1));
+        assert_eq!(ask_slowly(1, time + 1).await, Err(Kind::RequestTimeout));
+        assert_eq!(ask_slowly(steady / 2, 2 * time).await, Err(Kind::RequestTimeout));
+        assert_eq!(ask_slowly(PIECE_BYTES, 11).await, Err(Kind::TooLarge));
     }
 
     #[test]

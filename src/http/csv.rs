@@ -73,7 +73,9 @@ where
     let parts = stream::try_unfold((read, Next::Send(first)), |(read, next)| async move {
         let part = match next {
             Next::Send(part) => part,
-            Next::Read(after) => filled(&read, after).await?,
+            Next::Read(after) => filled(&read, after)
+                .await
+                .inspect_err(|error| tracing::error!(%error, "an export broke off"))?,
             Next::End => return Ok(None),
         };
         let next = part.after.map_or(Next::End, Next::Read);

@@ -18,6 +18,7 @@ mod cursor;
 mod denials;
 mod denied_demand;
 mod etag;
+mod framing;
 mod gate;
 mod headers;
 mod health;
@@ -31,6 +32,7 @@ mod observe;
 mod openapi;
 mod organisation_usage;
 mod organisations;
+mod pace;
 mod page;
 mod pages;
 mod prices;
@@ -50,8 +52,12 @@ mod users;
 mod wallboards;
 mod words;
 
+pub use framing::refuse_two_readings;
+pub use pace::keep_pace;
+
 use crate::problem::{self, Problem};
-use actix_web::middleware::from_fn;
+use actix_web::http::header::STRICT_TRANSPORT_SECURITY;
+use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use gate::Who::{Admin, Anyone, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
@@ -161,6 +167,13 @@ fn administrators(config: &mut ServiceConfig) {
         .service(path("/accounts/{user}/reset", [post(Admin, accounts::reset)]))
         .service(path("/accounts/{user}/password", [put(Supervisor, accounts::change_password)]))
         .service(path("/audit", [get(Admin, audit::list)]));
+}
+
+/// What every response carries where the broker itself serves TLS: for a year, browsers come by TLS alone.
+/// Behind a proxy that serves it, that is the proxy's to say.
+pub fn transport_security(serves_tls: bool) -> Condition<DefaultHeaders> {
+    let headers = DefaultHeaders::new().add((STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    Condition::new(serves_tls, headers)
 }
 
 fn unreadable_path() -> Problem {

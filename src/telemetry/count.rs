@@ -9,6 +9,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DeniedName, Event};
 use crate::domain::ids::LicenceId;
 use crate::domain::reason::Device;
+use chrono::{DateTime, Utc};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -235,6 +236,21 @@ pub fn set_extent(files: &[(&'static str, u64)], runs_behind: u64) {
 /// Counts records that were deleted because they need not be kept any longer.
 pub fn count_pruned(records: u64) {
     counter!(PRUNED).increment(records);
+}
+
+/// Counts a TLS handshake that ended; `outcome` is from a fixed set.
+pub fn count_tls_handshake(outcome: &'static str) {
+    counter!(TLS_HANDSHAKES, "outcome" => outcome).increment(1);
+}
+
+/// Counts a new certificate in the files; `outcome` is from a fixed set.
+pub fn count_tls_reload(outcome: &'static str) {
+    counter!(TLS_RELOADS, "outcome" => outcome).increment(1);
+}
+
+/// Notes when the certificate that is served expires.
+pub fn note_certificate_expiry(at: DateTime<Utc>) {
+    gauge!(TLS_CERTIFICATE_EXPIRY).set(at.timestamp() as f64);
 }
 
 /// Counts that something met a bound; `bound` is the bound's name, from a fixed set.

@@ -19,6 +19,10 @@ pub fn start_log(log: &Log) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// The HTTP library logs an error for each request that makes no sense: whoever knocks at the port could fill
+/// the log. Who names it in the directives hears it.
+const LOUD_BUT_MUTE: &str = "actix_http::h1::dispatcher=off";
+
 fn subscriber<W>(
     log: &Log,
     colours: bool,
@@ -28,7 +32,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&log.level)?)
+        .with_env_filter(EnvFilter::try_new(format!("{LOUD_BUT_MUTE},{}", log.level))?)
         .with_ansi(colours)
         // Whatever keeps the log from being written keeps a complaint about it from being written too,
         // and the attempt would be a panic.
@@ -67,14 +71,18 @@ mod tests {
     }
 
     fn logged(format: LogFormat, level: &str) -> String {
+        logged_as(format, level, || {
+            tracing::info!({ field::ORGANISATION } = 129, { field::USER } = "edred", "logged in");
+            tracing::debug!("a detail");
+        })
+    }
+
+    fn logged_as(format: LogFormat, level: &str, write: impl FnOnce()) -> String {
         let written = Written::default();
         let writer = written.clone();
         let log = Log { format, level: level.into() };
         let subscriber = subscriber(&log, false, move || writer.clone()).expect("good directives");
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::info!({ field::ORGANISATION } = 129, { field::USER } = "edred", "logged in");
-            tracing::debug!("a detail");
-        });
+        tracing::subscriber::with_default(subscriber, write);
         let bytes = written.bytes().clone();
         String::from_utf8(bytes).expect("text")
     }
@@ -92,5 +100,17 @@ mod tests {
         assert_eq!(logged(LogFormat::Human, "warn"), "");
         assert_eq!(logged(LogFormat::Human, "info").lines().count(), 1);
         assert_eq!(logged(LogFormat::Human, "debug").lines().count(), 2);
+    }
+
+    #[test]
+    fn requests_that_make_no_sense_fill_no_log_unless_somebody_asks() {
+        let lines = |level: &str| {
+            logged_as(LogFormat::Human, level, || {
+                tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
+            })
+        };
+        assert_eq!(lines("info"), "");
+        assert_eq!(lines("debug"), "");
+        assert_eq!(lines("info,actix_http::h1::dispatcher=error").lines().count(), 1);
     }
 }

@@ -141,6 +141,12 @@ series! {
         "Frames of live counts that a slow subscriber was not sent because a later snapshot took their place";
     Counter BOUND_HITS "licence_broker_bound_hit_total" ["bound"]
         "What was turned away because a bound was reached";
+    Counter TLS_HANDSHAKES "licence_broker_tls_handshakes_total" ["outcome"]
+        "TLS handshakes, by how they ended: `done` or `failed`";
+    Counter TLS_RELOADS "licence_broker_tls_reloads_total" ["outcome"]
+        "New certificates found in the files: `loaded` or `refused`";
+    Gauge TLS_CERTIFICATE_EXPIRY "licence_broker_tls_certificate_expiry_seconds" []
+        "When the certificate that is served expires, in seconds since 1970; there only where TLS is served";
     Counter HTTP_REQUESTS "licence_broker_http_requests_total" ["method", "path", "status"]
         "HTTP requests answered, by the path of the URL table; 101 is an upgrade to a WebSocket";
     Histogram HTTP_SECONDS "licence_broker_http_request_seconds" ["method", "path"]

@@ -24,6 +24,9 @@ pub enum Inbound {
     Text(ByteString),
     /// A protocol ping, to be answered with its payload.
     Ping(Bytes),
+    /// A frame that wants nothing: a pong, or a piece of a message that is not whole. It is paid for like
+    /// all others, or nothing would bound how many are read.
+    Quiet,
 }
 
 /// Received frames in order, served at a bounded rate. Holds at most what one read from the socket

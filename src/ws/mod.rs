@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`upgrade`] | what is judged before there is a socket |
+//! | [`origin`] | which pages may connect |
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
 //! | `resolved` | what comes to a device from its organisation |
@@ -24,6 +25,7 @@ pub mod events;
 mod following;
 pub mod frames;
 pub mod inbox;
+pub mod origin;
 mod refresh;
 mod resolved;
 pub mod session;

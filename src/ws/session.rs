@@ -15,6 +15,7 @@ use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
 use crate::telemetry;
+use crate::transport::pace::Pace;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
@@ -120,6 +121,9 @@ pub fn start<P: Peer>(
         // What is offered has been judged: ours is among it.
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
     }
+    if let Some(pace) = request.conn_data::<Pace>() {
+        pace.become_socket();
+    }
     let gate = Gate::default();
     let elapsed = connection.broker.clock.now().elapsed;
     let inbox = Inbox::new(connection.broker.limits.frames_per_second, gate.clone(), elapsed);
@@ -181,6 +185,7 @@ impl<P: Peer> Session<P> {
             let elapsed = self.connection.broker.clock.now().elapsed;
             match self.inbox.next(elapsed) {
                 Next::Nothing => return,
+                Next::Frame(Inbound::Quiet) => self.peer.seen(elapsed),
                 Next::Frame(Inbound::Ping(payload)) => {
                     self.peer.seen(elapsed);
                     wire.pong(&payload);
@@ -333,7 +338,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Ok(Frame::Continuation(item)) => self.fragments.add(item),
             Ok(Frame::Binary(_)) => Fragment::NotText,
             Ok(Frame::Ping(payload)) => return self.receive(Inbound::Ping(payload), wire),
-            Ok(Frame::Pong(_) | Frame::Nop) => return,
+            Ok(Frame::Pong(_) | Frame::Nop) => return self.receive(Inbound::Quiet, wire),
             Ok(Frame::Close(reason)) => {
                 self.end(Departure::Logout);
                 wire.close(reason);
@@ -342,7 +347,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Err(error) => return self.on_error(&error, wire),
         };
         match fragment {
-            Fragment::Incomplete => {}
+            Fragment::Incomplete => self.receive(Inbound::Quiet, wire),
             Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
             Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
             Fragment::TooBig => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),

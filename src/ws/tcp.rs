@@ -6,11 +6,10 @@
 
 use crate::limits::{Heartbeat, LIVE_BACKLOG_BYTES_MAX};
 use actix_web::dev::Extensions;
-use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
-use std::any::Any;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
+use tokio::net::TcpStream;
 
 /// The kernel gives a connection up a little after the sweep has given up its session, so that the log
 /// says why.
@@ -26,20 +25,17 @@ const BYTES_ACKED: usize = 120 / 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Socket(RawFd);
 
-/// Prepares an accepted socket; to be given to `HttpServer::on_connect`.
-pub fn on_connect(heartbeat: Heartbeat) -> impl Fn(&dyn Any, &mut Extensions) + Clone {
-    move |connection, extensions| {
-        let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
-        let socket = SockRef::from(stream);
-        // Small answers must not wait for acknowledgements; output that is not taken ends the socket.
-        let set = socket.set_tcp_nodelay(true).and_then(|()| {
-            socket.set_tcp_user_timeout(Some(heartbeat.every * 2 + USER_TIMEOUT_SPARE))
-        });
-        if let Err(error) = set {
-            tracing::debug!(%error, "a socket was gone before it could be prepared");
-        }
-        extensions.insert(Socket(stream.as_raw_fd()));
+/// Prepares an accepted socket, within TLS or not, and keeps its descriptor for its requests.
+pub fn prepare(stream: &TcpStream, heartbeat: Heartbeat, extensions: &mut Extensions) {
+    let socket = SockRef::from(stream);
+    // Small answers must not wait for acknowledgements; output that is not taken ends the socket.
+    let set = socket
+        .set_tcp_nodelay(true)
+        .and_then(|()| socket.set_tcp_user_timeout(Some(heartbeat.every * 2 + USER_TIMEOUT_SPARE)));
+    if let Err(error) = set {
+        tracing::debug!(%error, "a socket was gone before it could be prepared");
     }
+    extensions.insert(Socket(stream.as_raw_fd()));
 }
 
 impl Socket {

@@ -2,6 +2,7 @@
 
 use super::device::Device;
 use super::events;
+use super::origin;
 use super::session::{self, Connection};
 use super::tcp::Socket;
 use super::token::{Purpose, is_for};
@@ -63,7 +64,7 @@ fn judge(
     organisation: &str,
     purpose: Purpose,
 ) -> Result<(OrganisationId, Option<Claims>), Problem> {
-    check_origin(broker, request)?;
+    origin::check(broker, request.headers())?;
     if !broker.ready.is_ready() {
         return Err(Problem::stopping());
     }
@@ -97,22 +98,6 @@ fn unknown_organisation() -> Problem {
 fn token(request: &HttpRequest) -> Result<Option<&str>, Problem> {
     let given = request.headers().get_all(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     only_bearer(given).map_err(|error: NoBearer| Problem::unauthorised(true, &error.to_string()))
-}
-
-/// A browser says which page connects; the broker's own may, and those that the operator named.
-fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(), Problem> {
-    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
-    let own_host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let is_allowed = origin.to_str().is_ok_and(|origin| {
-        let host = origin.split_once("://").map(|(_, host)| host);
-        (host.is_some() && host == own_host)
-            || broker.allowed_origins.iter().any(|allowed| allowed == origin)
-    });
-    if is_allowed {
-        Ok(())
-    } else {
-        Err(Problem::forbidden("pages of this origin may not connect"))
-    }
 }
 
 fn is_upgrade(request: &HttpRequest) -> bool {

@@ -19,8 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("actor", &["domain", "store"]),
     ("broker", &["domain", "store", "actor"]),
     ("problem", &["domain", "store", "actor"]),
-    ("ws", &["domain", "protocol", "actor", "broker", "problem"]),
-    ("http", &["domain", "protocol", "store", "actor", "broker", "problem"]),
+    ("transport", &[]),
+    ("ws", &["domain", "protocol", "actor", "broker", "problem", "transport"]),
+    ("http", &["domain", "protocol", "store", "actor", "broker", "problem", "transport"]),
 ];
 
 /// What the rules may name of the world outside.

@@ -11,6 +11,7 @@ use licence_broker::domain::ids::OrganisationId;
 use licence_broker::limits::{Heartbeat, Limits};
 use licence_broker::store::Store;
 use licence_broker::store::sqlite::SqliteStore;
+use licence_broker::transport::certificate::Certificate;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Setup {
     pub waits_until_ready: bool,
     /// A key set that is trusted beside the secret: a file or a URL.
     pub jwks: Option<String>,
+    /// What TLS is served with; in the clear by default.
+    pub certificate: Option<Arc<Certificate>>,
     /// How long records are kept; for ever by default.
     pub retention: Option<TimeDelta>,
 }
@@ -54,6 +57,7 @@ impl Default for Setup {
             allowed_origins: Vec::new(),
             waits_until_ready: true,
             jwks: None,
+            certificate: None,
             retention: None,
         }
     }
@@ -201,6 +205,7 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         catalogue,
         limits: setup.limits,
         heartbeat: Heartbeat { every: setup.heartbeat },
+        certificate: setup.certificate,
         allowed_origins: setup.allowed_origins,
         retention: setup.retention,
         workers: 2,

@@ -5,6 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use licence_broker::auth::Role;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -15,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One socket.
-pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket<S = MaybeTlsStream<TcpStream>>(pub WebSocketStream<S>);
 
 /// What came in.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +75,7 @@ impl TestBroker {
     }
 }
 
-impl Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Sends a message.
     pub async fn send(&mut self, message: Value) {
         self.send_text(&message.to_string()).await;

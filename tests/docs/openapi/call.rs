@@ -2,10 +2,13 @@
 
 use super::document::{Document, Judge, Operation};
 use super::stage::Stage;
+use futures_util::{StreamExt as _, stream};
 use licence_broker::auth::Role;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Body, Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
+use std::convert::Infallible;
+use std::future::ready;
 
 /// A good call until something of it is changed.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub(crate) struct Call {
     authorization: Option<String>,
     /// Media type and bytes.
     body: Option<(String, Vec<u8>)>,
+    /// Whether more of the body is promised, and never comes.
+    is_endless: bool,
 }
 
 impl Call {
@@ -30,6 +35,7 @@ impl Call {
             headers: Vec::new(),
             authorization: None,
             body: None,
+            is_endless: false,
         };
         for parameter in operation.parameters_in("path") {
             let name = parameter["name"].as_str().unwrap();
@@ -74,6 +80,12 @@ impl Call {
         self
     }
 
+    /// More of the body is promised, and never comes.
+    pub(crate) fn endless(mut self) -> Self {
+        self.is_endless = true;
+        self
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string().as_bytes())
     }
@@ -105,7 +117,13 @@ impl Call {
             request = request.header(name, value);
         }
         if let Some((media_type, bytes)) = self.body {
-            request = request.header(CONTENT_TYPE, media_type).body(bytes);
+            let sent = stream::once(ready(Ok::<_, Infallible>(bytes.clone())));
+            let body = if self.is_endless {
+                Body::wrap_stream(sent.chain(stream::pending()))
+            } else {
+                Body::from(bytes)
+            };
+            request = request.header(CONTENT_TYPE, media_type).body(body);
         }
         Reply::read(request.send().await.unwrap()).await
     }

@@ -61,6 +61,7 @@ fn refused_calls(stage: &Stage, document: &Document, operation: &Operation) -> V
     }
     for (media_type, content) in operation.bodies() {
         calls.push((good.clone().body(media_type, &[b' '; BODY_MAX_BYTES + 1]), "too_large"));
+        calls.push((good.clone().body(media_type, b"{").endless(), "request_timeout"));
         calls.push((good.clone().body("application/x-strange", b"{}"), "unsupported_media_type"));
         if media_type == "application/json" {
             calls.push((good.clone().body(media_type, b"{"), "malformed"));

@@ -20,6 +20,8 @@ use std::time::Duration;
 pub(crate) const ORGANISATION: u64 = 129;
 const NEIGHBOUR: u64 = 130;
 
+/// How long a body may keep the broker waiting: short, for every operation that takes one is kept waiting.
+const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Bytes of any body; few, so that one above it is soon sent.
 pub(crate) const BODY_MAX_BYTES: usize = 16 * 1024;
 /// Users of an organisation; enough for the examples, and soon reached.
@@ -64,6 +66,7 @@ impl Stage {
             body_max_bytes: BODY_MAX_BYTES,
             tokens_body_max_bytes: BODY_MAX_BYTES,
             import_body_max_bytes: BODY_MAX_BYTES,
+            body_timeout: BODY_TIMEOUT,
             users_per_organisation_max: USERS_MAX,
             accounts_per_organisation_max: ACCOUNTS_MAX,
             ..Limits::default()

@@ -1,0 +1,113 @@
+//! Listening: from an address to the handlers.
+
+use crate::broker::Broker;
+use crate::limits::FILES_BESIDE_SOCKETS;
+use crate::transport::door::Door;
+use crate::transport::watched::Watched;
+use crate::{http, ws};
+use actix_http::error::DispatchError;
+use actix_http::{HttpServiceBuilder, Request};
+use actix_server::{Server, ServerHandle};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::middleware::from_fn;
+use actix_web::{App, web};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// Connections that the kernel has taken and the broker has not: all of a centre's may come at once.
+const BACKLOG: i32 = 65_535;
+
+/// Connections that wait are taken from here on.
+///
+/// # Errors
+/// If the address cannot be listened on.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for connections of the last run to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves the broker there. Answers the address with the port that was found, what stops the server, and
+/// what ends with it.
+///
+/// # Errors
+/// If the listener is none.
+pub(super) fn serve(
+    listener: TcpListener,
+    door: Door,
+    broker: &web::Data<Broker>,
+    workers: usize,
+    routes: fn(&mut web::ServiceConfig),
+) -> io::Result<(SocketAddr, ServerHandle, JoinHandle<io::Result<()>>)> {
+    let address = listener.local_addr()?;
+    // Above the bound on sockets, so that what is beyond it is answered and not left hanging.
+    let others = usize::try_from(FILES_BESIDE_SOCKETS).unwrap_or(usize::MAX);
+    let per_worker = broker.limits.sessions_max.saturating_add(others);
+    let broker = broker.clone();
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(per_worker)
+        .disable_signals()
+        .listen("licence-broker", listener, move || {
+            let door = door.clone();
+            let accept = move |stream: TcpStream| {
+                let accepting = door.clone().accept(stream);
+                async move {
+                    let connection = accepting.await.map_err(DispatchError::Io)?;
+                    let peer = connection.peer();
+                    Ok((connection, peer))
+                }
+            };
+            fn_service(accept).and_then(http_service(&broker, routes))
+        })?
+        .run();
+    let handle = server.handle();
+    Ok((address, handle, tokio::spawn(server)))
+}
+
+/// One worker's handlers, spoken to in HTTP/1.1.
+fn http_service(
+    broker: &web::Data<Broker>,
+    routes: fn(&mut web::ServiceConfig),
+) -> impl actix_service::ServiceFactory<
+    (Watched, Option<SocketAddr>),
+    Config = (),
+    Response = (),
+    Error = DispatchError,
+    InitError = (),
+> + use<> {
+    let app = App::new()
+        .wrap(from_fn(http::refuse_two_readings))
+        .wrap(http::headers())
+        .wrap(http::transport_security(broker.serves_tls))
+        .wrap(from_fn(http::keep_pace))
+        .wrap(from_fn(http::observe))
+        .app_data(broker.clone())
+        .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
+        .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
+        .configure(routes)
+        .configure(http::configure);
+    let app = IntoServiceFactory::<_, Request>::into_factory(app)
+        .map_err(|error: actix_web::Error| error.as_response_error().error_response());
+    let heartbeat = broker.heartbeat;
+    HttpServiceBuilder::default()
+        .keep_alive(broker.limits.keep_alive)
+        // The head of the first request is timed like all others, by the connection.
+        .client_request_timeout(Duration::ZERO)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
+        .h1_allow_half_closed(false)
+        .on_connect_ext(move |connection: &Watched, extensions| {
+            ws::tcp::prepare(connection.tcp(), heartbeat, extensions);
+            extensions.insert(connection.pace());
+        })
+        .h1(map_config(app, |()| AppConfig::default()))
+}

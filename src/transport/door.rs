@@ -1,0 +1,67 @@
+//! Taking a connection in: the TLS handshake, within its time and its bound.
+
+use super::certificate::Certificate;
+use super::watched::{Watched, Wire};
+use crate::limits::{Limits, TLS_HANDSHAKES_UNDER_WAY_MAX};
+use crate::telemetry;
+use std::io;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+/// Where connections come in; shared by all workers.
+#[derive(Clone)]
+pub struct Door {
+    tls: Option<TlsAcceptor>,
+    /// A permit for each handshake under way. Whoever waits for one is not on the clock: a herd that comes
+    /// back at once is served in turn, and not given up together.
+    handshakes: Arc<Semaphore>,
+    limits: Limits,
+}
+
+impl Door {
+    /// Serves TLS where there is a certificate.
+    pub fn new(certificate: Option<&Arc<Certificate>>, limits: &Limits) -> Self {
+        let tls = certificate.map(|certificate| {
+            TlsAcceptor::from(Arc::new(Certificate::server_config(certificate.clone())))
+        });
+        let handshakes = Arc::new(Semaphore::new(TLS_HANDSHAKES_UNDER_WAY_MAX));
+        Self { tls, handshakes, limits: limits.clone() }
+    }
+
+    /// A connection that can be served.
+    ///
+    /// # Errors
+    /// If its handshake fails or takes too long. Nobody is told but the metrics: whatever knocks at a port
+    /// must not fill the log.
+    pub async fn accept(self, stream: TcpStream) -> io::Result<Watched> {
+        let wire = match &self.tls {
+            None => Wire::Plain(stream),
+            Some(acceptor) => {
+                let shaken = self.shake_hands(acceptor, stream).await;
+                telemetry::count_tls_handshake(if shaken.is_ok() { "done" } else { "failed" });
+                shaken?
+            }
+        };
+        Ok(Watched::new(wire, &self.limits))
+    }
+
+    async fn shake_hands(&self, acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<Wire> {
+        let permit = match self.handshakes.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => {
+                telemetry::count_bound("tls_handshakes_under_way");
+                self.handshakes.acquire().await.map_err(io::Error::other)?
+            }
+        };
+        let shaking = acceptor.accept(stream);
+        let shaken = tokio::time::timeout(self.limits.tls_handshake_timeout, shaking).await;
+        drop(permit);
+        let stream = shaken.map_err(|late| {
+            telemetry::count_bound("tls_handshake_timeout");
+            io::Error::new(io::ErrorKind::TimedOut, late)
+        })??;
+        Ok(Wire::Secure(Box::new(stream)))
+    }
+}

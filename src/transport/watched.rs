@@ -1,0 +1,251 @@
+//! A connection whose peer must finish what it began, and take what it asked for.
+//!
+//! The HTTP library times the first head of a connection and idle connections, nothing else: a second head
+//! that trickles, a body that nobody reads, an answer that is not taken would be waited for without end.
+//! Bodies that are read have their time in `http/body.rs`, sockets in their sessions.
+
+use super::pace::{Pace, Stage};
+use crate::limits::{Limits, PIECE_BYTES};
+use crate::telemetry;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
+
+/// The bytes of a connection, in the clear or not.
+#[derive(Debug)]
+pub enum Wire {
+    /// As they come.
+    Plain(TcpStream),
+    /// Within TLS.
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection that is watched. Owned by the HTTP library's dispatcher of it.
+pub struct Watched {
+    wire: Wire,
+    pace: Pace,
+    head: HeadWatch,
+    output: OutputTime,
+}
+
+/// How long the head of a request takes.
+struct HeadWatch {
+    time_max: Duration,
+    /// Which head is waited for.
+    number: u64,
+    /// Whether some of it has come. The first is waited for from the beginning of the connection; idle
+    /// time before a later one is the HTTP library's business.
+    has_begun: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// It took too long: for the HTTP library the connection has ended.
+    is_over: bool,
+}
+
+/// How long output waits to be taken: [`PIECE_BYTES`] of it, or all that there is, within the time.
+struct OutputTime {
+    time_max: Duration,
+    /// Bytes taken since the timer began.
+    taken: usize,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the peer is told whose head took too long.
+const TOO_SLOW: &str = concat!(
+    "{\"type\":\"/problems/request_timeout\",\"title\":\"Request took too long\",\"status\":408,",
+    "\"detail\":\"the head of the request did not come in time\"}"
+);
+
+impl Watched {
+    /// A connection that was accepted.
+    pub fn new(wire: Wire, limits: &Limits) -> Self {
+        let head = HeadWatch {
+            time_max: limits.request_head_timeout,
+            number: 0,
+            has_begun: true,
+            timer: None,
+            is_over: false,
+        };
+        let output = OutputTime { time_max: limits.output_timeout, taken: 0, timer: None };
+        Self { wire, pace: Pace::default(), head, output }
+    }
+
+    /// The socket below.
+    pub fn tcp(&self) -> &TcpStream {
+        match &self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Secure(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Where the peer is; `None` if it is gone already.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.tcp().peer_addr().ok()
+    }
+
+    /// For those who serve its requests.
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
+    /// Says why, as far as the peer takes it at once, and reads no more.
+    fn give_up(&mut self, cx: &mut Context<'_>) {
+        telemetry::count_bound("request_head_timeout");
+        self.head.is_over = true;
+        let answer = format!(
+            "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\
+             content-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{TOO_SLOW}",
+            TOO_SLOW.len()
+        );
+        // A peer that takes nothing needs no answer.
+        let _ = self.wire.poll_write(cx, answer.as_bytes());
+        let _ = self.wire.poll_flush(cx);
+    }
+}
+
+impl HeadWatch {
+    /// Whether the head took too long. `came` says whether anything was just read.
+    fn is_too_slow(&mut self, stage: Stage, came: bool, cx: &mut Context<'_>) -> bool {
+        let Stage::Head(number) = stage else {
+            self.timer = None;
+            return false;
+        };
+        if number != self.number {
+            self.number = number;
+            self.has_begun = false;
+            self.timer = None;
+        }
+        self.has_begun |= came;
+        self.has_begun && is_up(&mut self.timer, self.time_max, cx)
+    }
+}
+
+impl OutputTime {
+    /// Ends the wait if it has been too long; sockets have their own time.
+    fn judge<T>(
+        &mut self,
+        outcome: Poll<io::Result<T>>,
+        stage: Stage,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            return outcome;
+        }
+        if stage == Stage::Socket {
+            self.timer = None;
+        } else if is_up(&mut self.timer, self.time_max, cx) {
+            telemetry::count_bound("output_timeout");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.taken += bytes;
+        if self.taken >= PIECE_BYTES {
+            self.begin_anew();
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.taken = 0;
+        self.timer = None;
+    }
+}
+
+/// Whether a time is up that begins with the first asking.
+fn is_up(timer: &mut Option<Pin<Box<Sleep>>>, time: Duration, cx: &mut Context<'_>) -> bool {
+    let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+    timer.as_mut().poll(cx).is_ready()
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.head.is_over {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = this.wire.poll_read(cx, buffer);
+        let came = buffer.filled().len() > before;
+        if (came || read.is_pending()) && this.head.is_too_slow(this.pace.stage(), came, cx) {
+            buffer.set_filled(before);
+            this.give_up(cx);
+            return Poll::Ready(Ok(()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = this.wire.poll_write(cx, bytes);
+        if let Poll::Ready(Ok(count)) = written {
+            this.output.take(count);
+        }
+        this.output.judge(written, this.pace.stage(), cx)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = this.wire.poll_flush(cx);
+        if flushed.is_ready() {
+            this.output.begin_anew();
+        }
+        this.output.judge(flushed, this.pace.stage(), cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = this.wire.poll_shutdown(cx);
+        this.output.judge(shut, this.pace.stage(), cx)
+    }
+}
+
+impl Wire {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Secure(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Secure(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
