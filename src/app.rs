@@ -4,7 +4,8 @@ use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
 use crate::auth::{Authenticator, Hashing, KeyError, KeySources};
-use crate::broker::{Addresses, Broker, LinkNumbers, Phase, Readiness};
+use crate::broker::admission::Admission;
+use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -99,6 +100,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let room = raise_open_files();
     let mut parts = parts_of(config).await?;
     parts.limits.sessions_max = sockets_within(room, parts.limits.sessions_max);
+    parts.limits.connections_max = connections_within(room, &parts.limits);
     let running = start(parts).await?;
     tracing::info!(address = %running.address, "taking logins");
     until_told_to_stop().await?;
@@ -124,19 +126,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         authenticator: Arc::new(Authenticator::start(&keys).await?),
         clock: Clock::system(),
         catalogue,
-        limits: Limits {
-            sessions_max: config.bounds.sessions_max,
-            logins_under_way_max: config.bounds.logins_under_way_max,
-            waiting_per_licence_max: config.bounds.waiting_per_licence_max,
-            frames_per_second: config.bounds.frames_per_second,
-            connections_per_address_per_second: config
-                .bounds
-                .connections_per_address_per_second
-                .try_into()
-                .unwrap_or(std::num::NonZeroU32::MIN),
-            max_grace_default_s: config.max_grace_s,
-            ..Limits::default()
-        },
+        limits: Limits { max_grace_default_s: config.max_grace_s, ..config.bounds.limits() },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
         allowed_origins: config.allow_origin,
         retention: config.retention_days.map(|days| TimeDelta::days(days.into())),
@@ -162,6 +152,13 @@ fn sockets_within(room: usize, wanted: usize) -> usize {
         tracing::warn!(wanted, room, "sessions_max: the limit of open files leaves less room");
     }
     wanted.min(room)
+}
+
+/// Connections that carry no socket take descriptors too: half of those that are set aside, the store and
+/// the log the rest.
+fn connections_within(room: usize, limits: &Limits) -> usize {
+    let others = usize::try_from(FILES_BESIDE_SOCKETS / 2).unwrap_or(usize::MAX);
+    limits.connections_max.min(room.saturating_add(others)).max(limits.sessions_max)
 }
 
 /// SIGTERM from whatever runs the broker, SIGINT from a person.
@@ -210,6 +207,7 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         },
         heartbeat: parts.heartbeat,
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        asks_max: parts.limits.requests_under_way_max,
         last_run,
         running_since,
     })
@@ -222,10 +220,8 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
         catalogue: parts.catalogue,
         hashing: Hashing::default(),
         ready: Readiness::ready(),
-        logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
-        sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
-        addresses: Addresses::new(parts.limits.connections_per_address_per_second),
+        admission: Admission::new(&parts.limits),
         limits: parts.limits,
         metrics: telemetry::install_metrics(),
         heartbeat: parts.heartbeat,
@@ -261,7 +257,7 @@ async fn keep_up(broker: web::Data<Broker>) {
     loop {
         interval.tick().await;
         broker.metrics.run_upkeep();
-        broker.addresses.forget_the_quiet();
+        broker.admission.forget_the_quiet();
     }
 }
 
@@ -309,9 +305,9 @@ fn listen(
     routes: fn(&mut web::ServiceConfig),
 ) -> Result<Listening, StartError> {
     let heartbeat = broker.heartbeat;
-    // Above the bound on sockets, so that what is beyond it is answered and not left hanging.
-    let others = usize::try_from(FILES_BESIDE_SOCKETS).unwrap_or(usize::MAX);
-    let per_worker = broker.limits.sessions_max.saturating_add(others);
+    // A worker that is full is passed over, so together they take what the bound says.
+    let per_worker = broker.limits.connections_max.div_ceil(workers);
+    let connections = broker.admission.connections().clone();
     let shared = broker.clone();
     let server = HttpServer::new(move || {
         App::new()
@@ -332,7 +328,7 @@ fn listen(
     .client_disconnect_timeout(Duration::from_secs(1))
     // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
     .h1_allow_half_closed(false)
-    .on_connect(ws::tcp::on_connect(heartbeat))
+    .on_connect(ws::tcp::on_connect(heartbeat, connections))
     .disable_signals()
     .bind(address)
     .map_err(|source| StartError::Listen { address, source })?;

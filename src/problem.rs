@@ -3,6 +3,7 @@
 //! One table: the last part of `type` (stable, what a machine looks at), the status and the title.
 
 use crate::actor::directory::AskError;
+use crate::limits::bound::Bound;
 use crate::store::StoreError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -232,6 +233,13 @@ impl ResponseError for Problem {
             response.insert_header((name.clone(), value.as_str()));
         }
         response.body(self.document().to_string())
+    }
+}
+
+impl From<Bound> for Problem {
+    fn from(bound: Bound) -> Self {
+        let name = bound.as_str();
+        Self::overloaded(&format!("as many as may be at once ({name}); try again soon"))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::config::settings::LogFormat;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DeniedName, Event};
 use crate::domain::ids::LicenceId;
+use crate::limits::bound::Bound;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal as _;
@@ -47,6 +48,10 @@ pub const COMMIT_SECONDS: &str = "licence_broker_commit_seconds";
 pub const COMMIT_BATCHES: &str = "licence_broker_commit_batches";
 /// Counter, `bound`: how often something was turned away because a bound was reached.
 pub const BOUND_HITS: &str = "licence_broker_bound_hit_total";
+/// Gauge, `bound`: how many there are now of what a bound holds.
+pub const BOUND_LEVELS: &str = "licence_broker_bound_level";
+/// Counter: commits that failed; the organisation's actor starts anew.
+pub const COMMITS_FAILED: &str = "licence_broker_commits_failed_total";
 /// Counter: records that were deleted because they need not be kept any longer.
 pub const PRUNED: &str = "licence_broker_pruned_records_total";
 
@@ -121,6 +126,8 @@ fn describe() {
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time that a commit of the store took");
     describe_histogram!(COMMIT_BATCHES, "Organisations that shared a commit");
     describe_counter!(PRUNED, "Records deleted because they need not be kept any longer");
+    describe_gauge!(BOUND_LEVELS, "How many there are now of what a bound holds");
+    describe_counter!(COMMITS_FAILED, "Commits that failed");
     describe_counter!(BOUND_HITS, "Requests turned away because a bound was reached");
 }
 
@@ -189,9 +196,14 @@ pub fn count_pruned(records: u64) {
     counter!(PRUNED).increment(records);
 }
 
-/// Counts that something met a bound; `bound` is the bound's name, from a fixed set.
-pub fn count_bound(bound: &'static str) {
-    counter!(BOUND_HITS, "bound" => bound).increment(1);
+/// Counts a commit that failed, after which an organisation's actor starts anew.
+pub fn count_failed_commit() {
+    counter!(COMMITS_FAILED).increment(1);
+}
+
+/// Counts that something met a bound.
+pub fn count_bound(bound: Bound) {
+    counter!(BOUND_HITS, "bound" => bound.as_str()).increment(1);
 }
 
 #[cfg(test)]
@@ -288,7 +300,7 @@ mod tests {
         };
         let released = Event::Released(usage(&catalogue, Some(ReleaseReason::ConnectionLost)));
         count_events(&catalogue, &[acquired, released, Event::Denied(denial())]);
-        count_bound("a_bound_of_this_test");
+        count_bound(Bound::ImportUsers);
         count_login("an_outcome_of_this_test");
         metrics::histogram!(COMMIT_SECONDS).record(0.002);
         let page = install_metrics().render();
@@ -296,7 +308,7 @@ mod tests {
             r#"licence_broker_grants_total{licence="agent_email",pool="contingency"} "#,
             r#"licence_broker_releases_total{licence="agent_email",reason="connection_lost"} "#,
             r#"licence_broker_denials_total{licence="unknown",reason="unknown_licence"} "#,
-            r#"licence_broker_bound_hit_total{bound="a_bound_of_this_test"} 1"#,
+            r#"licence_broker_bound_hit_total{bound="import_users"} 1"#,
             r#"licence_broker_logins_total{outcome="an_outcome_of_this_test"} 1"#,
             r#"licence_broker_commit_seconds_bucket{le="0.0025"} "#,
             "# HELP licence_broker_grants_total Licence instances acquired",

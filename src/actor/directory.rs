@@ -16,8 +16,10 @@ use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
-use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
+use crate::limits::Heartbeat;
+use crate::limits::bound::Bound;
 use crate::store::{Run, Store, StoreError};
+use crate::telemetry::count_bound;
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
@@ -25,7 +27,7 @@ use futures_util::{StreamExt, stream};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 /// The longest pause before an actor that keeps dying is started again.
 const RESTART_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -81,6 +83,8 @@ struct Inner {
     arbiters: Vec<ArbiterHandle>,
     /// A permit for each question that is under way.
     asks: Semaphore,
+    /// How many there are of those.
+    asks_max: usize,
 }
 
 /// What the directory is made of.
@@ -99,6 +103,8 @@ pub struct DirectoryParts {
     pub heartbeat: Heartbeat,
     /// Threads for organisations' actors; at least one.
     pub arbiters: Vec<ArbiterHandle>,
+    /// Questions that may be under way.
+    pub asks_max: usize,
     /// The broker's last run before this one, read before this one left a sign of life.
     pub last_run: Option<Run>,
     /// When this run of the broker began.
@@ -120,6 +126,7 @@ impl Directory {
             bounds,
             heartbeat,
             arbiters,
+            asks_max,
             last_run,
             running_since,
         } = parts;
@@ -146,7 +153,8 @@ impl Directory {
             cells,
             shared,
             arbiters,
-            asks: Semaphore::new(ASKS_UNDER_WAY_MAX),
+            asks: Semaphore::new(asks_max),
+            asks_max,
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
@@ -163,7 +171,7 @@ impl Directory {
     async fn settle(&self, organisations: Vec<OrganisationId>) -> usize {
         let asked = organisations.into_iter().map(|id| self.ask(id, Tick));
         stream::iter(asked)
-            .buffer_unordered(ASKS_UNDER_WAY_MAX / 2)
+            .buffer_unordered((self.0.asks_max / 2).max(1))
             .filter(|settled| std::future::ready(settled.is_err()))
             .count()
             .await
@@ -284,7 +292,7 @@ impl Directory {
         C::Answer: Send + 'static,
     {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
+        let _permit = self.permit()?;
         let (sender, answer) = oneshot::channel();
         let reply = Reply::new(move |answer| {
             // Whoever asked may have gone; the decision stands all the same.
@@ -292,6 +300,19 @@ impl Directory {
         });
         found.send(Submit { command, reply, link: None, author });
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
+    }
+
+    /// To be held while a question is under way.
+    fn permit(&self) -> Result<SemaphorePermit<'_>, AskError> {
+        self.0.asks.try_acquire().map_err(|_| {
+            count_bound(Bound::RequestsUnderWay);
+            AskError::Overloaded
+        })
+    }
+
+    /// How many questions are under way.
+    pub fn asks_under_way(&self) -> usize {
+        self.0.asks_max.saturating_sub(self.0.asks.available_permits())
     }
 
     /// Reads the present; resolves when everything that it rests on is durable.
@@ -325,7 +346,7 @@ impl Directory {
         read: impl FnOnce(&Organisation) -> R + Send + 'static,
     ) -> Result<R, AskError> {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
+        let _permit = self.permit()?;
         let (sender, answer) = oneshot::channel();
         let read = Box::new(move |organisation: &Organisation| {
             let present = read(organisation);

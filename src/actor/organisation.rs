@@ -21,6 +21,7 @@ use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{Leave, LeaveAnswer, Tick};
 use crate::domain::resume::{Reattach, ReleaseAbsent};
 use crate::limits::LIVE_INTERVAL;
+use crate::limits::bound::Bound;
 use crate::store::{Batch, Loaded, StoreError};
 use crate::telemetry;
 use actix::prelude::*;
@@ -270,7 +271,7 @@ impl OrganisationActor {
                 Notice::Granted(_) | Notice::Released { .. } => {
                     let sent = self.cell.links().try_send(link, ToDevice::Notice(notice));
                     if let Err(session) = sent {
-                        telemetry::count_bound("notices_per_session");
+                        telemetry::count_bound(Bound::NoticesPerSession);
                         self.cell.report_overflow(session, link);
                     }
                 }
@@ -438,7 +439,7 @@ impl Handler<Committed> for OrganisationActor {
             Err(error) => {
                 let organisation = self.cell.id();
                 tracing::error!(%organisation, %error, "a commit failed; starting anew");
-                telemetry::count_bound("commit_failed");
+                telemetry::count_failed_commit();
                 ctx.stop();
             }
         }

@@ -1,6 +1,8 @@
 //! Bodies: read within a bound, then field by field, so that whatever is wrong has a name.
 
+use crate::limits::bound::Bound;
 use crate::problem::{Kind, Problem};
+use crate::telemetry::count_bound;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
@@ -35,6 +37,7 @@ pub(super) async fn read(
     max_bytes: usize,
 ) -> Result<Bytes, Problem> {
     let too_large = || {
+        count_bound(Bound::BodyBytes);
         let detail = format!("at most {max_bytes} bytes are taken here");
         Problem::new(Kind::TooLarge, detail)
     };

@@ -1,6 +1,8 @@
 //! `/healthz`, `/readyz`, `/metrics`: for whoever keeps the broker running. No token is needed.
 
 use crate::broker::Broker;
+use crate::limits::REPORTS_UNDER_WAY_MAX;
+use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
 use crate::telemetry;
 use actix_web::{HttpResponse, web};
@@ -21,10 +23,24 @@ pub(super) async fn ready(broker: web::Data<Broker>) -> Answer {
     }
 }
 
+/// How many there are now of what is bounded.
+fn levels(broker: &Broker) -> impl Iterator<Item = (Bound, usize)> {
+    let reports = REPORTS_UNDER_WAY_MAX.saturating_sub(broker.reports.available_permits());
+    broker.admission.levels().into_iter().chain([
+        (Bound::RequestsUnderWay, broker.directory.asks_under_way()),
+        (Bound::ReportsUnderWay, reports),
+        (Bound::PasswordsWaiting, broker.hashing.waiting()),
+    ])
+}
+
 /// Prometheus' text format.
 pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
     let connected = u32::try_from(broker.directory.connected()).unwrap_or(u32::MAX);
     gauge!(telemetry::SESSIONS).set(connected);
+    for (bound, level) in levels(&broker) {
+        let level = u32::try_from(level).unwrap_or(u32::MAX);
+        gauge!(telemetry::BOUND_LEVELS, "bound" => bound.as_str()).set(level);
+    }
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(broker.metrics.render())

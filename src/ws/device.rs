@@ -8,12 +8,15 @@ use super::token::{self, Purpose};
 use crate::actor::link::{Link, Marks, ToDevice};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
+use crate::broker::admission::UserSocket;
 use crate::domain::admission::{Acquire, AcquireAnswer, Login, LoginAnswer, Welcome};
+use crate::domain::bounded_login::BoundedLogin;
 use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
 use crate::domain::reason::Departure;
 use crate::domain::release::{LeaveAnswer, Release, ReleaseAnswer};
 use crate::domain::resume::{Resume, ResumeAnswer};
 use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
+use crate::limits::bound::Bound;
 use crate::protocol::close::Close;
 use crate::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use crate::protocol::request::{
@@ -36,6 +39,8 @@ pub struct Device {
     organisation: OrganisationId,
     link: LinkId,
     stage: Stage,
+    /// One of the sockets that its user may have; until the connection ends, for that is what is bounded.
+    place: Option<UserSocket>,
 }
 
 enum Stage {
@@ -64,7 +69,8 @@ struct Identified {
 #[derive(Message)]
 #[rtype(result = "()")]
 enum Resolved {
-    Login(Option<RequestId>, Result<LoginAnswer, Unavailable>),
+    /// `None`: the organisation has as many sessions as it may.
+    Login(Option<RequestId>, Result<Option<LoginAnswer>, Unavailable>),
     Resume(Option<RequestId>, Result<ResumeAnswer, Unavailable>),
     Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
     Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
@@ -74,7 +80,7 @@ enum Resolved {
 impl Device {
     /// A device that has just connected.
     pub fn new(organisation: OrganisationId, link: LinkId, of_upgrade: Option<Claims>) -> Self {
-        Self { organisation, link, stage: Stage::Unidentified { of_upgrade } }
+        Self { organisation, link, stage: Stage::Unidentified { of_upgrade }, place: None }
     }
 
     /// The first message: `login` or `resume`, or the end.
@@ -92,8 +98,10 @@ impl Device {
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
+                .and_then(|claims| self.take_place(claims, connection))
                 .and_then(|claims| self.login(id, login, claims, connection, wire)),
             Ok(Request::Resume(resume)) => judge(resume.token.as_deref())
+                .and_then(|claims| self.take_place(claims, connection))
                 .and_then(|claims| self.resume(id, &resume, claims, connection, wire)),
             Ok(
                 Request::Subscribe { .. }
@@ -118,6 +126,13 @@ impl Device {
         }
     }
 
+    /// Whoever has said who they are takes one of their user's places.
+    fn take_place(&mut self, claims: Claims, connection: &Connection) -> Result<Claims, Close> {
+        let place = connection.broker.admission.user(self.organisation, &claims.subject);
+        self.place = Some(place.map_err(|_| Close::OVERLOADED)?);
+        Ok(claims)
+    }
+
     fn login(
         &self,
         id: Option<RequestId>,
@@ -127,10 +142,7 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let permit = broker.logins_under_way.clone().try_acquire_owned().map_err(|_| {
-            telemetry::count_bound("logins_under_way");
-            Close::OVERLOADED
-        })?;
+        let permit = broker.admission.login().map_err(|_| Close::OVERLOADED)?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
         let now = broker.clock.now();
         let millis = u64::try_from(now.at.timestamp_millis()).unwrap_or(0);
@@ -153,6 +165,8 @@ impl Device {
             drop(permit);
             recipient.do_send(Resolved::Login(id, answer));
         });
+        let sessions_max = broker.limits.sessions_per_organisation_max;
+        let command = BoundedLogin { login: command, sessions_max };
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::Unanswered;
         let attachment =
@@ -239,17 +253,22 @@ impl Device {
     fn on_logged_in(
         &mut self,
         id: Option<&RequestId>,
-        answer: Result<LoginAnswer, Unavailable>,
+        answer: Result<Option<LoginAnswer>, Unavailable>,
         connection: &Connection,
         wire: &mut Wire<Self>,
     ) -> Flow {
         match answer {
-            Ok(LoginAnswer::LoggedIn(welcome)) => {
+            Ok(Some(LoginAnswer::LoggedIn(welcome))) => {
                 telemetry::count_login(if welcome.denied.is_empty() { "full" } else { "partial" });
                 self.welcome(id, &welcome, false, connection, wire);
                 Flow::Continue
             }
-            Ok(LoginAnswer::Refused { reason, denied }) => {
+            Ok(None) => {
+                telemetry::count_bound(Bound::SessionsPerOrganisation);
+                telemetry::count_login("overloaded");
+                self.turn_away(Close::OVERLOADED)
+            }
+            Ok(Some(LoginAnswer::Refused { reason, denied })) => {
                 telemetry::count_login(reason.as_str());
                 let writer = Writer(&connection.broker.catalogue);
                 send(wire, writer.login_refused(id, reason, &denied));
@@ -348,6 +367,9 @@ impl Identified {
         C::Answer: Send + 'static,
     {
         self.requests_under_way += 1;
+        if self.requests_under_way == REQUESTS_UNDER_WAY_PER_SESSION_MAX {
+            telemetry::count_bound(Bound::RequestsUnderWayPerSession);
+        }
         let recipient = wire.address();
         let reply = Reply::new(move |answer| recipient.do_send(resolve(answer)));
         self.attachment.organisation().submit(command, None, reply);

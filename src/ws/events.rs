@@ -4,6 +4,7 @@ use super::following::{Following, News};
 use super::tcp::Socket;
 use crate::actor::live::Feed;
 use crate::auth::Claims;
+use crate::broker::admission::Subscriber;
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::OrganisationId;
 use crate::limits::LIVE_INTERVAL;
@@ -12,7 +13,7 @@ use actix_web::{Error, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// What one listener is at.
 struct Listener {
@@ -24,7 +25,12 @@ struct Listener {
     /// When something was last sent, as a clock that nobody sets has it.
     sent: Duration,
     socket: Option<Socket>,
+    /// One of the streams that may be open, and of the subscribers; given back with the stream.
+    _places: Places,
 }
+
+/// What a stream takes of what is bounded.
+pub type Places = (OwnedSemaphorePermit, Subscriber);
 
 /// How often a listener that hears nothing is looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -36,11 +42,14 @@ pub fn stream(
     claims: Claims,
     feed: Feed,
     socket: Option<Socket>,
+    places: Places,
 ) -> HttpResponse {
     let sent = broker.clock.now().elapsed;
     let phase = broker.ready.subscribe();
     let following = Following::begin(&broker, organisation, &claims, feed, None);
-    let listener = Listener { broker, organisation, claims, following, phase, sent, socket };
+    let _places = places;
+    let listener =
+        Listener { broker, organisation, claims, following, phase, sent, socket, _places };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store"))

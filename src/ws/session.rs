@@ -9,10 +9,12 @@ use super::inbox::{Fault, Fragment, Fragments, Gate, Inbound, Inbox, Next};
 use super::tcp::{OutputWatch, Socket};
 use crate::broker::{Broker, Phase};
 use crate::domain::reason::Departure;
+use crate::limits::bound::Bound;
 use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER_SESSION_MAX};
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
+use crate::telemetry::count_bound;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
@@ -144,7 +146,8 @@ impl<P: Peer> Actor for Session<P> {
         let heartbeat = self.connection.broker.heartbeat.every;
         wire.run_interval(heartbeat / BEATS_PER_HEARTBEAT, Self::beat);
         wire.run_later(LOGIN_TIMEOUT, |session, wire| {
-            if !session.peer.is_identified() {
+            if !session.peer.is_identified() && !session.is_closing {
+                count_bound(Bound::LoginTimeout);
                 session.close(Close::LOGIN_TIMEOUT, Departure::Unanswered, wire);
             }
         });
@@ -175,6 +178,7 @@ impl<P: Peer> Session<P> {
                     self.follow(flow, wire);
                 }
                 Next::After(wait) => {
+                    count_bound(Bound::FramesPerSecond);
                     self.is_paced = true;
                     wire.run_later(wait, |session, wire| {
                         session.is_paced = false;
@@ -250,6 +254,7 @@ impl<P: Peer> Session<P> {
     fn on_error(&mut self, error: &ProtocolError, wire: &mut Wire<P>) {
         let (close, departure) = match (error, self.inbox.fault()) {
             (_, Some(Fault::Refused(Violation::TooBig))) | (ProtocolError::Overflow, _) => {
+                count_bound(Bound::MessageBytes);
                 (Close::TOO_BIG, Departure::Misbehaved)
             }
             (_, Some(Fault::Refused(Violation::Forbidden))) => {
@@ -320,7 +325,10 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Fragment::Incomplete => {}
             Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
             Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
-            Fragment::TooBig => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),
+            Fragment::TooBig => {
+                count_bound(Bound::MessageBytes);
+                self.close(Close::TOO_BIG, Departure::Misbehaved, wire);
+            }
         }
     }
 

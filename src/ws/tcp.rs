@@ -4,6 +4,7 @@
 //! stops reading must be found from below: by the kernel, which gives up on output that is not taken, and
 //! by looking at how much of it waits.
 
+use crate::broker::admission::Connections;
 use crate::limits::{Heartbeat, LIVE_BACKLOG_BYTES_MAX};
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
@@ -26,9 +27,13 @@ const BYTES_ACKED: usize = 120 / 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Socket(RawFd);
 
-/// Prepares an accepted socket; to be given to `HttpServer::on_connect`.
-pub fn on_connect(heartbeat: Heartbeat) -> impl Fn(&dyn Any, &mut Extensions) + Clone {
+/// Prepares an accepted socket and counts it; to be given to `HttpServer::on_connect`.
+pub fn on_connect(
+    heartbeat: Heartbeat,
+    connections: Connections,
+) -> impl Fn(&dyn Any, &mut Extensions) + Clone {
     move |connection, extensions| {
+        extensions.insert(connections.accepted());
         let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
         let socket = SockRef::from(stream);
         // Small answers must not wait for acknowledgements; output that is not taken ends the socket.
