@@ -1,5 +1,7 @@
 //! The log and the metrics: how they are set up, and the one spelling of their names.
 
+pub mod process;
+
 use crate::config::Log;
 use crate::config::settings::LogFormat;
 use crate::domain::catalogue::Catalogue;
@@ -117,6 +119,7 @@ fn install_recorder() -> PrometheusHandle {
 }
 
 fn describe() {
+    process::describe();
     describe_gauge!(SESSIONS, "Sessions that are connected");
     describe_counter!(LOGINS, "Logins decided, by outcome");
     describe_counter!(SIGN_INS, "Sign-ins to the broker itself, by outcome");

@@ -24,6 +24,7 @@ use crate::limits::LIVE_INTERVAL;
 use crate::limits::bound::Bound;
 use crate::store::{Batch, Loaded, StoreError};
 use crate::telemetry;
+use crate::telemetry::process::{Alive, Kind};
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -94,6 +95,7 @@ pub(super) struct OrganisationActor {
     /// When the last one went out.
     live_sent: Duration,
     _obituary: Obituary,
+    _alive: Alive,
 }
 
 /// Tells the directory that an actor is gone, whatever ended it: a panic drops it too.
@@ -130,6 +132,7 @@ impl OrganisationActor {
             live_is_due: false,
             live_sent: Duration::ZERO,
             _obituary,
+            _alive: Alive::new(Kind::Organisation),
         }
     }
 

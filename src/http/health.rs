@@ -41,6 +41,7 @@ pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
         let level = u32::try_from(level).unwrap_or(u32::MAX);
         gauge!(telemetry::BOUND_LEVELS, "bound" => bound.as_str()).set(level);
     }
+    telemetry::process::collect();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(broker.metrics.render())

@@ -23,6 +23,7 @@ use crate::protocol::request::{
     self, Envelope, LoginRequest, Request, RequestError, RequestId, ResumeRequest,
 };
 use crate::telemetry;
+use crate::telemetry::process::{Alive, Kind};
 use actix::prelude::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,6 +42,7 @@ pub struct Device {
     stage: Stage,
     /// One of the sockets that its user may have; until the connection ends, for that is what is bounded.
     place: Option<UserSocket>,
+    _alive: Alive,
 }
 
 enum Stage {
@@ -80,7 +82,8 @@ enum Resolved {
 impl Device {
     /// A device that has just connected.
     pub fn new(organisation: OrganisationId, link: LinkId, of_upgrade: Option<Claims>) -> Self {
-        Self { organisation, link, stage: Stage::Unidentified { of_upgrade }, place: None }
+        let stage = Stage::Unidentified { of_upgrade };
+        Self { organisation, link, stage, place: None, _alive: Alive::new(Kind::Session) }
     }
 
     /// The first message: `login` or `resume`, or the end.

@@ -8,6 +8,7 @@ use crate::broker::admission::Subscriber;
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::OrganisationId;
 use crate::limits::LIVE_INTERVAL;
+use crate::telemetry::process::{Alive, Kind};
 use actix_web::http::header;
 use actix_web::{Error, HttpResponse, web};
 use bytes::Bytes;
@@ -27,6 +28,7 @@ struct Listener {
     socket: Option<Socket>,
     /// One of the streams that may be open, and of the subscribers; given back with the stream.
     _places: Places,
+    _alive: Alive,
 }
 
 /// What a stream takes of what is bounded.
@@ -48,8 +50,9 @@ pub fn stream(
     let phase = broker.ready.subscribe();
     let following = Following::begin(&broker, organisation, &claims, feed, None);
     let _places = places;
+    let _alive = Alive::new(Kind::EventStream);
     let listener =
-        Listener { broker, organisation, claims, following, phase, sent, socket, _places };
+        Listener { broker, organisation, claims, following, phase, sent, socket, _places, _alive };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store"))

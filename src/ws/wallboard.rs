@@ -17,6 +17,7 @@ use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
 use crate::telemetry::count_bound;
+use crate::telemetry::process::{Alive, Kind};
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use futures_util::StreamExt;
@@ -29,6 +30,7 @@ pub struct Wallboard {
     stage: Stage,
     /// When something last came in.
     seen: Duration,
+    _alive: Alive,
 }
 
 enum Stage {
@@ -55,7 +57,8 @@ impl Wallboard {
         of_upgrade: Option<Claims>,
         elapsed: Duration,
     ) -> Self {
-        Self { organisation, stage: Stage::Unidentified { of_upgrade }, seen: elapsed }
+        let stage = Stage::Unidentified { of_upgrade };
+        Self { organisation, stage, seen: elapsed, _alive: Alive::new(Kind::Wallboard) }
     }
 
     fn subscribe(
