@@ -8,7 +8,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DeniedName, Event};
 use crate::domain::ids::LicenceId;
 use crate::limits::bound::Bound;
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal as _;
 use std::sync::{Arc, OnceLock};
@@ -50,6 +50,8 @@ pub const COMMIT_SECONDS: &str = "licence_broker_commit_seconds";
 pub const COMMIT_BATCHES: &str = "licence_broker_commit_batches";
 /// Counter, `bound`: how often something was turned away because a bound was reached.
 pub const BOUND_HITS: &str = "licence_broker_bound_hit_total";
+/// Gauge: bytes that the store has in memory, page caches mostly.
+pub const STORE_MEMORY: &str = "licence_broker_store_memory_bytes";
 /// Gauge, `bound`: how many there are now of what a bound holds.
 pub const BOUND_LEVELS: &str = "licence_broker_bound_level";
 /// Counter: commits that failed; the organisation's actor starts anew.
@@ -129,6 +131,7 @@ fn describe() {
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "Time that a commit of the store took");
     describe_histogram!(COMMIT_BATCHES, "Organisations that shared a commit");
     describe_counter!(PRUNED, "Records deleted because they need not be kept any longer");
+    describe_gauge!(STORE_MEMORY, Unit::Bytes, "Memory of the store, page caches mostly");
     describe_gauge!(BOUND_LEVELS, "How many there are now of what a bound holds");
     describe_counter!(COMMITS_FAILED, "Commits that failed");
     describe_counter!(BOUND_HITS, "Requests turned away because a bound was reached");
@@ -202,6 +205,12 @@ pub fn count_pruned(records: u64) {
 /// Counts a commit that failed, after which an organisation's actor starts anew.
 pub fn count_failed_commit() {
     counter!(COMMITS_FAILED).increment(1);
+}
+
+/// Shows how many bytes the store has in memory.
+#[expect(clippy::cast_precision_loss, reason = "a gauge; far fewer than 2^52 bytes")]
+pub fn show_store_memory(bytes: u64) {
+    gauge!(STORE_MEMORY).set(bytes as f64);
 }
 
 /// Counts that something met a bound.

@@ -4,6 +4,7 @@ use crate::broker::Broker;
 use crate::limits::REPORTS_UNDER_WAY_MAX;
 use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
+use crate::store::sqlite::memory_used;
 use crate::telemetry;
 use actix_web::{HttpResponse, web};
 use metrics::gauge;
@@ -42,6 +43,7 @@ pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
         gauge!(telemetry::BOUND_LEVELS, "bound" => bound.as_str()).set(level);
     }
     telemetry::process::collect();
+    telemetry::show_store_memory(memory_used());
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(broker.metrics.render())

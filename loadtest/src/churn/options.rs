@@ -34,7 +34,8 @@ pub(crate) struct Churn {
     /// Seed of what the agents do
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Growth of resident memory that passes, in per cent of what it was after warm-up
+    /// Growth of resident memory, the store's own apart (page caches, bounded), that passes, in per cent of
+    /// what it was after warm-up
     #[arg(long, default_value_t = 10.0, value_name = "PER_CENT")]
     pub(crate) memory_growth_percent: f64,
     /// The same in MiB, in addition: what an allocator keeps without anybody's leaking

@@ -5,17 +5,20 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// What is looked at.
-pub(crate) const FIGURES: [(&str, &str); 6] = [
+pub(crate) const FIGURES: [(&str, &str); 7] = [
     ("resident memory, bytes", "process_resident_memory_bytes"),
     ("open descriptors", "process_open_fds"),
     ("actors of organisations", r#"licence_broker_actors{kind="organisation"}"#),
     ("actors of sessions", r#"licence_broker_actors{kind="session"}"#),
     ("actors of wallboards", r#"licence_broker_actors{kind="wallboard"}"#),
     ("connected sessions", "licence_broker_sessions"),
+    ("the store's memory, bytes", "licence_broker_store_memory_bytes"),
 ];
 
 /// Where resident memory stands among them.
 pub(crate) const MEMORY: usize = 0;
+/// Where the part of it does that the store has: page caches, which fill as the log grows, up to a bound.
+pub(crate) const STORE: usize = 6;
 /// Where descriptors do.
 pub(crate) const DESCRIPTORS: usize = 1;
 /// Where the sessions' and the wallboards' actors do.
@@ -70,8 +73,12 @@ mod tests {
         let page = "# HELP x y\nprocess_resident_memory_bytes 1048576\nprocess_open_fds 12\n\
             licence_broker_actors{kind=\"organisation\"} 2\n\
             licence_broker_actors{kind=\"session\"} 30\nlicence_broker_actors{kind=\"wallboard\"} 4\n\
-            licence_broker_sessions_of_old 9\nlicence_broker_sessions 29\n";
-        assert_eq!(read(page).expect("all there"), [1_048_576.0, 12.0, 2.0, 30.0, 4.0, 29.0]);
+            licence_broker_sessions_of_old 9\nlicence_broker_sessions 29\n\
+            licence_broker_store_memory_bytes 524288\n";
+        assert_eq!(
+            read(page).expect("all there"),
+            [1_048_576.0, 12.0, 2.0, 30.0, 4.0, 29.0, 524_288.0]
+        );
         let error = read("process_open_fds 12\n").expect_err("memory is missing").to_string();
         assert!(error.contains("process_resident_memory_bytes"), "{error}");
     }

@@ -45,6 +45,7 @@ mod lapses;
 mod load;
 mod load_estate;
 mod location;
+mod memory;
 mod metrics;
 mod prune;
 mod report;
@@ -70,6 +71,7 @@ use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use error::aborted;
+pub use memory::memory_used;
 use scan::{Reading, Scanner};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
