@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 async fn import(operator: &Api, users: &[&str]) -> Response {
     let line = |user: &&str| {
         let user = json!({
-            "user": user, "name": user, "status": "pre_active", "user_type": "uc_user",
+            "user": user, "name": user, "status": "pre_active", "user_type": "inbound_agent",
             "features": [],
         });
         format!("{user}\n")
@@ -70,7 +70,7 @@ async fn an_organisation_with_as_many_users_as_it_may_have_takes_no_other() {
     let limits = Limits { users_per_organisation_max: 3, ..Limits::default() };
     let (broker, operator) = stage(limits).await;
     let user = json!({
-        "user": "d", "name": "d", "status": "pre_active", "user_type": "uc_user", "features": [],
+        "user": "d", "name": "d", "status": "pre_active", "user_type": "inbound_agent", "features": [],
     });
     let request = operator.request(Method::POST, "/v1/organisations/129/users").json(&user);
     let answer = request.send().await.unwrap();

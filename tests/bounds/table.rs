@@ -36,7 +36,7 @@ fn every_number_stands_among_the_limits_and_what_happens_is_said() {
         let stands = LIMITS.contains(&format!("pub const {number}:"))
             || LIMITS.contains(&format!("pub {number}:"));
         assert!(stands, "{name}: `{number}` is no number of src/limits.rs");
-        assert!(answer.len() > 3, "{name}: what happens at it?");
+        assert!(answer.len() >= 3, "{name}: what happens at it?");
     }
 }
 
