@@ -6,7 +6,8 @@ use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
 use crate::actor::link::ToDevice;
 use crate::auth::{Authenticator, Hashing, KeyError, KeySources};
-use crate::broker::{Addresses, Broker, LinkNumbers, Phase, Readiness};
+use crate::broker::admission::Admission;
+use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -122,6 +123,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let database = config.database.clone();
     let mut parts = parts_of(config).await?;
     parts.limits.sessions_max = sockets_within(room, parts.limits.sessions_max);
+    parts.limits.connections_max = connections_within(room, &parts.limits);
     let running = start(parts).await.map_err(|error| error.of_database(&database))?;
     tracing::info!(address = %running.address, "taking logins");
     until_told_to_stop().await?;
@@ -151,18 +153,9 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         clock,
         catalogue,
         limits: Limits {
-            sessions_max: config.bounds.sessions_max,
-            logins_under_way_max: config.bounds.logins_under_way_max,
-            waiting_per_licence_max: config.bounds.waiting_per_licence_max,
-            frames_per_second: config.bounds.frames_per_second,
-            connections_per_address_per_second: config
-                .bounds
-                .connections_per_address_per_second
-                .try_into()
-                .unwrap_or(std::num::NonZeroU32::MIN),
             max_grace_default_s: config.max_grace_s,
             metrics_organisations_max: config.metrics_organisations_max,
-            ..Limits::default()
+            ..config.bounds.limits()
         },
         heartbeat: Heartbeat { every: Duration::from_secs(config.heartbeat_s.into()) },
         certificate,
@@ -199,6 +192,13 @@ fn sockets_within(room: usize, wanted: usize) -> usize {
         tracing::warn!(wanted, room, "sessions_max: the limit of open files leaves less room");
     }
     wanted.min(room)
+}
+
+/// Connections that carry no socket take descriptors too: half of those that are set aside, the store and
+/// the log the rest.
+fn connections_within(room: usize, limits: &Limits) -> usize {
+    let others = usize::try_from(FILES_BESIDE_SOCKETS / 2).unwrap_or(usize::MAX);
+    limits.connections_max.min(room.saturating_add(others)).max(limits.sessions_max)
 }
 
 /// SIGTERM from whatever runs the broker, SIGINT from a person.
@@ -267,6 +267,7 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         },
         heartbeat: parts.heartbeat,
         arbiters: arbiters.iter().map(Arbiter::handle).collect(),
+        asks_max: parts.limits.requests_under_way_max,
         last_run,
         running_since,
     })
@@ -279,10 +280,8 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         catalogue: parts.catalogue,
         hashing: Hashing::default(),
         ready: Readiness::starting(),
-        logins_under_way: Arc::new(Semaphore::new(parts.limits.logins_under_way_max)),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
-        sockets: Arc::new(Semaphore::new(parts.limits.sessions_max)),
-        addresses: Addresses::new(parts.limits.connections_per_address_per_second),
+        admission: Admission::new(&parts.limits),
         limits: parts.limits,
         metrics: telemetry::install_metrics(),
         heartbeat: parts.heartbeat,
@@ -326,7 +325,7 @@ async fn keep_up(broker: web::Data<Broker>) {
     loop {
         interval.tick().await;
         broker.metrics.run_upkeep();
-        broker.addresses.forget_the_quiet();
+        broker.admission.forget_the_quiet();
     }
 }
 

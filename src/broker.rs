@@ -1,5 +1,9 @@
 //! What every connection needs.
 
+pub mod admission;
+pub mod places;
+pub mod rates;
+
 use crate::actor::directory::Directory;
 use crate::auth::{Authenticator, Hashing};
 use crate::clock::Clock;
@@ -7,10 +11,8 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::LinkId;
 use crate::limits::{Heartbeat, Limits};
 use crate::store::Store;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use admission::Admission;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::{Semaphore, watch};
@@ -41,14 +43,10 @@ pub struct Broker {
     pub serves_tls: bool,
     /// Origins that may connect beside the broker's own pages.
     pub allowed_origins: Vec<String>,
-    /// A permit for each login that is being decided.
-    pub logins_under_way: Arc<Semaphore>,
     /// A permit for each custom report that is being made.
     pub reports: Semaphore,
-    /// A permit for each socket that is open.
-    pub sockets: Arc<Semaphore>,
-    /// How many sockets an address may still open at this instant.
-    pub addresses: Addresses,
+    /// Who gets in beside those who are there.
+    pub admission: Admission,
     /// Numbers connections.
     pub links: LinkNumbers,
 }
@@ -99,27 +97,6 @@ impl Readiness {
     /// Follows the phases.
     pub fn subscribe(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
-    }
-}
-
-/// Bounds how many sockets one address opens in a second.
-pub struct Addresses(DefaultKeyedRateLimiter<IpAddr>);
-
-impl Addresses {
-    /// So many a second from each address, and as many at once.
-    pub fn new(per_second: NonZeroU32) -> Self {
-        Self(RateLimiter::keyed(Quota::per_second(per_second)))
-    }
-
-    /// Whether this address may open one more now.
-    pub fn admit(&self, address: IpAddr) -> bool {
-        self.0.check_key(&address).is_ok()
-    }
-
-    /// Forgets addresses that have not been heard of for a while; without it the list would only grow.
-    pub fn forget_the_quiet(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
     }
 }
 

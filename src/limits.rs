@@ -1,5 +1,7 @@
 //! Every bound in one place. What happens at each is said here and counted as
-//! `licence_broker_bound_hit_total{bound}`.
+//! `licence_broker_bound_hit_total{bound}`; the names are in [`bound`].
+
+pub mod bound;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -14,8 +16,6 @@ pub const CHANNEL_NAME_BYTES_MAX: usize = 128;
 pub const NOTICES_PER_SESSION_MAX: usize = 64;
 /// Requests of one session that may be under way; above it no more of its frames are read.
 pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
-/// HTTP requests that may wait for organisations' actors; above it 503 with `Retry-After`.
-pub const ASKS_UNDER_WAY_MAX: usize = 16_384;
 /// Batches of different organisations that share one commit; the rest waits for the next.
 pub const BATCHES_PER_COMMIT_MAX: usize = 512;
 /// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
@@ -49,6 +49,9 @@ pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;
 /// Passwords that may wait to be checked, beside those that are; a further sign-in is answered 503 with
 /// `Retry-After`. At some tens of milliseconds each that is a wait of a few seconds.
 pub const PASSWORDS_WAITING_MAX: usize = 64;
+/// Sign-ins that one address may try at once, before its rate holds it back: fewer than may wait, so that
+/// nobody else's sign-in finds the queue full of them.
+pub const SIGN_INS_AT_ONCE_MAX: NonZeroU32 = NonZeroU32::new(48).expect("48 is not zero");
 /// How long a graceful stop may take in all.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Records of each log that are deleted in one transaction, where they are not kept for ever: few enough
@@ -69,14 +72,35 @@ pub const UPKEEP_PAUSE: Duration = Duration::from_millis(30);
 
 const _: () = assert!(REQUESTS_UNDER_WAY_PER_SESSION_MAX < NOTICES_PER_SESSION_MAX);
 const _: () = assert!(CHANNEL_NAME_BYTES_MAX * 2 < MESSAGE_BYTES_MAX);
+const _: () = assert!((SIGN_INS_AT_ONCE_MAX.get() as usize) < PASSWORDS_WAITING_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < 2_000);
 const _: () = assert!(LIVE_INTERVAL.as_millis() <= 100);
 
 /// The bounds that an operator may set. No default refuses 20,000 connects at once from one address.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Sockets that may be open at once: 503 with `Retry-After` before the upgrade.
+    /// TCP connections at once, sockets and all others; further ones are not accepted until one ends.
+    pub connections_max: usize,
+    /// Sockets and event streams that may be open at once: 503 with `Retry-After` before the upgrade.
     pub sessions_max: usize,
+    /// Sessions of one organisation, lingering ones included; a further login is answered 4004. A takeover
+    /// and a resume add none.
+    pub sessions_per_organisation_max: usize,
+    /// Sockets of one user that have not ended, superseded ones included; a further login or resume is
+    /// answered 4004. (Sessions of a user are no more than kinds of device.)
+    pub connections_per_user_max: usize,
+    /// Logins and resumes of one user in a minute, and at once; a further one is answered 4004.
+    pub logins_per_user_per_minute: NonZeroU32,
+    /// Subscribers of live counts; a further one is answered 4004, or 503 with `Retry-After`.
+    pub subscribers_max: usize,
+    /// Subscribers of one organisation's live counts; a further one is answered as above.
+    pub subscribers_per_organisation_max: usize,
+    /// Sign-ins from one address in a minute: 503 with `Retry-After`.
+    pub sign_ins_per_address_per_minute: NonZeroU32,
+    /// HTTP requests that may wait for organisations' actors; above it 503 with `Retry-After`.
+    pub requests_under_way_max: usize,
+    /// Reports that are written as CSV at once; a further one is answered 503 with `Retry-After`.
+    pub exports_under_way_max: usize,
     /// Sockets that one address may open in a second, and at once: 503 with `Retry-After`.
     pub connections_per_address_per_second: NonZeroU32,
     /// Logins decided or being committed at once; a further one is answered 4004.
@@ -120,6 +144,11 @@ pub struct Limits {
     pub max_grace_default_s: u32,
 }
 
+/// An interface in a loop of reconnects, and no person.
+const LOGINS_PER_USER: NonZeroU32 = NonZeroU32::new(6_000).expect("6,000 is not zero");
+/// A third of what one thread checks.
+const SIGN_INS_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(600).expect("600 is not zero");
+
 /// A contact centre sits behind one address.
 const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not zero");
 
@@ -129,7 +158,16 @@ pub const FILES_BESIDE_SOCKETS: u64 = 512;
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            connections_max: 110_000,
             sessions_max: 100_000,
+            sessions_per_organisation_max: 100_000,
+            connections_per_user_max: 1_000,
+            logins_per_user_per_minute: LOGINS_PER_USER,
+            subscribers_max: 50_000,
+            subscribers_per_organisation_max: 25_000,
+            sign_ins_per_address_per_minute: SIGN_INS_PER_ADDRESS,
+            requests_under_way_max: 16_384,
+            exports_under_way_max: 64,
             connections_per_address_per_second: PER_ADDRESS,
             logins_under_way_max: 50_000,
             waiting_per_licence_max: 100_000,

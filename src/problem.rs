@@ -3,6 +3,7 @@
 //! One table: the last part of `type` (stable, what a machine looks at), the status and the title.
 
 use crate::actor::directory::AskError;
+use crate::limits::bound::Bound;
 use crate::store::StoreError;
 use crate::telemetry;
 use actix_web::http::StatusCode;
@@ -245,6 +246,13 @@ impl ResponseError for Problem {
             response.force_close();
         }
         response.body(self.document().to_string())
+    }
+}
+
+impl From<Bound> for Problem {
+    fn from(bound: Bound) -> Self {
+        let name = bound.as_str();
+        Self::overloaded(&format!("as many as may be at once ({name}); try again soon"))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
+use crate::churn::ledger::Record;
 use crate::limits::{HTTP_ANSWER_BYTES_MAX, HTTP_WAIT};
 use crate::net::Target;
 
@@ -175,6 +176,26 @@ impl<'a> Api<'a> {
             }
         }
         bail!("GET {list}: more than {PAGES_MAX} pages")
+    }
+
+    /// A page of the per-user log, and the cursor of the next.
+    pub(crate) async fn usage(
+        &self,
+        organisation: u64,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Record>, Option<String>)> {
+        let cursor = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+        let path = format!("/v1/organisations/{organisation}/licence-usage?limit=1000{cursor}");
+        let page: Page<Record> = self.ask(Method::GET, &path, JSON, String::new()).await?;
+        Ok((page.items, page.next_cursor))
+    }
+
+    /// Prometheus' page.
+    pub(crate) async fn metrics(&self) -> Result<String> {
+        let path = "/metrics";
+        let (status, page) = self.call(Method::GET, path, JSON, String::new()).await?;
+        success(status, &page).with_context(|| format!("GET {path}"))?;
+        String::from_utf8(page.to_vec()).context("GET /metrics: no text")
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::arrival::Arrival;
+use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
 
@@ -25,6 +26,10 @@ pub(crate) enum Profile {
     /// Everybody logs in, at once or at a rate, holds, and leaves; exit 1 if more users than were
     /// bought ever held a licence, or if anything is still held afterwards
     MassLogin(MassLogin),
+    /// Agents come and go in every way for minutes on end; exit 1 if the broker's memory, descriptors or
+    /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
+    /// afterwards, or if the log does not balance
+    Churn(Churn),
 }
 
 #[derive(Args)]
@@ -204,8 +209,8 @@ mod tests {
 
     fn parse(options: &[&str]) -> MassLogin {
         let line = ["loadtest", "mass-login"].iter().chain(options);
-        let Profile::MassLogin(parsed) =
-            Cli::try_parse_from(line).expect("the line parses").profile;
+        let parsed = Cli::try_parse_from(line).expect("the line parses").profile;
+        let Profile::MassLogin(parsed) = parsed else { panic!("another profile") };
         parsed
     }
 

@@ -29,6 +29,10 @@ pub(crate) const SOCKET_BUFFER_BYTES: usize = 2 << 10;
 pub(crate) const WORDS_PER_TABLE_MAX: usize = 64;
 /// The longest latency that the histograms tell apart, in microseconds (an hour).
 pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
+/// The longest churn, in minutes: a week.
+pub(crate) const CHURN_MINUTES_MAX: f64 = 7.0 * 24.0 * 60.0;
+/// Records of a log that does not balance that are named.
+pub(crate) const UNBALANCED_NAMED_MAX: usize = 20;
 /// Users whom a violation names.
 pub(crate) const USERS_NAMED_MAX: usize = 5;
 
@@ -38,6 +42,8 @@ pub(crate) const HTTP_WAIT: Duration = Duration::from_secs(60);
 pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(15);
 /// The end of the TCP connection after the close frame, which the broker owes within 2 s.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
+/// For every agent to end the life that it is in.
+pub(crate) const CHURN_LEAVE_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at what is held.
 pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
 /// Removing what the run created.

@@ -12,6 +12,7 @@ mod agent;
 mod api;
 mod arrival;
 mod audit;
+mod churn;
 mod cli;
 mod limits;
 mod net;
@@ -41,6 +42,7 @@ const NOT_SET_UP: u8 = 2;
 async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
+        Profile::Churn(options) => profile::churn::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

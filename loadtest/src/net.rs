@@ -49,6 +49,12 @@ impl Target {
         format!("http://{}{}{path}", self.authority, self.prefix)
     }
 
+    /// URL of an organisation's live counts.
+    pub(crate) fn live(&self, organisation: u64) -> String {
+        let Self { authority, prefix, .. } = self;
+        format!("ws://{authority}{prefix}/v1/organisations/{organisation}/live")
+    }
+
     /// URL of an organisation's device sessions.
     pub(crate) fn session(&self, organisation: u64) -> String {
         let Self { authority, prefix, .. } = self;

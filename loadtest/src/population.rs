@@ -25,7 +25,8 @@ impl Device {
         }
     }
 
-    fn channels(self) -> &'static [&'static str] {
+    /// The channels that a login on it acquires.
+    pub(crate) fn channels(self) -> &'static [&'static str] {
         match self {
             Self::AgentDesktop => &["agent_email", WEB_CHAT],
             Self::Deskphone | Self::Switchboard => &["agent_calls"],
@@ -60,14 +61,19 @@ pub(crate) struct Population {
 
 impl Population {
     pub(crate) fn new(options: &MassLogin) -> Self {
-        let user_type = user_type(&options.devices);
-        let features = features(&options.devices);
-        let numbers = (options.tenancy.first_organisation..).take(options.tenancy.organisations);
+        Self::of(&options.tenancy, options.agents, &options.devices)
+    }
+
+    /// So many agents, each of whom may be on any of these devices.
+    pub(crate) fn of(tenancy: &TenancyArgs, agents: usize, devices: &[Device]) -> Self {
+        let user_type = user_type(devices);
+        let features = features(devices);
+        let numbers = (tenancy.first_organisation..).take(tenancy.organisations);
         let organisations = numbers
             .enumerate()
             .map(|(index, number)| {
-                let agents = share(options.agents, options.tenancy.organisations, index);
-                let purchases = purchases(&options.tenancy, agents, user_type, &features);
+                let agents = share(agents, tenancy.organisations, index);
+                let purchases = purchases(tenancy, agents, user_type, &features);
                 Organisation { number, agents, purchases }
             })
             .collect();
@@ -131,7 +137,8 @@ mod tests {
 
     fn population(line: &str) -> Population {
         let words = ["loadtest", "mass-login"].into_iter().chain(line.split_whitespace());
-        let Profile::MassLogin(options) = Cli::try_parse_from(words).expect("it parses").profile;
+        let parsed = Cli::try_parse_from(words).expect("it parses").profile;
+        let Profile::MassLogin(options) = parsed else { panic!("another profile") };
         Population::new(&options)
     }
 

@@ -204,7 +204,8 @@ mod tests {
 
     fn options(agents: &str) -> MassLogin {
         let line = ["loadtest", "mass-login", "--agents", agents];
-        let Profile::MassLogin(options) = Cli::try_parse_from(line).expect("it parses").profile;
+        let parsed = Cli::try_parse_from(line).expect("it parses").profile;
+        let Profile::MassLogin(options) = parsed else { panic!("another profile") };
         options
     }
 

@@ -4,6 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::audit::Auditor;
 use crate::cli::Leave;
@@ -48,4 +50,19 @@ impl Run {
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits until a person or whatever runs this asks it to stop.
+///
+/// # Errors
+///
+/// Where this process cannot listen for signals.
+pub(crate) async fn stop_signal() -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::header::{AUTHORIZATION, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -48,7 +49,25 @@ impl Socket {
         authorization: &HeaderValue,
         source: Option<Ipv4Addr>,
     ) -> Result<Self, NotOpened> {
-        let request = upgrade(&target.session(organisation), authorization).map_err(not_opened)?;
+        Self::open_at(&target.session(organisation), target, authorization, source).await
+    }
+
+    /// The same, for an organisation's live counts.
+    pub(crate) async fn open_live(
+        target: &Target,
+        organisation: u64,
+        authorization: &HeaderValue,
+    ) -> Result<Self, NotOpened> {
+        Self::open_at(&target.live(organisation), target, authorization, None).await
+    }
+
+    async fn open_at(
+        url: &str,
+        target: &Target,
+        authorization: &HeaderValue,
+        source: Option<Ipv4Addr>,
+    ) -> Result<Self, NotOpened> {
+        let request = upgrade(url, authorization).map_err(not_opened)?;
         let stream = connect(target.address, source).await.map_err(|e| not_opened(e.into()))?;
         let config = WebSocketConfig::default()
             .read_buffer_size(SOCKET_BUFFER_BYTES)
@@ -81,6 +100,27 @@ impl Socket {
             Some(Err(error)) => Incoming::Lost(in_words(&error)),
             None => Incoming::Lost("ended".to_owned()),
         }
+    }
+
+    /// Waits for the next message, whatever its type; the code of the close where there is none.
+    pub(crate) async fn next_value(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Frame::Text(text))) => {
+                    return serde_json::from_str(&text).map_err(|_| None);
+                }
+                Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
+                Some(Ok(Frame::Close(close))) => return Err(close.map(|c| u16::from(c.code))),
+                Some(Ok(Frame::Binary(_)) | Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// Says goodbye by a close frame, and sees the connection out.
+    pub(crate) async fn close(mut self) {
+        // A connection that is over already is as good as closed.
+        let _ = self.0.close(None).await;
+        self.see_out().await;
     }
 
     /// After a close frame came: answers it, and waits (3 s at most) for the broker to end the

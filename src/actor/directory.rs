@@ -19,15 +19,16 @@ use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
-use crate::limits::{ASKS_UNDER_WAY_MAX, Heartbeat};
+use crate::limits::Heartbeat;
+use crate::limits::bound::Bound;
 use crate::store::{Run, Store, StoreError};
-use crate::telemetry;
+use crate::telemetry::{self, count_bound};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 /// Why an organisation gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +81,8 @@ struct Inner {
     arbiters: Vec<ArbiterHandle>,
     /// A permit for each question that is under way.
     asks: Semaphore,
+    /// How many there are of those.
+    asks_max: usize,
     /// Organisations with open sessions that are still to be settled.
     unsettled: AtomicUsize,
 }
@@ -100,6 +103,8 @@ pub struct DirectoryParts {
     pub heartbeat: Heartbeat,
     /// Threads for organisations' actors; at least one.
     pub arbiters: Vec<ArbiterHandle>,
+    /// Questions that may be under way.
+    pub asks_max: usize,
     /// The broker's last run before this one, read before this one left a sign of life.
     pub last_run: Option<Run>,
     /// When this run of the broker began.
@@ -121,6 +126,7 @@ impl Directory {
             bounds,
             heartbeat,
             arbiters,
+            asks_max,
             last_run,
             running_since,
         } = parts;
@@ -147,7 +153,8 @@ impl Directory {
             cells,
             shared,
             arbiters,
-            asks: Semaphore::new(ASKS_UNDER_WAY_MAX),
+            asks: Semaphore::new(asks_max),
+            asks_max,
             unsettled: AtomicUsize::new(0),
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
@@ -161,7 +168,7 @@ impl Directory {
     /// How many did not come so far.
     async fn settle(&self, organisations: Vec<OrganisationId>) -> usize {
         let asked = organisations.into_iter().map(|id| self.ask(id, Tick));
-        recovery::failures(asked).await
+        recovery::failures(asked, self.0.asks_max).await
     }
 
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
@@ -286,7 +293,7 @@ impl Directory {
         C::Answer: Send + 'static,
     {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
+        let _permit = self.permit()?;
         let (sender, answer) = oneshot::channel();
         let reply = Reply::new(move |answer| {
             // Whoever asked may have gone; the decision stands all the same.
@@ -295,6 +302,19 @@ impl Directory {
         let place = found.0.gauges().queue();
         found.send(Submit { command, reply, link: None, author, place });
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
+    }
+
+    /// To be held while a question is under way.
+    fn permit(&self) -> Result<SemaphorePermit<'_>, AskError> {
+        self.0.asks.try_acquire().map_err(|_| {
+            count_bound(Bound::RequestsUnderWay);
+            AskError::Overloaded
+        })
+    }
+
+    /// How many questions are under way.
+    pub fn asks_under_way(&self) -> usize {
+        self.0.asks_max.saturating_sub(self.0.asks.available_permits())
     }
 
     /// Reads the present; resolves when everything that it rests on is durable.
@@ -328,7 +348,7 @@ impl Directory {
         read: impl FnOnce(&Organisation) -> R + Send + 'static,
     ) -> Result<R, AskError> {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
-        let _permit = self.0.asks.try_acquire().map_err(|_| AskError::Overloaded)?;
+        let _permit = self.permit()?;
         let (sender, answer) = oneshot::channel();
         let read = Box::new(move |organisation: &Organisation| {
             let present = read(organisation);

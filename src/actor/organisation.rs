@@ -23,8 +23,10 @@ use crate::domain::release::{Leave, LeaveAnswer, Tick};
 use crate::domain::resume::{Reattach, ReleaseAbsent};
 use crate::limits::ACTOR_RESTART_PAUSE_MAX;
 use crate::limits::LIVE_INTERVAL;
+use crate::limits::bound::Bound;
 use crate::store::{Batch, Loaded, StoreError};
 use crate::telemetry;
+use crate::telemetry::process::{Alive, Kind};
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -107,6 +109,7 @@ pub(super) struct OrganisationActor {
     /// How often it could not be loaded.
     failures: u32,
     _obituary: Obituary,
+    _alive: Alive,
 }
 
 /// Tells the directory that an actor is gone, whatever ended it: a panic drops it too.
@@ -146,6 +149,7 @@ impl OrganisationActor {
             live_is_due: false,
             live_sent: Duration::ZERO,
             _obituary,
+            _alive: Alive::new(Kind::Organisation),
         }
     }
 
@@ -311,7 +315,7 @@ impl OrganisationActor {
                 Notice::Granted(_) | Notice::Released { .. } => {
                     let sent = self.cell.links().try_send(link, ToDevice::Notice(notice));
                     if let Err(session) = sent {
-                        telemetry::count_bound("notices_per_session");
+                        telemetry::count_bound(Bound::NoticesPerSession);
                         self.cell.report_overflow(session, link);
                     }
                 }

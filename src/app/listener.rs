@@ -1,7 +1,6 @@
 //! Listening: from an address to the handlers.
 
 use crate::broker::Broker;
-use crate::limits::FILES_BESIDE_SOCKETS;
 use crate::transport::door::Door;
 use crate::transport::watched::Watched;
 use crate::{http, ws};
@@ -48,9 +47,8 @@ pub(super) fn serve(
     routes: fn(&mut web::ServiceConfig),
 ) -> io::Result<(SocketAddr, ServerHandle, JoinHandle<io::Result<()>>)> {
     let address = listener.local_addr()?;
-    // Above the bound on sockets, so that what is beyond it is answered and not left hanging.
-    let others = usize::try_from(FILES_BESIDE_SOCKETS).unwrap_or(usize::MAX);
-    let per_worker = broker.limits.sessions_max.saturating_add(others);
+    // A worker that is full is passed over, so together they take what the bound says.
+    let per_worker = broker.limits.connections_max.div_ceil(workers);
     let broker = broker.clone();
     let server = Server::build()
         .workers(workers)
@@ -98,6 +96,7 @@ fn http_service(
     let app = IntoServiceFactory::<_, Request>::into_factory(app)
         .map_err(|error: actix_web::Error| error.as_response_error().error_response());
     let heartbeat = broker.heartbeat;
+    let connections = broker.admission.connections().clone();
     HttpServiceBuilder::default()
         .keep_alive(broker.limits.keep_alive)
         // The head of the first request is timed like all others, by the connection.
@@ -107,6 +106,7 @@ fn http_service(
         .h1_allow_half_closed(false)
         .on_connect_ext(move |connection: &Watched, extensions| {
             ws::tcp::prepare(connection.tcp(), heartbeat, extensions);
+            extensions.insert(connections.accepted());
             extensions.insert(connection.pace());
         })
         .h1(map_config(app, |()| AppConfig::default()))

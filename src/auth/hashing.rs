@@ -3,6 +3,7 @@
 
 use super::password::{self, HashError, PasswordHash};
 use crate::limits::PASSWORDS_WAITING_MAX;
+use crate::limits::bound::Bound;
 use crate::telemetry;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -29,6 +30,8 @@ pub struct Hashing {
     running: Arc<Semaphore>,
     /// A permit for each that is being hashed or waits for it.
     admitted: Arc<Semaphore>,
+    /// How many there are of those.
+    most: usize,
 }
 
 impl Default for Hashing {
@@ -45,6 +48,7 @@ impl Hashing {
         Self {
             running: Arc::new(Semaphore::new(running)),
             admitted: Arc::new(Semaphore::new(running + waiting)),
+            most: running + waiting,
         }
     }
 
@@ -58,6 +62,11 @@ impl Hashing {
         password: String,
     ) -> Result<bool, HashingError> {
         self.run(move || password::is_right(hash.as_ref(), &password)).await
+    }
+
+    /// How many wait or are being checked.
+    pub fn waiting(&self) -> usize {
+        self.most.saturating_sub(self.admitted.available_permits())
     }
 
     /// The hash of a new password.
@@ -74,7 +83,7 @@ impl Hashing {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingError> {
         let Ok(admitted) = self.admitted.clone().try_acquire_owned() else {
-            telemetry::count_bound("passwords_waiting");
+            telemetry::count_bound(Bound::PasswordsWaiting);
             return Err(HashingError::Overloaded);
         };
         let running = self.running.clone().acquire_owned().await;

@@ -1,7 +1,7 @@
 //! Holds the settings against their ranges and against each other.
 
 use super::layers::Layered;
-use super::{Bounds, Config, ConfigError, Log, TlsFiles};
+use super::{Config, ConfigError, Log, TlsFiles};
 use actix_web::http::Uri;
 use actix_web::http::uri::Authority;
 use std::fmt::Display;
@@ -21,8 +21,6 @@ const LOG_LEVEL: &str = "info";
 const HEARTBEAT_RANGE_S: RangeInclusive<u32> = 1..=300;
 /// A day: longer than any shift that somebody might come back to.
 const MAX_GRACE_RANGE_S: RangeInclusive<u32> = 0..=86_400;
-const COUNT_RANGE: RangeInclusive<usize> = 1..=10_000_000;
-const RATE_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 /// Three months of 31 days: a statement and the one before it can always be explained. At most a century.
 const RETENTION_RANGE_DAYS: RangeInclusive<u32> = 93..=36_600;
 const METRICS_ORGANISATIONS: usize = 100;
@@ -67,7 +65,7 @@ impl Layered {
     }
 
     /// An error about a setting, with where its value came from.
-    fn wrong(&self, setting: &'static str, reason: impl Display) -> ConfigError {
+    pub(super) fn wrong(&self, setting: &'static str, reason: impl Display) -> ConfigError {
         let origin = self.source(setting);
         ConfigError::Setting { setting, origin, reason: reason.to_string() }
     }
@@ -153,39 +151,6 @@ impl Layered {
         Ok(Log { format, level: level.to_owned() })
     }
 
-    fn bounds(&self) -> Result<Bounds, ConfigError> {
-        let (given, default) = (&self.settings, Bounds::DEFAULT);
-        let sessions_max = given.sessions_max.unwrap_or(default.sessions_max);
-        // Where only the sessions are set, their bound is the logins' too.
-        let logins_max =
-            given.logins_under_way_max.unwrap_or(default.logins_under_way_max.min(sessions_max));
-        let waiting_max = given.waiting_per_licence_max.unwrap_or(default.waiting_per_licence_max);
-        let frames = given.frames_per_second.unwrap_or(default.frames_per_second);
-        let connections = given
-            .connections_per_address_per_second
-            .unwrap_or(default.connections_per_address_per_second);
-        let bounds = Bounds {
-            sessions_max: self.within("sessions_max", sessions_max, &COUNT_RANGE)?,
-            logins_under_way_max: self.within("logins_under_way_max", logins_max, &COUNT_RANGE)?,
-            waiting_per_licence_max: self.within(
-                "waiting_per_licence_max",
-                waiting_max,
-                &RATE_RANGE,
-            )?,
-            frames_per_second: self.within("frames_per_second", frames, &RATE_RANGE)?,
-            connections_per_address_per_second: self.within(
-                "connections_per_address_per_second",
-                connections,
-                &RATE_RANGE,
-            )?,
-        };
-        if logins_max > sessions_max {
-            let reason = format!("{logins_max} is more than sessions_max, {sessions_max}");
-            return Err(self.wrong("logins_under_way_max", reason));
-        }
-        Ok(bounds)
-    }
-
     /// `None` keeps everything.
     fn retention_days(&self) -> Result<Option<u32>, ConfigError> {
         match self.settings.retention_days.unwrap_or(0) {
@@ -205,7 +170,7 @@ impl Layered {
         self.within("workers", workers, &WORKERS_RANGE)
     }
 
-    fn within<T: PartialOrd + Display>(
+    pub(super) fn within<T: PartialOrd + Display>(
         &self,
         setting: &'static str,
         value: T,

@@ -7,23 +7,27 @@
 //! |---|---|
 //! | [`settings`] | the settings as an operator writes them, with their help |
 //! | [`layers`] | laying the sources over each other, remembering where each value came from |
+//! | `bounds` | what is wrong with a bound, by itself or beside another |
 //! | `judge` | what is wrong with a setting, by itself or beside another |
 //! | here | the settings as the program takes them |
 //!
 //! Reading the configuration file is all the input here: whether a key or a catalogue is any good is said
 //! by whoever reads it.
 
+mod bounds;
 mod judge;
 pub mod layers;
 pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::limits::Limits;
 use layers::Source;
 use settings::Settings;
 use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
@@ -122,6 +126,24 @@ pub struct Bounds {
     pub frames_per_second: u32,
     /// Connections accepted from one address each second.
     pub connections_per_address_per_second: u32,
+    /// TCP connections at once, sockets and all others, over all workers.
+    pub connections_max: usize,
+    /// Sessions of one organisation, lingering ones included; a further login is answered 4004.
+    pub sessions_per_organisation_max: usize,
+    /// Sockets of one user that have not ended; a further login or resume is answered 4004.
+    pub connections_per_user_max: usize,
+    /// Logins and resumes of one user in a minute; a further one is answered 4004.
+    pub logins_per_user_per_minute: u32,
+    /// Subscribers of live counts, over all organisations.
+    pub subscribers_max: usize,
+    /// Subscribers of one organisation's live counts.
+    pub subscribers_per_organisation_max: usize,
+    /// Sign-ins from one address in a minute.
+    pub sign_ins_per_address_per_minute: u32,
+    /// HTTP requests that may wait for organisations at once.
+    pub requests_under_way_max: usize,
+    /// Reports written as CSV at once.
+    pub exports_under_way_max: usize,
 }
 
 impl Bounds {
@@ -132,7 +154,39 @@ impl Bounds {
         waiting_per_licence_max: 100_000,
         frames_per_second: 50,
         connections_per_address_per_second: 50_000,
+        connections_max: 110_000,
+        sessions_per_organisation_max: 100_000,
+        connections_per_user_max: 1_000,
+        logins_per_user_per_minute: 6_000,
+        subscribers_max: 50_000,
+        subscribers_per_organisation_max: 25_000,
+        sign_ins_per_address_per_minute: 600,
+        requests_under_way_max: 16_384,
+        exports_under_way_max: 64,
     };
+
+    /// As the program takes them; what no operator sets is as it is built in.
+    pub fn limits(&self) -> Limits {
+        // Each was found to be at least 1.
+        let rate = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Limits {
+            sessions_max: self.sessions_max,
+            logins_under_way_max: self.logins_under_way_max,
+            waiting_per_licence_max: self.waiting_per_licence_max,
+            frames_per_second: self.frames_per_second,
+            connections_per_address_per_second: rate(self.connections_per_address_per_second),
+            connections_max: self.connections_max,
+            sessions_per_organisation_max: self.sessions_per_organisation_max,
+            connections_per_user_max: self.connections_per_user_max,
+            logins_per_user_per_minute: rate(self.logins_per_user_per_minute),
+            subscribers_max: self.subscribers_max,
+            subscribers_per_organisation_max: self.subscribers_per_organisation_max,
+            sign_ins_per_address_per_minute: rate(self.sign_ins_per_address_per_minute),
+            requests_under_way_max: self.requests_under_way_max,
+            exports_under_way_max: self.exports_under_way_max,
+            ..Limits::default()
+        }
+    }
 }
 
 /// A contact centre sits behind one address translation and comes in all at once (SPEC §11).
@@ -142,6 +196,10 @@ const _: () = assert!(Bounds::DEFAULT.logins_under_way_max >= CONNECTS_AT_ONCE);
 const _: () = assert!(Bounds::DEFAULT.waiting_per_licence_max as usize >= CONNECTS_AT_ONCE);
 const _: () =
     assert!(Bounds::DEFAULT.connections_per_address_per_second as usize >= CONNECTS_AT_ONCE);
+const _: () = assert!(Bounds::DEFAULT.connections_max > Bounds::DEFAULT.sessions_max);
+const _: () = assert!(Bounds::DEFAULT.sessions_per_organisation_max >= CONNECTS_AT_ONCE);
+const _: () = assert!(Bounds::DEFAULT.subscribers_max >= CONNECTS_AT_ONCE);
+const _: () = assert!(Bounds::DEFAULT.subscribers_per_organisation_max >= CONNECTS_AT_ONCE);
 const _: () = assert!(Bounds::DEFAULT.logins_under_way_max <= Bounds::DEFAULT.sessions_max);
 
 impl Config {

@@ -100,6 +100,50 @@ pub struct Settings {
     #[arg(long, value_name = "N")]
     pub connections_per_address_per_second: Option<u32>,
 
+    /// TCP connections at once, sockets and all others; further ones are not accepted until one
+    /// ends [default: 110000, at least 10000 more than sessions_max]
+    #[arg(long, value_name = "N")]
+    pub connections_max: Option<usize>,
+
+    /// Sessions of one organisation, lingering ones included; a further login is closed with 4004. A
+    /// takeover or a resume adds none [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub sessions_per_organisation_max: Option<usize>,
+
+    /// Sockets of one user that have not ended, superseded ones included; a further login or resume
+    /// is closed with 4004 [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub connections_per_user_max: Option<usize>,
+
+    /// Logins and resumes of one user each minute; a further one is closed with 4004
+    /// [default: 6000]
+    #[arg(long, value_name = "N")]
+    pub logins_per_user_per_minute: Option<u32>,
+
+    /// Subscribers of live counts; further ones are closed with 4004, or answered 503 with
+    /// Retry-After [default: 50000]
+    #[arg(long, value_name = "N")]
+    pub subscribers_max: Option<usize>,
+
+    /// Subscribers of one organisation's live counts; further ones are closed with 4004, or answered
+    /// 503 with Retry-After [default: 25000, at most subscribers_max]
+    #[arg(long, value_name = "N")]
+    pub subscribers_per_organisation_max: Option<usize>,
+
+    /// Sign-ins to the broker itself from one address each minute; further ones are answered 503 with
+    /// Retry-After [default: 600]
+    #[arg(long, value_name = "N")]
+    pub sign_ins_per_address_per_minute: Option<u32>,
+
+    /// HTTP requests that may wait for organisations at once; further ones are answered 503 with
+    /// Retry-After [default: 16384]
+    #[arg(long, value_name = "N")]
+    pub requests_under_way_max: Option<usize>,
+
+    /// Reports written as CSV at once; further ones are answered 503 with Retry-After [default: 64]
+    #[arg(long, value_name = "N")]
+    pub exports_under_way_max: Option<usize>,
+
     /// Days after which usage, denials, five-minute figures and audit records are deleted; 0 keeps them
     /// for ever, else at least 93. Bills, maxima and what was bought always stay [default: 0]
     #[arg(long, value_name = "DAYS")]
@@ -152,6 +196,15 @@ pub const KEYS: &[&str] = &[
     "waiting_per_licence_max",
     "frames_per_second",
     "connections_per_address_per_second",
+    "connections_max",
+    "sessions_per_organisation_max",
+    "connections_per_user_max",
+    "logins_per_user_per_minute",
+    "subscribers_max",
+    "subscribers_per_organisation_max",
+    "sign_ins_per_address_per_minute",
+    "requests_under_way_max",
+    "exports_under_way_max",
     "retention_days",
     "metrics_organisations_max",
     "workers",

@@ -63,7 +63,12 @@ fn every_setting_can_be_given_in_the_file() {
                 max_grace_s = 0\ntls_cert = 'c.pem'\ntls_key = 'k.pem'\nallow_origin = ['https://A.example:443', 'http://b.example:8080/']\n\
                 log_format = 'json'\nlog_level = 'warn,licence_broker=debug'\nsessions_max = 5\n\
                 logins_under_way_max = 4\nwaiting_per_licence_max = 3\nframes_per_second = 2\n\
-                connections_per_address_per_second = 1\nretention_days = 93\nmetrics_organisations_max = 5\nworkers = 7";
+                connections_per_address_per_second = 1\nconnections_max = 6\n\
+                 sessions_per_organisation_max = 7\nconnections_per_user_max = 8\n\
+                 logins_per_user_per_minute = 9\nsubscribers_max = 11\n\
+                 subscribers_per_organisation_max = 10\nsign_ins_per_address_per_minute = 12\n\
+                 requests_under_way_max = 13\nexports_under_way_max = 14\nretention_days = 93\n\
+                 metrics_organisations_max = 5\nworkers = 7";
     let config = resolve(file, &[], &[]).expect("good settings");
     let expected = Config {
         listen: "[::1]:9".parse().expect("an address"),
@@ -83,6 +88,15 @@ fn every_setting_can_be_given_in_the_file() {
             waiting_per_licence_max: 3,
             frames_per_second: 2,
             connections_per_address_per_second: 1,
+            connections_max: 6,
+            sessions_per_organisation_max: 7,
+            connections_per_user_max: 8,
+            logins_per_user_per_minute: 9,
+            subscribers_max: 11,
+            subscribers_per_organisation_max: 10,
+            sign_ins_per_address_per_minute: 12,
+            requests_under_way_max: 13,
+            exports_under_way_max: 14,
         },
         retention_days: Some(93),
         metrics_organisations_max: 5,
@@ -228,6 +242,15 @@ fn numbers_out_of_their_range_are_refused() {
         ("--waiting-per-licence-max", "0"),
         ("--frames-per-second", "0"),
         ("--connections-per-address-per-second", "0"),
+        ("--connections-max", "0"),
+        ("--sessions-per-organisation-max", "0"),
+        ("--connections-per-user-max", "0"),
+        ("--logins-per-user-per-minute", "0"),
+        ("--subscribers-max", "0"),
+        ("--subscribers-per-organisation-max", "0"),
+        ("--sign-ins-per-address-per-minute", "0"),
+        ("--requests-under-way-max", "0"),
+        ("--exports-under-way-max", "0"),
         ("--workers", "0"),
         ("--workers", "513"),
     ] {
@@ -242,6 +265,28 @@ fn logins_under_way_fit_into_the_sessions() {
     assert!(flag_error(&flags).starts_with("logins_under_way_max (from the flag"));
     let config = resolve("", &[], &["--sessions-max", "10"]).expect("good settings");
     assert_eq!(config.bounds.logins_under_way_max, 10, "its default follows the sessions");
+}
+
+#[test]
+fn there_is_room_for_connections_beside_the_sockets() {
+    let flags = ["--sessions-max", "10", "--connections-max", "10"];
+    assert!(flag_error(&flags).starts_with("connections_max (from the flag"));
+    let config = resolve("", &[], &["--sessions-max", "200000"]).expect("good settings");
+    assert_eq!(config.bounds.connections_max, 210_000, "its default follows the sessions");
+}
+
+#[test]
+fn the_subscribers_of_an_organisation_are_among_all() {
+    let flags = ["--subscribers-max", "10", "--subscribers-per-organisation-max", "11"];
+    assert!(flag_error(&flags).starts_with("subscribers_per_organisation_max (from the flag"));
+    let config = resolve("", &[], &["--subscribers-max", "10"]).expect("good settings");
+    assert_eq!(config.bounds.subscribers_per_organisation_max, 10, "its default follows");
+}
+
+#[test]
+fn the_defaults_of_the_settings_are_those_of_the_program() {
+    let (set, built_in) = (Bounds::DEFAULT.limits(), Limits::default());
+    assert_eq!(format!("{set:?}"), format!("{built_in:?}"));
 }
 
 #[test]

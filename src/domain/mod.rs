@@ -17,6 +17,7 @@
 //! | [`event`] | what a decision changed |
 //! | [`organisation`] | the state, and the one way to change it |
 //! | [`admission`] | login and acquire: what is granted, denied, queued |
+//! | [`bounded_login`] | a login within the bound on an organisation's sessions |
 //! | [`release`] | the one way out: logout, loss, takeover, force, schedule |
 //! | [`waiting`] | queues for exhausted features |
 //! | [`resume`] | grace, resume, and finding one's sockets again after a restart |
@@ -41,6 +42,7 @@ pub mod advice;
 pub mod audit;
 pub mod base;
 pub mod billing;
+pub mod bounded_login;
 pub mod catalogue;
 pub mod event;
 pub mod ids;

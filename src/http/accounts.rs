@@ -21,9 +21,11 @@ use crate::auth::second_factor::TotpSecret;
 use crate::auth::{Account, Claims, Role};
 use crate::broker::Broker;
 use crate::domain::ids::{OrganisationId, UserName};
+use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
 use crate::store;
 use crate::store::accounts::{AccountChange, By, Changing, Creation, NewAccount};
+use crate::telemetry::count_bound;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -120,6 +122,7 @@ pub(super) async fn create(
             Err(Problem::new(Kind::Exists, "the login name is taken").with("field", "user"))
         }
         Creation::TooMany => {
+            count_bound(Bound::AccountsPerOrganisation);
             Err(Problem::new(Kind::TooManyAccounts, "the organisation has as many as it may"))
         }
         Creation::NoOrganisation => Err(Problem::not_found("there is no such organisation")),

@@ -80,7 +80,7 @@ async fn as_csv(broker: Data<Broker>, organisation: OrganisationId, filter: Audi
     let cells = Box::new(move |row: &AuditRow| cells(row, settings.time_zone));
     let sheet = Sheet { file_name: "audit", columns: COLUMNS, cells };
     let filter = Rc::new(filter);
-    csv::respond(sheet, move |page| {
+    csv::respond(broker.admission.export()?, sheet, move |page| {
         let (broker, filter) = (broker.clone(), Rc::clone(&filter));
         async move { broker.store.audit_page(organisation, &filter, page).await }
     })

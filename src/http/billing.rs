@@ -126,7 +126,7 @@ pub(super) async fn statement(
     let wants_csv = Parameters::of(&request).wants_csv(&request)?;
     let month = month(&broker, *organisation, &path.month).await?;
     if wants_csv {
-        return as_csv(month, Arc::clone(&broker.catalogue)).await;
+        return as_csv(month, &broker).await;
     }
     Ok(HttpResponse::Ok().json(month.statement()))
 }
@@ -269,7 +269,8 @@ async fn holders(broker: &Broker, month: &Month, licence: &str) -> Result<Vec<Ho
     Ok(holders)
 }
 
-async fn as_csv(month: Month, catalogue: Arc<Catalogue>) -> Answer {
+async fn as_csv(month: Month, broker: &Broker) -> Answer {
+    let catalogue = Arc::clone(&broker.catalogue);
     let (name, number, zone) = (month.name(), month.settings.id, month.settings.time_zone);
     let lines: Vec<Line> = month.lines.iter().map(|line| month.line(line)).collect();
     let reached = move |line: &Line| {
@@ -292,7 +293,10 @@ async fn as_csv(month: Month, catalogue: Arc<Catalogue>) -> Answer {
         ]
     });
     let sheet = Sheet { file_name: "billing", columns: COLUMNS, cells };
-    csv::respond(sheet, move |page| std::future::ready(Ok(rows_after(&lines, page)))).await
+    csv::respond(broker.admission.export()?, sheet, move |page| {
+        std::future::ready(Ok(rows_after(&lines, page)))
+    })
+    .await
 }
 
 /// A page of rows that are all there.

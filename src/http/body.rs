@@ -1,9 +1,10 @@
 //! Bodies: read within a bound, then field by field, so that whatever is wrong has a name.
 
 use crate::broker::Broker;
+use crate::limits::bound::Bound;
 use crate::limits::{Limits, PIECE_BYTES};
 use crate::problem::{Kind, Problem};
-use crate::telemetry;
+use crate::telemetry::count_bound;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
@@ -42,6 +43,7 @@ pub(super) async fn read(
     let limits = request.app_data::<web::Data<Broker>>().map(|broker| &broker.limits);
     let time = limits.map_or(Limits::default().body_timeout, |limits| limits.body_timeout);
     let too_large = || {
+        count_bound(Bound::BodyBytes);
         let detail = format!("at most {max_bytes} bytes are taken here");
         Problem::new(Kind::TooLarge, detail)
     };
@@ -88,7 +90,7 @@ async fn gather(
 }
 
 fn too_slow() -> Problem {
-    telemetry::count_bound("body_timeout");
+    count_bound(Bound::BodyTimeout);
     Problem::new(Kind::RequestTimeout, "the body did not come in time")
 }
 

@@ -14,12 +14,16 @@ use futures_util::stream;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Rows that are read at a time where they are held meanwhile.
 const PAGE_ROWS: u32 = 1_000;
 
 /// Rows that are looked at for one part of a long export; some 500 KB of text.
 pub(super) const PART_ROWS: u32 = 4_096;
+
+/// One of the exports that may be under way; held until the last part has been taken.
+pub(super) type Permit = OwnedSemaphorePermit;
 
 /// What a row says, in the order of the columns and as many.
 type Cells<R> = Box<dyn Fn(&R) -> Vec<String>>;
@@ -34,6 +38,7 @@ pub(super) struct Sheet<R> {
 
 /// Streams what `read` reads, page by page.
 pub(super) async fn respond<R, Read, Reading>(
+    permit: Permit,
     sheet: Sheet<R>,
     read: Read,
 ) -> Result<HttpResponse, Problem>
@@ -43,7 +48,7 @@ where
     Reading: Future<Output = Result<Vec<Stored<R>>, StoreError>>,
 {
     let (file_name, columns, cells) = (sheet.file_name, sheet.columns, Rc::new(sheet.cells));
-    send(file_name, columns, move |after| {
+    send(permit, file_name, columns, move |after| {
         let (reading, cells) = (read(Page { after, limit: PAGE_ROWS }), Rc::clone(&cells));
         async move {
             let rows = reading.await?;
@@ -59,6 +64,7 @@ where
 /// before anything is sent, so that a store that fails then is a problem and not a broken file; a later
 /// failure breaks the connection off.
 pub(super) async fn send<Read, Reading>(
+    permit: Permit,
     file_name: &str,
     columns: &[&str],
     read: Read,
@@ -70,7 +76,8 @@ where
     let mut first = read(0).await?;
     let head = write(std::iter::once(columns.iter().map(|name| (*name).to_owned()).collect()));
     first.text.splice(0..0, head);
-    let parts = stream::try_unfold((read, Next::Send(first)), |(read, next)| async move {
+    let parts = stream::try_unfold((read, Next::Send(first), permit), |state| async move {
+        let (read, next, permit) = state;
         let part = match next {
             Next::Send(part) => part,
             Next::Read(after) => filled(&read, after)
@@ -79,7 +86,7 @@ where
             Next::End => return Ok(None),
         };
         let next = part.after.map_or(Next::End, Next::Read);
-        Ok::<_, StoreError>(Some((Bytes::from(part.text), (read, next))))
+        Ok::<_, StoreError>(Some((Bytes::from(part.text), (read, next, permit))))
     });
     Ok(HttpResponse::Ok()
         .content_type(CONTENT_TYPE)

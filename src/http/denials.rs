@@ -84,7 +84,7 @@ async fn as_csv(
     let cells = Box::new(move |row: &DenialRow| cells(row, zone, &catalogue));
     let sheet = Sheet { file_name: "denials", columns: COLUMNS, cells };
     let filter = Rc::new(filter);
-    csv::respond(sheet, move |page| {
+    csv::respond(broker.admission.export()?, sheet, move |page| {
         let (broker, filter) = (broker.clone(), Rc::clone(&filter));
         async move { broker.store.denials_page(organisation, &filter, page).await }
     })

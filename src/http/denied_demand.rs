@@ -87,7 +87,7 @@ async fn as_csv(broker: Data<Broker>, settings: Settings, question: ByTime) -> A
     let cells = Box::new(move |row: &DeniedRow| cells(row, &settings, &catalogue));
     let sheet = Sheet { file_name: "denied-demand", columns: COLUMNS, cells };
     let question = Rc::new(question);
-    csv::respond(sheet, move |page| {
+    csv::respond(broker.admission.export()?, sheet, move |page| {
         let (broker, question) = (broker.clone(), Rc::clone(&question));
         async move { broker.store.denied_page(organisation, &question, page).await }
     })

@@ -52,7 +52,7 @@ fn degraded(broker: &Broker) -> Vec<Value> {
     let failing = broker.directory.failing();
     let failing =
         (failing > 0).then(|| json!({"reason": "organisations_failing", "organisations": failing}));
-    let is_full = broker.sockets.available_permits() == 0;
+    let is_full = broker.admission.is_full();
     let full = is_full.then(|| json!({"reason": "at_capacity"}));
     failing.into_iter().chain(full).collect()
 }

@@ -14,7 +14,9 @@ use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::provisioning::{ProvisionUsers, UserRefusal};
+use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
+use crate::telemetry::count_bound;
 use actix_web::web::{self, Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -102,6 +104,7 @@ fn refused(refusal: &UserRefusal, catalogue: &Catalogue) -> (&'static str, Strin
             ("status", format!("no base licence of `{key}` is available"))
         }
         UserRefusal::TooManyUsers => {
+            count_bound(Bound::UsersPerOrganisation);
             ("user", "the organisation has as many users as it may".to_owned())
         }
         // Nothing that creates or replaces is refused for these.

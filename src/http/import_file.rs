@@ -8,7 +8,9 @@ use super::user_fields::RawUser;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::UserName;
 use crate::domain::provisioning::{UserChange, UserDraft};
+use crate::limits::bound::Bound;
 use crate::problem::{Kind, Problem};
+use crate::telemetry::count_bound;
 use csv::{ByteRecord, ReaderBuilder};
 use serde::Serialize;
 use serde_json::Value;
@@ -78,6 +80,7 @@ impl Import {
 }
 
 fn too_many(rows_max: usize) -> Problem {
+    count_bound(Bound::ImportUsers);
     Problem::new(Kind::TooLarge, format!("at most {rows_max} users at once"))
 }
 

@@ -118,7 +118,7 @@ async fn as_csv(broker: Data<Broker>, settings: Settings, question: Question) ->
         Question::Records(filter) => records_as_csv(broker, settings, filter).await,
         Question::OfRecords(filter, wanted) => {
             let filter = Rc::new(filter);
-            csv::respond(metrics_sheet(line, wanted), move |page| {
+            csv::respond(broker.admission.export()?, metrics_sheet(line, wanted), move |page| {
                 let (broker, filter) = (broker.clone(), Rc::clone(&filter));
                 async move { of_records(&broker, organisation, &filter, page).await }
             })
@@ -126,7 +126,7 @@ async fn as_csv(broker: Data<Broker>, settings: Settings, question: Question) ->
         }
         Question::ByTime(question, wanted) => {
             let question = Rc::new(question);
-            csv::respond(metrics_sheet(line, wanted), move |page| {
+            csv::respond(broker.admission.export()?, metrics_sheet(line, wanted), move |page| {
                 let (broker, question) = (broker.clone(), Rc::clone(&question));
                 async move { broker.store.metrics_page(organisation, &question, page).await }
             })
@@ -142,7 +142,7 @@ async fn records_as_csv(
     filter: IntervalFilter,
 ) -> Answer {
     let (organisation, filter) = (settings.id, Rc::new(filter));
-    csv::send(FILE_NAME, RECORD_COLUMNS, move |after| {
+    csv::send(broker.admission.export()?, FILE_NAME, RECORD_COLUMNS, move |after| {
         let (broker, filter) = (broker.clone(), Rc::clone(&filter));
         let page = store::Page { after, limit: PART_ROWS };
         async move {

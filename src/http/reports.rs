@@ -10,6 +10,7 @@ use crate::broker::Broker;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::limits::REPORT_TIME_MAX;
+use crate::limits::bound::Bound;
 use crate::problem::{Answer, Problem};
 use crate::store::reports::{ReportOutcome, ReportValue};
 use crate::telemetry;
@@ -33,6 +34,7 @@ pub(super) async fn create(
     let rows = match broker.store.report(*organisation, &query).await? {
         ReportOutcome::Rows(rows) => rows,
         ReportOutcome::TooLong => {
+            telemetry::count_bound(Bound::ReportTime);
             let limit_s = REPORT_TIME_MAX.as_secs();
             let detail =
                 format!("the report took longer than {limit_s} s: ask for a shorter range");
@@ -55,7 +57,7 @@ pub(super) async fn create(
 /// To be held while a report is made: it reads much, and others want to read as well.
 pub(super) fn permit(broker: &Broker) -> Result<SemaphorePermit<'_>, Problem> {
     broker.reports.try_acquire().map_err(|_| {
-        telemetry::count_bound("reports_under_way");
+        telemetry::count_bound(Bound::ReportsUnderWay);
         Problem::overloaded("as many reports as may be are being made; try again soon")
     })
 }

@@ -34,7 +34,9 @@ pub(super) struct Proof<'a> {
 
 pub(super) async fn sign_in(request: HttpRequest, broker: Data<Broker>, body: Payload) -> Answer {
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
-    let account = prove(&broker, read(&fields)?).await?;
+    let proof = read(&fields)?;
+    broker.admission.sign_in(request.peer_addr().map(|peer| peer.ip()))?;
+    let account = prove(&broker, proof).await?;
     let now = broker.clock.now().at;
     let claims = Claims {
         subject: account.user.clone(),

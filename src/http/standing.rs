@@ -11,6 +11,9 @@ use crate::broker::Broker;
 use crate::domain::catalogue::{Catalogue, Model};
 use crate::domain::ids::LicenceId;
 use crate::domain::view::LicenceCounts;
+use crate::limits::REPORTS_UNDER_WAY_MAX;
+use crate::limits::bound::Bound;
+use crate::store::sqlite::memory_used;
 use crate::telemetry::{self, exact, field};
 use metrics::gauge;
 use std::collections::BTreeMap;
@@ -26,16 +29,31 @@ pub(super) fn page(broker: &Broker) -> String {
         gauge!(telemetry::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
         gauge!(telemetry::READY).set(u8::from(super::health::reasons(broker).is_empty()));
         set_store(&broker.directory);
+        for (bound, level) in levels(broker) {
+            gauge!(telemetry::BOUND_LEVEL, "bound" => bound.as_str()).set(number(level));
+        }
+        telemetry::process::collect();
         set_actors(&census);
         set_organisations(&census, broker.limits.metrics_organisations_max, &broker.catalogue);
         set_shortages(&census, &broker.catalogue);
     })
 }
 
+/// How many there are now of what is bounded.
+fn levels(broker: &Broker) -> impl Iterator<Item = (Bound, usize)> {
+    let reports = REPORTS_UNDER_WAY_MAX.saturating_sub(broker.reports.available_permits());
+    broker.admission.levels().into_iter().chain([
+        (Bound::RequestsUnderWay, broker.directory.asks_under_way()),
+        (Bound::ReportsUnderWay, reports),
+        (Bound::PasswordsWaiting, broker.hashing.waiting()),
+    ])
+}
+
 fn set_store(directory: &Directory) {
     let backlog = directory.backlog();
     gauge!(telemetry::JOURNAL_BATCHES).set(number(backlog.batches()));
     gauge!(telemetry::STORE_REFUSING).set(u8::from(directory.store_refusal().is_some()));
+    gauge!(telemetry::STORE_MEMORY).set(exact(memory_used()));
     gauge!(telemetry::STORE_DURABLE).set(seconds(backlog.durable_ms()));
 }
 

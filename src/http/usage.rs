@@ -94,7 +94,7 @@ async fn as_csv(broker: Data<Broker>, organisation: OrganisationId, filter: Usag
     let settings = broker.store.settings(organisation).await?;
     let settings = settings.ok_or_else(|| Problem::not_found("there is no such organisation"))?;
     let filter = Rc::new(filter);
-    csv::send("licence-usage", COLUMNS, move |after| {
+    csv::send(broker.admission.export()?, "licence-usage", COLUMNS, move |after| {
         let (broker, filter) = (broker.clone(), Rc::clone(&filter));
         let lines = Lines::new(settings.time_zone, Arc::clone(&broker.catalogue));
         let page = store::Page { after, limit: PART_ROWS };

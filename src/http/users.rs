@@ -14,8 +14,10 @@ use crate::domain::ids::{LicenceId, OrganisationId, UserName};
 use crate::domain::provisioning::{ProvisionUsers, UserChange, UserRefusal};
 use crate::domain::reason::UserStatus;
 use crate::domain::user::UserRecord;
+use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
 use crate::store;
+use crate::telemetry::count_bound;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -176,6 +178,7 @@ fn refused(refusal: &UserRefusal, catalogue: &Catalogue) -> Problem {
                 .with("licence", key)
         }
         UserRefusal::TooManyUsers => {
+            count_bound(Bound::UsersPerOrganisation);
             Problem::new(Kind::TooManyUsers, "the organisation has as many users as it may")
         }
     }

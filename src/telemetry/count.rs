@@ -9,6 +9,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DeniedName, Event};
 use crate::domain::ids::LicenceId;
 use crate::domain::reason::Device;
+use crate::limits::bound::Bound;
 use chrono::{DateTime, Utc};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::sync::{Arc, LazyLock};
@@ -254,8 +255,8 @@ pub fn note_certificate_expiry(at: DateTime<Utc>) {
 }
 
 /// Counts that something met a bound; `bound` is the bound's name, from a fixed set.
-pub fn count_bound(bound: &'static str) {
-    counter!(BOUND_HITS, "bound" => bound).increment(1);
+pub fn count_bound(bound: Bound) {
+    counter!(BOUND_HITS, "bound" => bound.as_str()).increment(1);
 }
 
 fn count_of(count: usize) -> f64 {
@@ -311,7 +312,7 @@ mod tests {
         };
         let released = Event::Released(usage(&catalogue, Some(ReleaseReason::ConnectionLost)));
         count_events(&catalogue, &[acquired, released, Event::Denied(denial())]);
-        count_bound("a_bound_of_this_test");
+        count_bound(Bound::ImportUsers);
         count_login("an_outcome_of_this_test");
         record_commit(Duration::from_millis(2), 1, 9);
         let page = install_metrics().render();
@@ -319,7 +320,7 @@ mod tests {
             r#"licence_broker_grants_total{licence="agent_email",pool="contingency"} "#,
             r#"licence_broker_releases_total{licence="agent_email",reason="connection_lost"} "#,
             r#"licence_broker_denials_total{licence="unknown",reason="unknown_licence"} "#,
-            r#"licence_broker_bound_hit_total{bound="a_bound_of_this_test"} 1"#,
+            r#"licence_broker_bound_hit_total{bound="import_users"} 1"#,
             r#"licence_broker_logins_total{outcome="an_outcome_of_this_test"} 1"#,
             r#"licence_broker_commit_seconds_bucket{le="0.0025"} "#,
             "# HELP licence_broker_grants_total Licence instances acquired",

@@ -6,12 +6,14 @@
 //! | `log` | how the log is set up |
 //! | [`series`] | the table of every series |
 //! | `recorder` | where values go, and how they are read |
+//! | [`process`] | what the process takes of its machine, and how many actors live |
 //! | [`request`] | the id of the HTTP request that is being served |
 //! | `count` | what the layers call when something happens |
 
 mod count;
 pub mod field;
 mod log;
+pub mod process;
 mod recorder;
 pub mod request;
 pub mod series;
@@ -19,7 +21,8 @@ pub mod series;
 pub use count::{
     LiveKind, Present, count_bound, count_close, count_conflated, count_decision, count_events,
     count_frame, count_http, count_login, count_pruned, count_reload, count_resume, count_sign_in,
-    count_store_error, count_sweep, exact, present_on, record_commit, record_login, set_extent,
+    count_store_error, count_sweep, count_tls_handshake, count_tls_reload, exact,
+    note_certificate_expiry, present_on, record_commit, record_login, set_extent,
     subscribed_by,
 };
 pub use log::start_log;

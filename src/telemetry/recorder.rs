@@ -51,6 +51,7 @@ fn recorder() -> PrometheusRecorder {
 }
 
 fn describe() {
+    super::process::describe();
     for series in ALL {
         let (name, help) = (series.name, series.help);
         match series.kind {

@@ -109,7 +109,7 @@ series! {
     Gauge INDEX_RUNS_BEHIND "licence_broker_index_runs_behind" []
         "Runs of the index by user that are still to be written";
     Counter LOGINS "licence_broker_logins_total" ["outcome"]
-        "Logins decided: `full`, `partial`, `unavailable`, or the word of the refusal";
+        "Logins decided: `full`, `partial`, `unavailable`, `overloaded`, or the word of the refusal";
     Counter RESUMES "licence_broker_resumes_total" ["outcome"]
         "Resumes decided: `resumed`, `unavailable`, or why one failed";
     Counter SIGN_INS "licence_broker_sign_ins_total" ["outcome"] "Sign-ins to the broker itself";
@@ -139,6 +139,12 @@ series! {
         "Frames sent to subscribers: `counts`, `snapshot`, `interval`";
     Counter CONFLATED "licence_broker_conflated_frames_total" []
         "Frames of live counts that a slow subscriber was not sent because a later snapshot took their place";
+    Gauge BOUND_LEVEL "licence_broker_bound_level" ["bound"]
+        "How many there are now of what a bound holds";
+    Gauge ACTORS "licence_broker_actors" ["kind"]
+        "Actors and event streams that live: `organisation`, `session`, `wallboard`, `event_stream`";
+    Gauge STORE_MEMORY "licence_broker_store_memory_bytes" []
+        "Memory of the store, page caches mostly";
     Counter BOUND_HITS "licence_broker_bound_hit_total" ["bound"]
         "What was turned away because a bound was reached";
     Counter TLS_HANDSHAKES "licence_broker_tls_handshakes_total" ["outcome"]

@@ -3,6 +3,7 @@
 use super::certificate::Certificate;
 use super::watched::{Watched, Wire};
 use crate::limits::{Limits, TLS_HANDSHAKES_UNDER_WAY_MAX};
+use crate::limits::bound::Bound;
 use crate::telemetry;
 use std::io;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ impl Door {
         let permit = match self.handshakes.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
-                telemetry::count_bound("tls_handshakes_under_way");
+                telemetry::count_bound(Bound::TlsHandshakesUnderWay);
                 self.handshakes.acquire().await.map_err(io::Error::other)?
             }
         };
@@ -59,7 +60,7 @@ impl Door {
         let shaken = tokio::time::timeout(self.limits.tls_handshake_timeout, shaking).await;
         drop(permit);
         let stream = shaken.map_err(|late| {
-            telemetry::count_bound("tls_handshake_timeout");
+            telemetry::count_bound(Bound::TlsHandshakeTimeout);
             io::Error::new(io::ErrorKind::TimedOut, late)
         })??;
         Ok(Wire::Secure(Box::new(stream)))

@@ -5,6 +5,7 @@
 //! Bodies that are read have their time in `http/body.rs`, sockets in their sessions.
 
 use super::pace::{Pace, Stage};
+use crate::limits::bound::Bound;
 use crate::limits::{Limits, PIECE_BYTES};
 use crate::telemetry;
 use std::io;
@@ -95,7 +96,7 @@ impl Watched {
 
     /// Says why, as far as the peer takes it at once, and reads no more.
     fn give_up(&mut self, cx: &mut Context<'_>) {
-        telemetry::count_bound("request_head_timeout");
+        telemetry::count_bound(Bound::RequestHeadTimeout);
         self.head.is_over = true;
         let answer = format!(
             "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\
@@ -139,7 +140,7 @@ impl OutputTime {
         if stage == Stage::Socket {
             self.timer = None;
         } else if is_up(&mut self.timer, self.time_max, cx) {
-            telemetry::count_bound("output_timeout");
+            telemetry::count_bound(Bound::OutputTimeout);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending

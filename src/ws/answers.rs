@@ -7,9 +7,11 @@ use crate::domain::admission::AcquireAnswer;
 use crate::domain::event::Notice;
 use crate::domain::reason::{Departure, EndReason, ReleaseReason};
 use crate::domain::release::{LeaveAnswer, ReleaseAnswer};
+use crate::limits::bound::Bound;
 use crate::protocol::close::Close;
 use crate::protocol::device::{self, ErrorCode, Writer};
 use crate::protocol::request::RequestId;
+use crate::telemetry::count_bound;
 
 pub(super) fn on_logged_out(
     id: Option<&RequestId>,
@@ -74,6 +76,7 @@ pub(super) fn on_acquired(
             Flow::Continue
         }
         Ok(AcquireAnswer::TooManyWaiting) => {
+            count_bound(Bound::WaitingPerLicence);
             send(wire, device::error(id, ErrorCode::TooManyWaiting));
             Flow::Continue
         }

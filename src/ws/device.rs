@@ -9,18 +9,22 @@ use super::token::{self, Purpose};
 use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
+use crate::broker::admission::UserSocket;
 use crate::domain::admission::{Acquire, Login, LoginAnswer, Welcome};
+use crate::domain::bounded_login::BoundedLogin;
 use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
 use crate::domain::moment::Moment;
 use crate::domain::reason::{Departure, ResumeFailure};
 use crate::domain::release::Release;
 use crate::domain::resume::{Resume, ResumeAnswer};
 use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
+use crate::limits::bound::Bound;
 use crate::protocol::close::Close;
 use crate::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use crate::protocol::request::{
     self, Envelope, LoginRequest, Request, RequestError, RequestId, ResumeRequest,
 };
+use crate::telemetry::process::{Alive, Kind};
 use crate::telemetry::{self, Present};
 use actix::prelude::*;
 use base64::Engine;
@@ -38,6 +42,9 @@ pub struct Device {
     organisation: OrganisationId,
     link: LinkId,
     stage: Stage,
+    /// One of the sockets that its user may have; until the connection ends, for that is what is bounded.
+    place: Option<UserSocket>,
+    _alive: Alive,
 }
 
 enum Stage {
@@ -67,7 +74,8 @@ struct Identified {
 impl Device {
     /// A device that has just connected.
     pub fn new(organisation: OrganisationId, link: LinkId, of_upgrade: Option<Claims>) -> Self {
-        Self { organisation, link, stage: Stage::Unidentified { of_upgrade } }
+        let stage = Stage::Unidentified { of_upgrade };
+        Self { organisation, link, stage, place: None, _alive: Alive::new(Kind::Session) }
     }
 
     /// The first message: `login` or `resume`, or the end.
@@ -86,8 +94,10 @@ impl Device {
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
+                .and_then(|claims| self.take_place(claims, connection))
                 .and_then(|claims| self.login((id, arrived), login, claims, connection, wire)),
             Ok(Request::Resume(resume)) => judge(resume.token.as_deref())
+                .and_then(|claims| self.take_place(claims, connection))
                 .and_then(|claims| self.resume(id, &resume, claims, connection, wire)),
             Ok(
                 Request::Subscribe { .. }
@@ -112,6 +122,13 @@ impl Device {
         }
     }
 
+    /// Whoever has said who they are takes one of their user's places.
+    fn take_place(&mut self, claims: Claims, connection: &Connection) -> Result<Claims, Close> {
+        let place = connection.broker.admission.user(self.organisation, &claims.subject);
+        self.place = Some(place.map_err(|_| Close::OVERLOADED)?);
+        Ok(claims)
+    }
+
     fn login(
         &self,
         (id, arrived): (Option<RequestId>, Moment),
@@ -121,10 +138,7 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let permit = broker.logins_under_way.clone().try_acquire_owned().map_err(|_| {
-            telemetry::count_bound("logins_under_way");
-            Close::OVERLOADED
-        })?;
+        let permit = broker.admission.login().map_err(|_| Close::OVERLOADED)?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
         let millis = u64::try_from(arrived.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
@@ -146,6 +160,8 @@ impl Device {
             drop(permit);
             recipient.do_send(Resolved::Login(id, arrived.elapsed, answer));
         });
+        let sessions_max = broker.limits.sessions_per_organisation_max;
+        let command = BoundedLogin { login: command, sessions_max };
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
         let departure = Departure::Unanswered;
         let attachment =
@@ -242,17 +258,22 @@ impl Device {
     pub(super) fn on_logged_in(
         &mut self,
         id: Option<&RequestId>,
-        answer: Result<LoginAnswer, Unavailable>,
+        answer: Result<Option<LoginAnswer>, Unavailable>,
         connection: &Connection,
         wire: &mut Wire<Self>,
     ) -> Flow {
         match answer {
-            Ok(LoginAnswer::LoggedIn(welcome)) => {
+            Ok(Some(LoginAnswer::LoggedIn(welcome))) => {
                 telemetry::count_login(if welcome.denied.is_empty() { "full" } else { "partial" });
                 self.welcome(id, &welcome, false, connection, wire);
                 Flow::Continue
             }
-            Ok(LoginAnswer::Refused { reason, denied }) => {
+            Ok(None) => {
+                telemetry::count_bound(Bound::SessionsPerOrganisation);
+                telemetry::count_login("overloaded");
+                self.turn_away(Close::OVERLOADED)
+            }
+            Ok(Some(LoginAnswer::Refused { reason, denied })) => {
                 telemetry::count_login(reason.as_str());
                 let writer = Writer(&connection.broker.catalogue);
                 send(wire, writer.login_refused(id, reason, &denied));
@@ -356,6 +377,9 @@ impl Identified {
         C::Answer: Send + 'static,
     {
         self.requests_under_way += 1;
+        if self.requests_under_way == REQUESTS_UNDER_WAY_PER_SESSION_MAX {
+            telemetry::count_bound(Bound::RequestsUnderWayPerSession);
+        }
         let recipient = wire.address();
         let reply = Reply::new(move |answer| recipient.do_send(resolve(answer)));
         self.attachment.organisation().submit(command, None, reply);

@@ -4,16 +4,18 @@ use super::following::{Following, News};
 use super::tcp::Socket;
 use crate::actor::live::Feed;
 use crate::auth::Claims;
+use crate::broker::admission::Subscriber;
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::OrganisationId;
 use crate::limits::LIVE_INTERVAL;
 use crate::telemetry;
+use crate::telemetry::process::{Alive, Kind};
 use actix_web::http::header;
 use actix_web::{Error, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// What one listener is at.
 struct Listener {
@@ -25,7 +27,13 @@ struct Listener {
     /// When something was last sent, as a clock that nobody sets has it.
     sent: Duration,
     socket: Option<Socket>,
+    /// One of the streams that may be open, and of the subscribers; given back with the stream.
+    _places: Places,
+    _alive: Alive,
 }
+
+/// What a stream takes of what is bounded.
+pub type Places = (OwnedSemaphorePermit, Subscriber);
 
 /// How often a listener that hears nothing is looked after.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -37,12 +45,16 @@ pub fn stream(
     claims: Claims,
     feed: Feed,
     socket: Option<Socket>,
+    places: Places,
 ) -> HttpResponse {
     let sent = broker.clock.now().elapsed;
     let phase = broker.ready.subscribe();
     let present = telemetry::subscribed_by("sse");
     let following = Following::begin(&broker, organisation, &claims, feed, None, present);
-    let listener = Listener { broker, organisation, claims, following, phase, sent, socket };
+    let _places = places;
+    let _alive = Alive::new(Kind::EventStream);
+    let listener =
+        Listener { broker, organisation, claims, following, phase, sent, socket, _places, _alive };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .streaming(events(listener))

@@ -18,8 +18,9 @@ use std::time::Duration;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) enum Resolved {
-    /// With the monotonic time at which the login arrived.
-    Login(Option<RequestId>, Duration, Result<LoginAnswer, Unavailable>),
+    /// With the monotonic time at which the login arrived. `None`: the organisation has as many sessions as
+    /// it may.
+    Login(Option<RequestId>, Duration, Result<Option<LoginAnswer>, Unavailable>),
     Resume(Option<RequestId>, Result<ResumeAnswer, Unavailable>),
     Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
     Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
@@ -33,8 +34,8 @@ impl Handler<Resolved> for Session<Device> {
         let (device, connection) = (&mut self.peer, &self.connection);
         let flow = match resolved {
             Resolved::Login(id, arrived, answer) => {
-                let is_granted = matches!(answer, Ok(LoginAnswer::LoggedIn(_)));
-                let is_decided = answer.is_ok();
+                let is_granted = matches!(answer, Ok(Some(LoginAnswer::LoggedIn(_))));
+                let is_decided = matches!(answer, Ok(Some(_)));
                 let flow = device.on_logged_in(id.as_ref(), answer, connection, wire);
                 if is_decided {
                     let now = connection.broker.clock.now().elapsed;

@@ -10,11 +10,12 @@ use super::tcp::{OutputWatch, Socket};
 use crate::broker::{Broker, Phase};
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::reason::Departure;
+use crate::limits::bound::Bound;
 use crate::limits::{CLOSE_TIMEOUT, LOGIN_TIMEOUT, MESSAGE_BYTES_MAX, NOTICES_PER_SESSION_MAX};
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
-use crate::telemetry;
+use crate::telemetry::{self, count_bound};
 use crate::transport::pace::Pace;
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
@@ -164,7 +165,8 @@ impl<P: Peer> Actor for Session<P> {
         let heartbeat = self.connection.broker.heartbeat.every;
         wire.run_interval(heartbeat / BEATS_PER_HEARTBEAT, Self::beat);
         wire.run_later(LOGIN_TIMEOUT, |session, wire| {
-            if !session.peer.is_identified() {
+            if !session.peer.is_identified() && !session.is_closing {
+                count_bound(Bound::LoginTimeout);
                 session.close(Close::LOGIN_TIMEOUT, Departure::Unanswered, wire);
             }
         });
@@ -196,6 +198,7 @@ impl<P: Peer> Session<P> {
                     self.follow(flow, wire);
                 }
                 Next::After(wait) => {
+                    count_bound(Bound::FramesPerSecond);
                     self.is_paced = true;
                     wire.run_later(wait, |session, wire| {
                         session.is_paced = false;
@@ -280,6 +283,7 @@ impl<P: Peer> Session<P> {
     fn on_error(&mut self, error: &ProtocolError, wire: &mut Wire<P>) {
         let (close, departure) = match (error, self.inbox.fault()) {
             (_, Some(Fault::Refused(Violation::TooBig))) | (ProtocolError::Overflow, _) => {
+                count_bound(Bound::MessageBytes);
                 (Close::TOO_BIG, Departure::Misbehaved)
             }
             (_, Some(Fault::Refused(Violation::Forbidden))) => {
@@ -350,7 +354,10 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Fragment::Incomplete => self.receive(Inbound::Quiet, wire),
             Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
             Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
-            Fragment::TooBig => self.close(Close::TOO_BIG, Departure::Misbehaved, wire),
+            Fragment::TooBig => {
+                count_bound(Bound::MessageBytes);
+                self.close(Close::TOO_BIG, Departure::Misbehaved, wire);
+            }
         }
     }
 

@@ -12,7 +12,6 @@ use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
-use crate::telemetry;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 
@@ -52,9 +51,12 @@ pub async fn live(
         return session::start(&request, payload, connection(broker, &request)?, wallboard);
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
+    let address = request.peer_addr().map(|peer| peer.ip());
+    let stream = broker.admission.socket(address).map_err(Problem::from)?;
+    let subscriber = broker.admission.subscriber(organisation).map_err(Problem::from)?;
     let live = broker.directory.live(organisation).await.map_err(Problem::from)?;
     let socket = request.conn_data::<Socket>().copied();
-    Ok(events::stream(broker, organisation, claims, live, socket))
+    Ok(events::stream(broker, organisation, claims, live, socket, (stream, subscriber)))
 }
 
 /// Origin, room, and the upgrade's token if it carries one: 403, 503, 401, 404, 403.
@@ -127,14 +129,7 @@ fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
 /// Takes a place among the sockets that may be open.
 fn connection(broker: web::Data<Broker>, request: &HttpRequest) -> Result<Connection, Problem> {
     let address = request.peer_addr().map(|peer| peer.ip());
-    if address.is_some_and(|address| !broker.addresses.admit(address)) {
-        telemetry::count_bound("connections_per_address_per_second");
-        return Err(Problem::overloaded("this address opens too many sockets at once"));
-    }
-    let permit = broker.sockets.clone().try_acquire_owned().map_err(|_| {
-        telemetry::count_bound("sessions_max");
-        Problem::overloaded("as many sockets are open as may be")
-    })?;
+    let permit = broker.admission.socket(address)?;
     let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
     Ok(Connection { broker, address: address.into(), permit })
 }

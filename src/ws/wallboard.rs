@@ -9,13 +9,16 @@ use super::session::{Connection, Flow, Peer, Session, Who, Wire, send};
 use super::token::{self, Purpose};
 use crate::actor::live::Feed;
 use crate::auth::Claims;
+use crate::broker::admission::Subscriber;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::Departure;
+use crate::limits::bound::Bound;
 use crate::limits::{LIVE_INTERVAL, REQUESTS_UNDER_WAY_PER_SESSION_MAX};
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
-use crate::telemetry;
+use crate::telemetry::process::{Alive, Kind};
+use crate::telemetry::{self, count_bound};
 use actix::fut::wrap_future;
 use actix::prelude::*;
 use futures_util::StreamExt;
@@ -30,15 +33,18 @@ pub struct Wallboard {
     seen: Duration,
     /// How many fresh tokens wait for their key.
     refreshing: usize,
+    _alive: Alive,
 }
 
 enum Stage {
     /// Nothing but `subscribe` is possible.
     Unidentified { of_upgrade: Option<Claims> },
     /// The organisation is being found.
-    Subscribing { claims: Claims },
+    Subscribing { claims: Claims, place: Subscriber },
     Subscribed {
         claims: Claims,
+        /// One of the subscribers that there may be.
+        _place: Subscriber,
         following: Box<Following>,
         /// Whether a timer will look if what waits has been taken.
         is_behind: bool,
@@ -55,7 +61,8 @@ impl Wallboard {
         elapsed: Duration,
     ) -> Self {
         let stage = Stage::Unidentified { of_upgrade };
-        Self { organisation, stage, seen: elapsed, refreshing: 0 }
+        let _alive = Alive::new(Kind::Wallboard);
+        Self { organisation, stage, seen: elapsed, refreshing: 0, _alive }
     }
 
     fn subscribe(
@@ -78,7 +85,10 @@ impl Wallboard {
         let token = token.as_deref();
         match token::judge(&broker, organisation, Purpose::Live, of_upgrade, token) {
             Err(close) => return Flow::Close(close, Departure::Unanswered),
-            Ok(claims) => self.stage = Stage::Subscribing { claims },
+            Ok(claims) => match broker.admission.subscriber(organisation) {
+                Err(_) => return Flow::Close(Close::OVERLOADED, Departure::Unanswered),
+                Ok(place) => self.stage = Stage::Subscribing { claims, place },
+            },
         }
         let found = async move { broker.directory.live(organisation).await };
         let found = wrap_future::<_, Session<Self>>(found);
@@ -182,7 +192,7 @@ impl Peer for Wallboard {
         let broker = &connection.broker;
         let now = broker.clock.now();
         let is_over = match &self.stage {
-            Stage::Subscribed { claims, .. } | Stage::Subscribing { claims } => {
+            Stage::Subscribed { claims, .. } | Stage::Subscribing { claims, .. } => {
                 claims.expires_at <= now.at
             }
             Stage::Unidentified { .. } | Stage::Over => false,
@@ -207,7 +217,8 @@ impl Peer for Wallboard {
 impl Session<Wallboard> {
     /// Sends everything, then what changes.
     fn follow_live(&mut self, id: Option<RequestId>, feed: Feed, wire: &mut Wire<Wallboard>) {
-        let Stage::Subscribing { claims } = std::mem::replace(&mut self.peer.stage, Stage::Over)
+        let Stage::Subscribing { claims, place } =
+            std::mem::replace(&mut self.peer.stage, Stage::Over)
         else {
             return;
         };
@@ -223,7 +234,7 @@ impl Session<Wallboard> {
         wire.add_stream(WatchStream::from_changes(interval).map(|_| Changed));
         wire.add_stream(WatchStream::from_changes(kinds).map(|_| Changed));
         let following = Box::new(following);
-        self.peer.stage = Stage::Subscribed { claims, following, is_behind: false };
+        self.peer.stage = Stage::Subscribed { claims, _place: place, following, is_behind: false };
         self.catch_up(wire);
         self.pump(wire);
     }
@@ -239,6 +250,7 @@ impl Session<Wallboard> {
         }
         if self.output.is_behind() {
             *is_behind = true;
+            count_bound(Bound::LiveBacklogBytes);
             wire.run_later(LIVE_INTERVAL, |session, wire| {
                 if let Stage::Subscribed { is_behind, .. } = &mut session.peer.stage {
                     *is_behind = false;

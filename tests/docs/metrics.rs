@@ -54,7 +54,7 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
 #[test]
 fn the_words_of_labels_are_those_of_the_vocabularies() {
     let refusals = Refusal::ALL.iter().map(|refusal| refusal.as_str());
-    let logins = refusals.chain(["full", "partial", "unavailable"]);
+    let logins = refusals.chain(["full", "partial", "unavailable", "overloaded"]);
     assert_eq!(words("outcome", "licence_broker_logins_total"), set(logins));
     let failures = ResumeFailure::ALL.iter().map(|failure| failure.as_str());
     let resumes = failures.chain(["resumed", "unavailable"]);

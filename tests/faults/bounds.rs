@@ -9,8 +9,10 @@ use licence_broker::domain::admission::LoginAnswer;
 use licence_broker::domain::event::Notice;
 use licence_broker::domain::ids::SessionId;
 use licence_broker::domain::reason::EndReason;
+use licence_broker::limits::bound::Bound;
 use licence_broker::limits::{Limits, NOTICES_PER_SESSION_MAX};
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use serde_json::json;
 
 #[tokio::test]
@@ -26,6 +28,7 @@ async fn logins_beyond_the_bound_are_told_that_it_is_overloaded() {
     stage.decided_are(1, 3).await;
     let mut beyond = stage.begin_login(1, 3, json!({})).await;
     assert_eq!(beyond.closed().await, (4004, "overloaded".to_owned()));
+    assert_eq!(hits(&stage, Bound::LoginsUnderWay), 1);
     stage.store.release();
     for socket in &mut under_way {
         assert_eq!(socket.message().await["type"], "logged_in");
@@ -33,6 +36,38 @@ async fn logins_beyond_the_bound_are_told_that_it_is_overloaded() {
     drop(stage.log_in(1, 3, json!({})).await);
     stage.released(1, 3).await;
     stage.audit(1, 5).await;
+}
+
+/// How often a bound was met so far; each by one test of this suite alone.
+fn hits(stage: &Stage, bound: Bound) -> u64 {
+    let name = format!(r#"licence_broker_bound_hit_total{{bound="{}"}} "#, bound.as_str());
+    let page = stage.broker.inside.metrics.render();
+    page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn questions_beyond_the_bound_are_told_to_come_again_and_those_within_are_answered() {
+    let limits = Limits { requests_under_way_max: 1, ..Limits::default() };
+    let stage = Stage::with(Setup { limits, ..Setup::default() }).await;
+    stage.organisation(1, 1, 1).await;
+    stage.store.hold();
+    let operator = stage.broker.operator();
+    let purchase = tokio::spawn(async move { operator.buy(1, "agent_sms", 9, 0).await });
+    until_seen("the purchase is under way", async || {
+        (stage.broker.inside.directory.asks_under_way() == 1).then_some(())
+    })
+    .await;
+    let beyond = stage.operator.request(Method::GET, "/v1/organisations/1/licences");
+    let beyond = beyond.send().await.unwrap();
+    assert_eq!((beyond.status().as_u16(), &beyond.headers()["retry-after"]), (503, &one()));
+    assert_eq!(hits(&stage, Bound::RequestsUnderWay), 1);
+    stage.store.release();
+    purchase.await.unwrap();
+    assert_eq!(stage.operator.licence(1, "agent_sms").await["concurrent"]["total"], 9);
+}
+
+fn one() -> HeaderValue {
+    HeaderValue::from_static("1")
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::select;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -20,7 +19,7 @@ use crate::population::Population;
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
 use crate::report::{Report, Seen};
-use crate::run::{Phase, Run};
+use crate::run::{Phase, Run, stop_signal};
 
 /// How far the run came, for the report.
 #[derive(Default)]
@@ -75,16 +74,6 @@ async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ende
         // Without a handler the signal ends the process by itself.
         Ok(()) = stop_signal() => Ended::Interrupted,
     }
-}
-
-async fn stop_signal() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }
 
 async fn act(

@@ -4,7 +4,6 @@ use super::{AskError, Directory};
 use crate::actor::unsettled;
 use crate::domain::ids::OrganisationId;
 use crate::domain::release::Tick;
-use crate::limits::ASKS_UNDER_WAY_MAX;
 use crate::store::StoreError;
 use futures_util::{StreamExt, stream};
 use std::sync::atomic::Ordering;
@@ -22,7 +21,7 @@ impl Directory {
             self.0.unsettled.fetch_sub(1, Ordering::Relaxed);
             settled
         });
-        let failed = failures(asked).await;
+        let failed = failures(asked, self.0.asks_max).await;
         if failed > 0 && self.store_refusal().is_some() {
             return Err(unsettled::why(&self.0.shared, &open).await);
         }
@@ -38,7 +37,8 @@ impl Directory {
 /// How many of these questions fail; not all are asked at once.
 pub(super) async fn failures(
     asked: impl Iterator<Item = impl Future<Output = Result<(), AskError>>>,
+    asks_max: usize,
 ) -> usize {
-    let answers = stream::iter(asked).buffer_unordered(ASKS_UNDER_WAY_MAX / 2);
+    let answers = stream::iter(asked).buffer_unordered((asks_max / 2).max(1));
     answers.filter(|answer| std::future::ready(answer.is_err())).count().await
 }
