@@ -26,9 +26,10 @@ async fn left_open() -> (tempfile::TempDir, PathBuf) {
     let database = folder.path().join("left.db");
     let setup = Setup { database: Some(database.clone()), ..Setup::default() };
     let stage = Stage::with(setup).await;
+    let mut sockets = Vec::new();
     for organisation in [129, 130] {
         stage.organisation(organisation, 3, 3).await;
-        let (_socket, _) = stage.log_in(organisation, 0, json!({})).await;
+        sockets.push(stage.log_in(organisation, 0, json!({})).await);
     }
     stage.broker.halt().await;
     (folder, database)
