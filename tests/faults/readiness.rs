@@ -2,6 +2,7 @@
 
 use crate::stage::Stage;
 use crate::support::broker::Setup;
+use crate::support::faulty_store::FaultyStore;
 use crate::support::until::until_seen;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ async fn left_open() -> (tempfile::TempDir, PathBuf) {
 async fn a_broker_that_starts_listens_says_how_far_it_is_and_takes_nobody_yet() {
     let (_folder, database) = left_open().await;
     let setup = Setup { database: Some(database), waits_until_ready: false, ..Setup::default() };
-    let stage = Stage::again(setup, |store| store.hold_loads()).await;
+    let stage = Stage::again(setup, FaultyStore::hold_loads).await;
     let (status, problem) = readiness(&stage).await;
     assert_eq!(status, 503, "{problem}");
     assert_eq!(problem["reasons"], json!([{"reason": "starting", "organisations": 2}]));
