@@ -164,7 +164,7 @@ impl Gauges {
     }
 }
 
-fn place<T: PartialEq>(all: &[T], wanted: T) -> u8 {
+fn place<T: PartialEq + Copy>(all: &[T], wanted: T) -> u8 {
     let place = all.iter().position(|value| *value == wanted);
     place.and_then(|place| u8::try_from(place).ok()).unwrap_or_default()
 }

@@ -6,6 +6,7 @@
 mod support;
 
 mod data;
+mod deploy;
 mod document;
 mod incoming;
 mod metrics;

@@ -2,6 +2,7 @@
 
 use crate::stage::Stage;
 use crate::support::broker::Setup;
+use crate::support::faulty_store::FaultyStore;
 use crate::support::until::until_seen;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,15 +21,17 @@ async fn series(stage: &Stage, series: &str) -> Option<String> {
     line.map(str::to_owned)
 }
 
-/// A database in which organisations 129 and 130 have an open session each.
+/// A database in which organisations 129 and 130 have an open session each: with grace, an end of the
+/// broker leaves it so.
 async fn left_open() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("left.db");
     let setup = Setup { database: Some(database.clone()), ..Setup::default() };
     let stage = Stage::with(setup).await;
+    let mut sockets = Vec::new();
     for organisation in [129, 130] {
         stage.organisation(organisation, 3, 3).await;
-        let (_socket, _) = stage.log_in(organisation, 0, json!({})).await;
+        sockets.push(stage.log_in(organisation, 0, json!({"grace_s": 60})).await);
     }
     stage.broker.halt().await;
     (folder, database)
@@ -38,7 +41,7 @@ async fn left_open() -> (tempfile::TempDir, PathBuf) {
 async fn a_broker_that_starts_listens_says_how_far_it_is_and_takes_nobody_yet() {
     let (_folder, database) = left_open().await;
     let setup = Setup { database: Some(database), waits_until_ready: false, ..Setup::default() };
-    let stage = Stage::again(setup, |store| store.hold()).await;
+    let stage = Stage::again(setup, FaultyStore::hold_loads).await;
     let (status, problem) = readiness(&stage).await;
     assert_eq!(status, 503, "{problem}");
     assert_eq!(problem["reasons"], json!([{"reason": "starting", "organisations": 2}]));

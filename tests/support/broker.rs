@@ -102,7 +102,7 @@ impl TestBroker {
             Some(jwks) => following(jwks).await,
         });
         let (started, running) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
+        let (end, mut ended) = oneshot::channel();
         let (signer, path) = (authenticator.clone(), database.clone());
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
@@ -113,9 +113,13 @@ impl TestBroker {
                 }
                 assert!(started.send((running.address, running.broker().clone())).is_ok());
                 if !waits {
-                    running.recover().await.unwrap();
+                    // A test that fails meanwhile must not wait for what it holds up.
+                    tokio::select! {
+                        recovered = running.recover() => recovered.unwrap(),
+                        _ = &mut ended => return running.halt().await,
+                    }
                 }
-                match ended.await {
+                match (&mut ended).await {
                     Ok(End::Drain) => running.drain().await,
                     Ok(End::Halt) | Err(_) => running.halt().await,
                 }

@@ -46,6 +46,8 @@ pub(crate) struct FaultyStore {
     inner: Arc<dyn Store>,
     /// Whether commits wait at the gate.
     held: watch::Sender<bool>,
+    /// Whether loads wait at the gate.
+    held_loads: watch::Sender<bool>,
     /// Commits that have begun, those at the gate included.
     begun: watch::Sender<u64>,
     batches: AtomicU64,
@@ -65,6 +67,7 @@ impl FaultyStore {
         Arc::new(Self {
             inner,
             held: watch::Sender::new(false),
+            held_loads: watch::Sender::new(false),
             begun: watch::Sender::new(0),
             batches: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
@@ -80,8 +83,14 @@ impl FaultyStore {
         self.held.send_replace(true);
     }
 
-    /// Lets the waiting commits go on, and those that follow.
+    /// Loads that begin from now on wait until [`Self::release`].
+    pub fn hold_loads(&self) {
+        self.held_loads.send_replace(true);
+    }
+
+    /// Lets the waiting commits and loads go on, and those that follow.
     pub(crate) fn release(&self) {
+        self.held_loads.send_replace(false);
         self.held.send_replace(false);
     }
 
@@ -209,6 +218,8 @@ impl Store for FaultyStore {
         let one_less = |panics: u64| panics.checked_sub(1);
         let left = self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
         assert!(left.is_err(), "a load that panics, as planned");
+        let passed = self.held_loads.subscribe().wait_for(|held| !held).await.is_ok();
+        assert!(passed, "the gate stands for as long as the store lives");
         if self.damaged.load(Ordering::SeqCst) == organisation.get() {
             return Err(StoreError::Corrupt("as planned".to_owned()));
         }

@@ -1,0 +1,118 @@
+//! `deploy/` against `docs/METRICS.md`: every series that is asked for is described, with the labels that
+//! are asked for, and the unit fits the broker.
+
+use crate::metrics::described;
+use licence_broker::limits::{DRAIN_TIMEOUT, FILES_BESIDE_SOCKETS, Limits};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
+const RULES: &str = include_str!("../../deploy/prometheus-rules.yaml");
+const UNIT: &str = include_str!("../../deploy/licence-broker.service");
+
+fn dashboard() -> Value {
+    serde_json::from_str(DASHBOARD).expect("the dashboard is JSON")
+}
+
+fn rules() -> Vec<Value> {
+    let file: Value = serde_saphyr::from_str(RULES).expect("the rules are YAML");
+    let groups = file["groups"].as_array().expect("groups").clone();
+    groups.iter().flat_map(|group| group["rules"].as_array().expect("rules").clone()).collect()
+}
+
+/// Every string under a key of this name, however deep.
+fn strings<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member.as_str() {
+                    Some(text) if name == key => found.push(text),
+                    Some(_) | None => strings(member, key, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| strings(item, key, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The series that a query asks for, each with the labels that it selects by.
+fn asked(query: &str) -> Vec<(String, BTreeSet<String>)> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let starts = query.match_indices("licence_broker_").map(|(at, _)| &query[at..]);
+    starts
+        .map(|rest| {
+            let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+            let selector = rest[end..].strip_prefix('{').and_then(|rest| rest.split_once('}'));
+            let pairs = selector.map_or("", |(selector, _)| selector).split(',');
+            let labels = pairs.filter_map(|pair| pair.split(['=', '!']).next());
+            let labels = labels.filter(|label| !label.is_empty() && *label != "instance");
+            (rest[..end].to_owned(), labels.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+fn check(query: &str) {
+    let described = described();
+    let asked = asked(query);
+    assert!(!asked.is_empty() || query.starts_with("up{"), "no series of the broker: {query}");
+    for (name, labels) in asked {
+        let parts = ["_bucket", "_sum", "_count"];
+        let histogram = parts.iter().find_map(|part| name.strip_suffix(part));
+        let histogram = histogram
+            .filter(|family| described.get(*family).is_some_and(|(kind, _)| kind == "histogram"));
+        let shape = described.get(histogram.unwrap_or(&name));
+        let (kind, known) = shape.unwrap_or_else(|| panic!("{name} is not described: {query}"));
+        assert!(histogram.is_some() || kind != "histogram", "{name} alone is no series: {query}");
+        for label in labels {
+            assert!(known.contains(&label), "{name} has no label {label}: {query}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_asks_for_what_there_is() {
+    let dashboard = dashboard();
+    let mut queries = Vec::new();
+    strings(&dashboard["panels"], "expr", &mut queries);
+    assert!(queries.len() > 30, "{}", queries.len());
+    queries.into_iter().for_each(check);
+    let variables = dashboard["templating"]["list"].as_array().expect("variables");
+    let names: Vec<&str> = variables.iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["datasource", "instance", "organisation"]);
+    let mut definitions = Vec::new();
+    strings(&dashboard["templating"], "definition", &mut definitions);
+    definitions.into_iter().for_each(check);
+    let ids: Vec<_> = dashboard["panels"].as_array().expect("panels").iter().collect();
+    let different: BTreeSet<_> = ids.iter().map(|panel| panel["id"].as_u64()).collect();
+    assert_eq!(different.len(), ids.len(), "every panel has an id of its own");
+}
+
+#[test]
+fn every_alert_asks_for_what_there_is_and_says_what_to_do() {
+    let rules = rules();
+    assert!(rules.len() > 8, "{}", rules.len());
+    for rule in rules {
+        check(rule["expr"].as_str().expect("an expression"));
+        let severity = rule["labels"]["severity"].as_str();
+        assert!(matches!(severity, Some("page" | "ticket")), "{rule}");
+        for annotation in ["summary", "action"] {
+            assert!(rule["annotations"][annotation].is_string(), "{rule}");
+        }
+    }
+}
+
+fn setting(name: &str) -> &'static str {
+    let line = UNIT.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    line.unwrap_or_else(|| panic!("{name} is set"))
+}
+
+#[test]
+fn the_service_leaves_room_for_the_drain_and_for_every_socket() {
+    let stop_s: u64 = setting("TimeoutStopSec").trim_end_matches('s').parse().expect("seconds");
+    assert!(stop_s > DRAIN_TIMEOUT.as_secs());
+    let files: u64 = setting("LimitNOFILE").parse().expect("a number");
+    let sockets = u64::try_from(Limits::default().sessions_max).expect("a number");
+    assert!(files >= sockets + FILES_BESIDE_SOCKETS);
+    assert!(setting("ExecReload").contains("-HUP"), "a certificate is reloaded by SIGHUP");
+}
