@@ -7,6 +7,7 @@ use super::files::{self, CertificateError, Loaded};
 use crate::clock::Clock;
 use crate::config::TlsFiles;
 use crate::telemetry;
+use chrono::{DateTime, Utc};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -30,8 +31,16 @@ pub struct Certificate {
 struct Seen {
     /// Of the files when what is served was read.
     served: [u8; 32],
+    /// When what is served expires.
+    not_after: DateTime<Utc>,
     /// What is wrong with what they have in them now, as it was said.
     complaint: Option<String>,
+}
+
+impl Seen {
+    fn of(loaded: &Loaded) -> Self {
+        Self { served: loaded.digest, not_after: loaded.not_after, complaint: None }
+    }
 }
 
 /// What came of looking at the files.
@@ -56,8 +65,8 @@ impl Certificate {
         if let Some(error) = loaded.complaint(&files, clock.now().at) {
             tracing::warn!(%error, "clients that look at the certificate will refuse it");
         }
-        note(&files, &loaded);
-        let seen = Mutex::new(Seen { served: loaded.digest, complaint: None });
+        warn_of_public_key(&files, &loaded);
+        let seen = Mutex::new(Seen::of(&loaded));
         Ok(Self { files, clock, served: RwLock::new(Arc::new(loaded.certified)), seen })
     }
 
@@ -86,11 +95,12 @@ impl Certificate {
                 Reload::Unchanged
             }
             Ok(Some(loaded)) => {
-                note(&self.files, &loaded);
+                warn_of_public_key(&self.files, &loaded);
+                telemetry::note_certificate_expiry(loaded.not_after);
                 telemetry::count_tls_reload("loaded");
                 let (certificate, not_after) = (self.files.cert.display(), loaded.not_after);
                 tracing::info!(%certificate, %not_after, "another certificate is served");
-                *seen = Seen { served: loaded.digest, complaint: None };
+                *seen = Seen::of(&loaded);
                 *self.served.write().unwrap_or_else(PoisonError::into_inner) =
                     Arc::new(loaded.certified);
                 Reload::Loaded
@@ -120,6 +130,11 @@ impl Certificate {
         }
     }
 
+    fn note_expiry(&self) {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        telemetry::note_certificate_expiry(seen.not_after);
+    }
+
     /// The same, for somebody who asked: what is wrong is said again.
     fn reload_as_asked(&self) -> Reload {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).complaint = None;
@@ -136,6 +151,8 @@ impl Certificate {
             .inspect_err(|error| tracing::warn!(%error, "SIGHUP reloads no certificate"))
             .ok();
         async move {
+            // It was read before there were metrics.
+            self.note_expiry();
             loop {
                 let reload = tokio::select! {
                     () = hangup(&mut hangups) => Self::reload_as_asked,
@@ -155,13 +172,11 @@ async fn hangup(hangups: &mut Option<Signal>) {
         None => None,
     };
     if told.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
-/// What an operator should know of a certificate that is served from now on.
-fn note(files: &TlsFiles, loaded: &Loaded) {
-    telemetry::note_certificate_expiry(loaded.not_after);
+fn warn_of_public_key(files: &TlsFiles, loaded: &Loaded) {
     if loaded.is_key_public {
         let file = files.key.display();
         tracing::warn!(%file, "tls_key: everybody on this machine may read the private key");

@@ -92,11 +92,12 @@ pub fn load(files: &TlsFiles) -> Result<Loaded, CertificateError> {
         unusable("tls_key", &files.key, format!("holds no private key in PEM: {error}"))
     })?;
     let certified = CertifiedKey::from_der(chain, secret, &aws_lc_rs::default_provider());
-    let certified = certified.map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
+    let certified = certified.map_err(|error| {
+        if matches!(error, rustls::Error::InconsistentKeys(_)) {
             CertificateError::Mismatch { key: files.key.clone(), cert: files.cert.clone() }
+        } else {
+            unusable("tls_key", &files.key, error.to_string())
         }
-        error => unusable("tls_key", &files.key, error.to_string()),
     })?;
     let mut digest = Sha256::new();
     for bytes in [&cert, &key] {
