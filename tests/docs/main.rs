@@ -10,6 +10,7 @@ mod document;
 mod incoming;
 mod openapi;
 mod outgoing;
+mod security;
 mod source;
 mod structure;
 mod words;
