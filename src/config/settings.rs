@@ -33,7 +33,8 @@ pub struct Settings {
     pub jwt_secret_file: Option<PathBuf>,
 
     /// JSON Web Key Set (RS256, ES256, EdDSA) whose tokens are trusted as well: a file, or an https
-    /// address
+    /// address. Whoever lists processes sees a password that stands in an address given here: put
+    /// such a one into the configuration file
     #[arg(long, value_name = "FILE|URL")]
     pub jwks: Option<String>,
 

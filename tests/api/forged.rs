@@ -4,11 +4,13 @@
 use crate::raw;
 use crate::support::broker::{Setup, TestBroker};
 use crate::support::signer::{Signer, base64url, key_set};
+use crate::support::socket::Heard;
 use chrono::{TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::Error;
 
 /// The longest token that is looked at.
 const TOKEN_MAX_BYTES: usize = 8 * 1024;
@@ -45,12 +47,10 @@ impl Stage {
         for path in ["session", "live"] {
             told.push(match self.broker.try_connect(129, path, &headers).await {
                 Ok(_) => "101".to_owned(),
-                Err(refused) => match *refused {
-                    tokio_tungstenite::tungstenite::Error::Http(answer) => {
-                        answer.status().as_u16().to_string()
-                    }
-                    other => panic!("{other}"),
-                },
+                Err(refused) => {
+                    let Error::Http(answer) = *refused else { panic!("{refused}") };
+                    answer.status().as_u16().to_string()
+                }
             });
         }
         let stream = reqwest::Client::new().get(self.broker.url("/v1/organisations/129/live"));
@@ -60,9 +60,9 @@ impl Stage {
             let mut socket = self.broker.connect(129, path).await;
             socket.send(json!({"type": kind, "token": token, "device": "agent_desktop"})).await;
             told.push(match socket.hear().await {
-                crate::support::socket::Heard::Message(message) => message["type"].to_string(),
-                crate::support::socket::Heard::Closed(code, _) => code.to_string(),
-                crate::support::socket::Heard::Ended => "ended".to_owned(),
+                Heard::Message(message) => message["type"].to_string(),
+                Heard::Closed(code, _) => code.to_string(),
+                Heard::Ended => "ended".to_owned(),
             });
         }
         told

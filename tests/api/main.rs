@@ -8,6 +8,7 @@ mod support;
 
 mod accounts;
 mod acting_on_sessions;
+mod audited;
 mod changes;
 mod concurrency;
 mod custom_reports;

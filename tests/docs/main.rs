@@ -12,6 +12,7 @@ mod incoming;
 mod metrics;
 mod openapi;
 mod outgoing;
+mod security;
 mod source;
 mod structure;
 mod words;

@@ -6,12 +6,15 @@ use crate::support::http::Api;
 use crate::support::signer::{Signer, base64url, key_set};
 use crate::support::socket::{Heard, Socket};
 use crate::support::until::until_seen;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{TimeDelta, Utc};
 use licence_broker::auth::{Authenticator, Claims, KeySources, Role};
 use licence_broker::domain::ids::OrganisationId;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -23,6 +26,27 @@ use totp_rs::Totp;
 
 const PASSWORD: &str = "correct-horse-battery";
 const SECRET: &str = "hs256-secret-of-the-broker-0123456789";
+
+const KEY_SERVER_PASSWORD: &str = "password-of-the-key-server";
+
+/// Answers everybody with a key set, for as long as the test's process lives.
+fn publish(keys: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4_096];
+            // A request this short comes in one piece.
+            let _ = stream.read(&mut head).unwrap();
+            let length = keys.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            stream.write_all((head + &keys).as_bytes()).unwrap();
+        }
+    });
+    address
+}
 
 /// A broker's process whose log goes into a file, and every secret that was used on it.
 struct Told {
@@ -40,13 +64,20 @@ impl Told {
         let folder = TempDir::new().unwrap();
         let issuer = Signer::ed();
         std::fs::write(folder.path().join("secret"), SECRET).unwrap();
-        std::fs::write(folder.path().join("keys.json"), key_set(&[issuer.named("k1")])).unwrap();
+        let keys = key_set(&[issuer.named("k1")]);
+        let jwks = if has_secret_file {
+            let server = publish(keys);
+            format!("http://broker:{KEY_SERVER_PASSWORD}@{server}/keys.json")
+        } else {
+            std::fs::write(folder.path().join("keys.json"), keys).unwrap();
+            "keys.json".to_owned()
+        };
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_licence-broker"));
         command.current_dir(folder.path()).stdin(Stdio::null());
         command.stderr(File::create(folder.path().join("log")).unwrap());
         command.args(["serve", "--listen", &address.to_string(), "--database", "sqlite://it.db"]);
-        command.args(["--data-dir", "data", "--jwks", "keys.json", "--heartbeat-s", "1"]);
+        command.args(["--data-dir", "data", "--jwks", &jwks, "--heartbeat-s", "1"]);
         command.args(["--log-level", "trace", "--log-format", format]);
         if has_secret_file {
             command.args(["--jwt-secret-file", "secret"]);
@@ -60,7 +91,9 @@ impl Told {
         let secret_file = has_secret_file.then(|| folder.path().join("secret"));
         let sources = KeySources { data_dir: folder.path().join("data"), secret_file, jwks: None };
         let authenticator = Authenticator::open(&sources).unwrap();
-        let mut secrets = vec![SECRET.to_owned()];
+        let mut secrets = vec![SECRET.to_owned(), KEY_SERVER_PASSWORD.to_owned()];
+        // As a header says it (RFC 7617).
+        secrets.push(STANDARD.encode(format!("broker:{KEY_SERVER_PASSWORD}")));
         if let Ok(own) = std::fs::read_to_string(folder.path().join("data/token-key")) {
             secrets.push(own.trim().to_owned());
         }
