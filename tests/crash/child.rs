@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// The program as it was built for these tests.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_licence-broker");
+
 /// Where the broker's processes live, one after the other: one address, one database.
 pub struct Home {
     pub address: SocketAddr,
@@ -50,11 +53,17 @@ impl Home {
 
     /// Starts a process and waits until it takes logins.
     pub async fn start(&self) -> Process {
+        self.start_program(Path::new(PROGRAM), &[]).await
+    }
+
+    /// The same with another copy of the program, and further settings.
+    pub async fn start_program(&self, program: &Path, settings: &[&str]) -> Process {
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_licence-broker"))
+        let child = Command::new(program)
             .current_dir(self.folder())
             .args(["serve", "--listen", &self.address.to_string(), "--database", "sqlite://it.db"])
             .args(["--jwt-secret-file", "secret", "--data-dir", "data", "--log-level", "error"])
+            .args(settings)
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
