@@ -127,6 +127,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         limits: Limits {
             sessions_max: config.bounds.sessions_max,
             logins_under_way_max: config.bounds.logins_under_way_max,
+            login_wait_max: Duration::from_secs(config.bounds.login_wait_max_s.into()),
             waiting_per_licence_max: config.bounds.waiting_per_licence_max,
             frames_per_second: config.bounds.frames_per_second,
             connections_per_address_per_second: config

@@ -3,11 +3,12 @@
 //! An actor is started when its organisation is first asked for anything, and again whenever it died.
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
+use super::admission::LoginQueue;
 use super::cell::{Cell, WallboardGuard};
 use super::journal::Journal;
 use super::link::{Link, Marks, ToDevice};
 use super::live::Feed;
-use super::organisation::{OrganisationActor, Retire, Submit, Tell, View};
+use super::organisation::{OrganisationActor, Retire, Tell, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::audit::Author;
@@ -125,10 +126,9 @@ impl Directory {
         } = parts;
         assert!(!arbiters.is_empty(), "organisations need a thread to run on");
         let entries = store.organisations().await?;
-        let now = clock.now().at;
         let cells = DashMap::new();
         for entry in &entries {
-            let cell = Cell::new(entry.id, now, last_run);
+            let cell = Cell::new(entry.id, clock.clone(), last_run);
             cells.insert(entry.id, Arc::new(cell));
         }
         let (deaths, died) = mpsc::unbounded_channel();
@@ -240,7 +240,7 @@ impl Directory {
                 AskError::Unavailable
             })?;
         if created {
-            let cell = Cell::new(settings.id, self.0.shared.clock.now().at, None);
+            let cell = Cell::new(settings.id, self.0.shared.clock.clone(), None);
             self.0.cells.insert(settings.id, Arc::new(cell));
         }
         Ok(created)
@@ -290,7 +290,7 @@ impl Directory {
             // Whoever asked may have gone; the decision stands all the same.
             let _ = sender.send(answer);
         });
-        found.send(Submit { command, reply, link: None, author });
+        found.0.submit(command, reply, None, author);
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
     }
 
@@ -465,17 +465,12 @@ impl OrganisationRef {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
-        self.send(Submit { command, reply, link, author: None });
+        self.0.submit(command, reply, link, None);
     }
 
-    fn send<C>(&self, message: Submit<C>)
-    where
-        C: Command + Send + 'static,
-        C::Answer: Send + 'static,
-    {
-        if let Some(address) = self.0.address() {
-            address.do_send(message);
-        }
+    /// The logins under way.
+    pub fn logins(&self) -> &LoginQueue {
+        self.0.logins()
     }
 
     /// Says goodbye for a connection, at once and without waiting: it reaches the organisation even if

@@ -5,6 +5,7 @@
 //! | [`directory`] | which organisations there are; starts their actors, and starts them again |
 //! | [`cell`] | what of an organisation outlives its actor |
 //! | [`organisation`] | the actor: decide, persist, dispatch |
+//! | [`admission`] | whether a login that comes now can be served soon |
 //! | [`pipeline`] | what was decided and is not durable yet |
 //! | [`journal`] | one commit for all that wait |
 //! | [`link`] | the connections of an organisation, as they outlive its actor |
@@ -12,6 +13,7 @@
 //! | `untold` | notices that a commit took with it |
 //! | [`reply`] | an answer that is always given |
 
+pub mod admission;
 pub mod cell;
 pub mod directory;
 pub mod journal;

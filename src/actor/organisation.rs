@@ -39,6 +39,8 @@ pub(super) struct Submit<C: Command> {
     pub(super) link: Option<Link>,
     /// Who asks, if it is an administrative change.
     pub(super) author: Option<Author>,
+    /// Monotonic time at which it came into the mailbox.
+    pub(super) arrived: Duration,
 }
 
 impl<C: Command> Message for Submit<C> {
@@ -51,6 +53,8 @@ pub(super) struct Departed {
     pub(super) link: LinkId,
     pub(super) departure: Departure,
     pub(super) reply: Reply<LeaveAnswer>,
+    /// Monotonic time at which it came into the mailbox.
+    pub(super) arrived: Duration,
 }
 
 impl Message for Departed {
@@ -76,6 +80,15 @@ impl Message for View {
 #[rtype(result = "()")]
 pub(super) struct Retire;
 
+/// Time to look after whatever time has brought. It waits in the mailbox like everything else, so that a
+/// resume that came in time is decided before the grace that it came in is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Sweep {
+    /// Monotonic time at which it came into the mailbox.
+    arrived: Duration,
+}
+
 /// What became of the batch under way.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -88,6 +101,11 @@ pub(super) struct OrganisationActor {
     /// `None` until it is loaded.
     organisation: Option<Organisation>,
     pipeline: Pipeline<Self>,
+    /// Monotonic time at which what is being decided came into the mailbox: what grace is judged by. What
+    /// waits here costs nobody their grace.
+    arrived: Duration,
+    /// Whether a sweep waits in the mailbox.
+    sweep_is_due: bool,
     /// Whether a live frame is about to go out.
     live_is_due: bool,
     /// When the last one went out.
@@ -114,7 +132,7 @@ impl Actor for OrganisationActor {
         // What is sent meanwhile waits in the mailbox for the first attempt only.
         let load = self.load();
         ctx.wait(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
-        ctx.run_interval(self.shared.heartbeat.sweep_every(), Self::sweep);
+        ctx.run_interval(self.shared.heartbeat.sweep_every(), Self::sweep_soon);
     }
 }
 
@@ -126,6 +144,8 @@ impl OrganisationActor {
             shared,
             organisation: None,
             pipeline: Pipeline::new(0),
+            arrived: Duration::ZERO,
+            sweep_is_due: false,
             live_is_due: false,
             live_sent: Duration::ZERO,
             _obituary,
@@ -173,6 +193,7 @@ impl OrganisationActor {
         let told = Notices::new(self.cell.clone(), told);
         let catalogue = self.shared.catalogue.clone();
         let now = self.shared.clock.now();
+        self.arrived = now.elapsed;
         let running_since = self.shared.running_since;
         let last_run = self.cell.last_run();
         let ran_since = last_run.map_or(running_since, |run| run.since);
@@ -210,7 +231,8 @@ impl OrganisationActor {
     ) where
         C::Answer: 'static,
     {
-        self.decide_by(None, self.shared.clock.now(), command, ctx, deliver);
+        let now = Moment { elapsed: self.arrived, ..self.shared.clock.now() };
+        self.decide_by(None, now, command, ctx, deliver);
     }
 
     /// Decides, hands what changed to the journal, and sees to it that the answer and the notices leave
@@ -226,6 +248,7 @@ impl OrganisationActor {
         C::Answer: 'static,
     {
         let Some(organisation) = self.organisation.as_mut() else { return };
+        let speaks_of = command.speaks_of();
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_events(organisation.catalogue(), &effects.events);
@@ -241,7 +264,7 @@ impl OrganisationActor {
                 actor.cell.live().publish_interval(start, records);
             }
         });
-        if let Some(delivery) = self.pipeline.add(effects.events, delivery) {
+        if let Some(delivery) = self.pipeline.add(effects.events, speaks_of, delivery) {
             delivery(self);
         }
         self.commit(ctx);
@@ -285,11 +308,15 @@ impl OrganisationActor {
         }
     }
 
+    fn sweep_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.organisation.is_some() && !self.sweep_is_due {
+            self.sweep_is_due = true;
+            ctx.address().do_send(Sweep { arrived: self.shared.clock.now().elapsed });
+        }
+    }
+
     /// Looks after whatever time has brought: silent peers, tokens that ran out, grace, the schedule.
     fn sweep(&mut self, ctx: &mut Context<Self>) {
-        if self.organisation.is_none() {
-            return;
-        }
         let now = self.shared.clock.now();
         let silence_max = self.shared.heartbeat.silence_max();
         for overdue in self.cell.links().overdue(now.elapsed, now.at, silence_max) {
@@ -368,7 +395,8 @@ where
     type Result = ();
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
-        let Submit { command, reply, link, author } = message;
+        let Submit { command, reply, link, author, arrived } = message;
+        self.arrived = self.arrived.max(arrived);
         if self.organisation.is_none() {
             // The reply is dropped and says so. Nobody would take the connection out again.
             return;
@@ -378,7 +406,7 @@ where
             self.cell.links().add(link);
             ids
         });
-        let now = self.shared.clock.now();
+        let now = Moment { elapsed: self.arrived, ..self.shared.clock.now() };
         self.decide_by(author, now, command, ctx, move |_, answer| reply.answer(answer));
         // A login or a resume that was refused leaves its connection without a session.
         if let (Some((session, link)), Some(organisation)) = (attached, &self.organisation)
@@ -393,7 +421,8 @@ impl Handler<Departed> for OrganisationActor {
     type Result = ();
 
     fn handle(&mut self, message: Departed, ctx: &mut Self::Context) {
-        let Departed { session, link, departure, reply } = message;
+        let Departed { session, link, departure, reply, arrived } = message;
+        self.arrived = self.arrived.max(arrived);
         self.decide(Leave { session, link, departure }, ctx, move |actor, answer| {
             actor.cell.links().remove(link);
             reply.answer(answer);
@@ -410,9 +439,19 @@ impl Handler<View> for OrganisationActor {
         if !when_durable {
             return tell();
         }
-        if let Some(delivery) = self.pipeline.add(Vec::new(), Box::new(move |_| tell())) {
+        if let Some(delivery) = self.pipeline.add(Vec::new(), None, Box::new(move |_| tell())) {
             delivery(self);
         }
+    }
+}
+
+impl Handler<Sweep> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, Sweep { arrived }: Sweep, ctx: &mut Self::Context) {
+        self.sweep_is_due = false;
+        self.arrived = self.arrived.max(arrived);
+        self.sweep(ctx);
     }
 }
 

@@ -21,6 +21,8 @@ const LOG_LEVEL: &str = "info";
 const HEARTBEAT_RANGE_S: RangeInclusive<u32> = 1..=300;
 /// A day: longer than any shift that somebody might come back to.
 const MAX_GRACE_RANGE_S: RangeInclusive<u32> = 0..=86_400;
+/// Below a second logins would be refused for one slow commit; after a minute nobody waits any more.
+const LOGIN_WAIT_RANGE_S: RangeInclusive<u32> = 1..=60;
 const COUNT_RANGE: RangeInclusive<usize> = 1..=10_000_000;
 const RATE_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 /// Three months of 31 days: a statement and the one before it can always be explained. At most a century.
@@ -160,6 +162,11 @@ impl Layered {
         let bounds = Bounds {
             sessions_max: self.within("sessions_max", sessions_max, &COUNT_RANGE)?,
             logins_under_way_max: self.within("logins_under_way_max", logins_max, &COUNT_RANGE)?,
+            login_wait_max_s: self.within(
+                "login_wait_max_s",
+                given.login_wait_max_s.unwrap_or(default.login_wait_max_s),
+                &LOGIN_WAIT_RANGE_S,
+            )?,
             waiting_per_licence_max: self.within(
                 "waiting_per_licence_max",
                 waiting_max,

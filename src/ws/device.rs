@@ -5,9 +5,12 @@ use super::answers;
 use super::attachment::Attachment;
 use super::session::{Connection, Flow, Peer, Session, Wire, send};
 use super::token::{self, Purpose};
+use crate::actor::admission::QueuePlace;
+use crate::actor::directory::OrganisationRef;
 use crate::actor::link::{Link, Marks, ToDevice};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
+use crate::broker::Broker;
 use crate::domain::admission::{Acquire, AcquireAnswer, Login, LoginAnswer, Welcome};
 use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
 use crate::domain::reason::Departure;
@@ -26,6 +29,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use ulid::Ulid;
 
 /// Bytes of chance in a resume token.
@@ -69,6 +73,32 @@ enum Resolved {
     Acquire(Option<RequestId>, Result<AcquireAnswer, Unavailable>),
     Release(Option<RequestId>, Result<ReleaseAnswer, Unavailable>),
     Leave(Option<RequestId>, Result<LeaveAnswer, Unavailable>),
+}
+
+/// A login's share of what may be under way at once; given back when it is answered.
+struct Admitted {
+    _permit: OwnedSemaphorePermit,
+    _place: QueuePlace,
+}
+
+impl Admitted {
+    /// Lets a login in, or sends it away to come back later. Resumes are not asked: they need no commit,
+    /// and their grace may be running out.
+    fn by(
+        broker: &Broker,
+        organisation: &OrganisationRef,
+        elapsed: Duration,
+    ) -> Result<Self, Close> {
+        let overloaded = |bound| {
+            telemetry::count_bound(bound);
+            Close::OVERLOADED
+        };
+        let permit = broker.logins_under_way.clone().try_acquire_owned();
+        let _permit = permit.map_err(|_| overloaded("logins_under_way"))?;
+        let place = organisation.logins().enter(elapsed, broker.limits.login_wait_max);
+        let _place = place.ok_or_else(|| overloaded("login_wait"))?;
+        Ok(Self { _permit, _place })
+    }
 }
 
 impl Device {
@@ -127,12 +157,9 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let permit = broker.logins_under_way.clone().try_acquire_owned().map_err(|_| {
-            telemetry::count_bound("logins_under_way");
-            Close::OVERLOADED
-        })?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
         let now = broker.clock.now();
+        let admitted = Admitted::by(broker, &organisation, now.elapsed)?;
         let millis = u64::try_from(now.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
         let resume_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; RESUME_TOKEN_BYTES]>());
@@ -150,7 +177,7 @@ impl Device {
         let marks = Arc::new(Marks::new(now.elapsed, claims.expires_at));
         let recipient = wire.address();
         let reply = Reply::new(move |answer| {
-            drop(permit);
+            drop(admitted);
             recipient.do_send(Resolved::Login(id, answer));
         });
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
