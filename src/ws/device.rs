@@ -16,7 +16,7 @@ use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
 use crate::domain::reason::Departure;
 use crate::domain::release::{LeaveAnswer, Release, ReleaseAnswer};
 use crate::domain::resume::{Resume, ResumeAnswer};
-use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
+use crate::limits::{DRAIN_TIMEOUT, REQUESTS_UNDER_WAY_PER_SESSION_MAX};
 use crate::protocol::close::Close;
 use crate::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use crate::protocol::request::{
@@ -119,6 +119,10 @@ impl Device {
             let purpose = Purpose::Session;
             token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
         };
+        if !connection.broker.ready.is_ready() {
+            // It came before the drain and speaks after it: another broker will serve it.
+            return Flow::Close(Close::GOING_AWAY, Departure::Unanswered);
+        }
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
@@ -252,6 +256,16 @@ impl Device {
         );
         let identified = Identified { attachment, claims, marks, requests_under_way: 0 };
         self.stage = Stage::Identified(identified);
+        if !connection.broker.ready.is_ready() {
+            self.draining(DRAIN_TIMEOUT.as_secs(), wire);
+        }
+    }
+
+    /// The broker is about to stop. Who is still being decided on is told after the answer.
+    fn draining(&self, reconnect_within_s: u64, wire: &mut Wire<Self>) {
+        if matches!(self.stage, Stage::Identified(_)) {
+            send(wire, device::draining(reconnect_within_s));
+        }
     }
 
     /// A login or resume that did not come through: nothing is held.
@@ -503,7 +517,7 @@ impl Handler<ToDevice> for Session<Device> {
     fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
         match message {
             ToDevice::Draining { reconnect_within_s } => {
-                send(wire, device::draining(reconnect_within_s));
+                self.peer.draining(reconnect_within_s, wire);
             }
             ToDevice::Notice(notice) => {
                 let flow = answers::on_notice(&notice, &self.connection, wire);

@@ -105,15 +105,22 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal, `TERM` or `INT`.
+    pub fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([&signal, &pid]).status().unwrap().success());
+    }
+
+    /// How it ended, once it has.
+    pub async fn ended(mut self) -> ExitStatus {
+        until_seen("the end of the process", async || self.child.try_wait().unwrap()).await
+    }
+
     /// SIGTERM; how it ended, and after how long.
-    pub async fn terminate(mut self) -> (ExitStatus, Duration) {
+    pub async fn terminate(self) -> (ExitStatus, Duration) {
         let started = Instant::now();
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(sent.success());
-        let status =
-            until_seen("the end of the process", async || self.child.try_wait().unwrap()).await;
-        (status, started.elapsed())
+        self.signal("TERM");
+        (self.ended().await, started.elapsed())
     }
 }
 

@@ -13,6 +13,7 @@
 mod support;
 
 mod child;
+mod drain;
 mod kill;
 mod recovery;
 mod terminate;
