@@ -1,5 +1,7 @@
 //! The command line, and what can be judged about it before anything is touched.
 
+mod reconnect;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::arrival::Arrival;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
+pub(crate) use reconnect::{End, Reconnect};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -25,6 +28,9 @@ pub(crate) enum Profile {
     /// Everybody logs in, at once or at a rate, holds, and leaves; exit 1 if more users than were
     /// bought ever held a licence, or if anything is still held afterwards
     MassLogin(MassLogin),
+    /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
+    /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
+    Reconnect(Reconnect),
 }
 
 #[derive(Args)]
@@ -84,7 +90,7 @@ pub(crate) struct TargetArgs {
     pub(crate) source_addresses: Option<usize>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct TenancyArgs {
     /// Organisations that the run creates
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -205,7 +211,10 @@ mod tests {
     fn parse(options: &[&str]) -> MassLogin {
         let line = ["loadtest", "mass-login"].iter().chain(options);
         let Profile::MassLogin(parsed) =
-            Cli::try_parse_from(line).expect("the line parses").profile;
+            Cli::try_parse_from(line).expect("the line parses").profile
+        else {
+            panic!("another profile");
+        };
         parsed
     }
 

@@ -12,7 +12,10 @@ mod agent;
 mod api;
 mod arrival;
 mod audit;
+mod bounded;
+mod broker_process;
 mod cli;
+mod herd;
 mod limits;
 mod net;
 mod population;
@@ -41,6 +44,7 @@ const NOT_SET_UP: u8 = 2;
 async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
+        Profile::Reconnect(options) => profile::reconnect::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::{MassLogin, TenancyArgs};
+use crate::cli::TenancyArgs;
 
 /// The scarcer channel of the desktop, which makes some logins partial.
 const WEB_CHAT: &str = "agent_web_chat";
@@ -59,15 +59,16 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    pub(crate) fn new(options: &MassLogin) -> Self {
-        let user_type = user_type(&options.devices);
-        let features = features(&options.devices);
-        let numbers = (options.tenancy.first_organisation..).take(options.tenancy.organisations);
+    /// So many agents, each of whom may log in on each of these devices.
+    pub(crate) fn of(tenancy: &TenancyArgs, agents: usize, devices: &[Device]) -> Self {
+        let user_type = user_type(devices);
+        let features = features(devices);
+        let numbers = (tenancy.first_organisation..).take(tenancy.organisations);
         let organisations = numbers
             .enumerate()
             .map(|(index, number)| {
-                let agents = share(options.agents, options.tenancy.organisations, index);
-                let purchases = purchases(&options.tenancy, agents, user_type, &features);
+                let agents = share(agents, tenancy.organisations, index);
+                let purchases = purchases(tenancy, agents, user_type, &features);
                 Organisation { number, agents, purchases }
             })
             .collect();
@@ -131,8 +132,11 @@ mod tests {
 
     fn population(line: &str) -> Population {
         let words = ["loadtest", "mass-login"].into_iter().chain(line.split_whitespace());
-        let Profile::MassLogin(options) = Cli::try_parse_from(words).expect("it parses").profile;
-        Population::new(&options)
+        let Profile::MassLogin(options) = Cli::try_parse_from(words).expect("it parses").profile
+        else {
+            panic!("another profile");
+        };
+        Population::of(&options.tenancy, options.agents, &options.devices)
     }
 
     fn bought(organisation: &Organisation) -> Vec<(&str, u64, u64, u64)> {

@@ -1,3 +1,4 @@
 //! The kinds of load test, a file for each.
 
 pub(crate) mod mass_login;
+pub(crate) mod reconnect;
