@@ -32,7 +32,7 @@ use chrono::TimeDelta;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -111,9 +111,13 @@ pub enum ServeError {
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(#[from] std::io::Error),
+    /// Whoever asked it to stop did not wait for the drain.
+    #[error("told to stop again while draining: stopped at once; what was answered is kept")]
+    Hurried,
 }
 
-/// Runs a broker until SIGTERM or SIGINT, then drains it. Needs an actix system.
+/// Runs a broker until SIGTERM or SIGINT, then drains it; a second signal ends it at once. Needs an actix
+/// system.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -126,11 +130,16 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     parts.limits.connections_max = connections_within(room, &parts.limits);
     let running = start(parts).await.map_err(|error| error.of_database(&database))?;
     tracing::info!(address = %running.address, "taking logins");
-    until_told_to_stop().await?;
+    let mut signals = StopSignals::listen()?;
+    signals.next().await;
     tracing::info!("draining");
-    running.drain().await;
-    tracing::info!("stopped; everything that was decided is kept");
-    Ok(())
+    tokio::select! {
+        () = running.drain() => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        () = signals.next() => Err(ServeError::Hurried),
+    }
 }
 
 async fn parts_of(config: Config) -> Result<Parts, ServeError> {
@@ -202,16 +211,32 @@ fn connections_within(room: usize, limits: &Limits) -> usize {
 }
 
 /// SIGTERM from whatever runs the broker, SIGINT from a person.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If the process cannot listen for signals.
 pub async fn until_told_to_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    StopSignals::listen()?.next().await;
     Ok(())
 }
 
@@ -399,12 +424,16 @@ impl Running {
         self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
         self.close_in_batches().await;
-        self.wait_until_empty(left()).await;
+        self.wait_until_empty(left().saturating_sub(TIME_TO_KEEP)).await;
         self.broker.ready.enter(Phase::Closing);
         if tokio::time::timeout(left(), self.broker.directory.close()).await.is_err() {
             tracing::error!("not everything that was decided could be kept in time");
         }
-        self.halt().await;
+        let clock = clock.clone();
+        let left = DRAIN_TIMEOUT.saturating_sub(clock.now().elapsed.saturating_sub(started));
+        if tokio::time::timeout(left.saturating_sub(SPARE / 4), self.halt()).await.is_err() {
+            tracing::warn!("threads that did not end in time end with the process");
+        }
     }
 
     /// Devices that heard `draining` may leave by themselves first.
@@ -453,12 +482,15 @@ const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
 const DRAIN_BATCHES: usize = 25;
 /// Between two batches.
 const DRAIN_BATCH_PAUSE: Duration = Duration::from_millis(100);
+/// Kept for making durable what the last goodbyes changed.
+const TIME_TO_KEEP: Duration = Duration::from_millis(1_500);
 /// Kept for stopping the server and its threads.
 const SPARE: Duration = Duration::from_secs(2);
 
 const _: () = assert!(
     GRACE_TO_LEAVE.as_millis()
         + DRAIN_BATCH_PAUSE.as_millis() * DRAIN_BATCHES as u128
+        + TIME_TO_KEEP.as_millis()
         + SPARE.as_millis()
         < DRAIN_TIMEOUT.as_millis()
 );

@@ -105,6 +105,9 @@ pub struct Limits {
     pub connections_per_address_per_second: NonZeroU32,
     /// Logins decided or being committed at once; a further one is answered 4004.
     pub logins_under_way_max: usize,
+    /// How long the first of an organisation's logins under way may have waited; while it has waited
+    /// longer, a further login is answered 4004.
+    pub login_wait_max: Duration,
     /// Sessions that may wait for one licence type of one organisation: `too_many_waiting`.
     pub waiting_per_licence_max: u32,
     /// Users of one organisation, deleted ones apart.
@@ -170,6 +173,7 @@ impl Default for Limits {
             exports_under_way_max: 64,
             connections_per_address_per_second: PER_ADDRESS,
             logins_under_way_max: 50_000,
+            login_wait_max: Duration::from_secs(5),
             waiting_per_licence_max: 100_000,
             users_per_organisation_max: 1_000_000,
             accounts_per_organisation_max: 10_000,

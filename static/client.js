@@ -24,6 +24,8 @@ const PENDING_MAX = 64;
 const STRAYS_MAX = 8;
 /** The share of `heartbeat_s` after which silence means that the licences are gone. */
 const LEASE_FACTOR = 1.5;
+/** The longest back-off, but for a session with grace. */
+const BACKOFF_MS_MAX = 30_000;
 /** The broker closes after `logged_out`; a client does not wait for it longer than this. */
 const GOODBYE_MS = 2_000;
 const REFRESH_RETRY_MS = 30_000;
@@ -64,7 +66,7 @@ export function fateOfClose(code) {
 }
 
 /** Full jitter: anything between nothing and the exponential bound, so that a herd spreads out. */
-export function fullJitterDelay(attempt, { base_ms = 500, max_ms = 30_000, random = Math.random } = {}) {
+export function fullJitterDelay(attempt, { base_ms = 500, max_ms = BACKOFF_MS_MAX, random = Math.random } = {}) {
   return Math.round(random() * Math.min(max_ms, base_ms * 2 ** Math.min(attempt, 30)));
 }
 
@@ -574,7 +576,11 @@ export class LicenceBrokerClient extends EventTarget {
   #retry(code, reason) {
     const window_ms = this.#drainWindow_ms;
     this.#drainWindow_ms = 0;
-    const backoff = window_ms ? { ...this.#settings.backoff, base_ms: window_ms } : this.#settings.backoff;
+    const backoff = { ...this.#settings.backoff };
+    if (window_ms) backoff.base_ms = window_ms;
+    // Whoever waits for longer than the grace comes back to nothing: two attempts fit into it.
+    const grace_ms = (this.#details?.grace_s ?? 0) * 1000;
+    if (grace_ms) backoff.max_ms = Math.min(backoff.max_ms ?? BACKOFF_MS_MAX, grace_ms / 2);
     const retry_in_ms = fullJitterDelay(window_ms ? 0 : this.#attempt, backoff);
     this.#attempt += 1;
     this.#start("retry", () => this.#connect(), retry_in_ms);

@@ -20,6 +20,8 @@ const JSON: &str = "application/json";
 const COMPLAINT_CHARS_MAX: usize = 400;
 /// Pages of one list that are followed.
 const PAGES_MAX: usize = 100;
+/// Pages of the per-user log that are followed.
+const USAGE_PAGES_MAX: usize = 10_000;
 
 pub(crate) struct Api<'a> {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -51,6 +53,12 @@ struct Page<T> {
     items: Vec<T>,
     #[serde(default)]
     next_cursor: Option<String>,
+}
+
+/// A record of the per-user log, as far as it is needed here.
+#[derive(Deserialize)]
+struct UsageRow {
+    user: String,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +204,28 @@ impl<'a> Api<'a> {
         let (status, page) = self.call(Method::GET, path, JSON, String::new()).await?;
         success(status, &page).with_context(|| format!("GET {path}"))?;
         String::from_utf8(page.to_vec()).context("GET /metrics: no text")
+    }
+
+    /// Whether the broker is there and takes logins.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let answer = self.call(Method::GET, "/readyz", JSON, String::new()).await;
+        answer.is_ok_and(|(status, _)| status.is_success())
+    }
+
+    /// Whose each record of the per-user log is, oldest first.
+    pub(crate) async fn usage_users(&self, organisation: u64) -> Result<Vec<String>> {
+        let list = format!("/v1/organisations/{organisation}/licence-usage?limit=1000");
+        let mut path = list.clone();
+        let mut users = Vec::new();
+        for _ in 0..USAGE_PAGES_MAX {
+            let page: Page<UsageRow> = self.ask(Method::GET, &path, JSON, String::new()).await?;
+            users.extend(page.items.into_iter().map(|row| row.user));
+            match page.next_cursor {
+                Some(cursor) => path = format!("{list}&cursor={cursor}"),
+                None => return Ok(users),
+            }
+        }
+        bail!("GET {list}: more than {USAGE_PAGES_MAX} pages")
     }
 
     async fn ask<T: DeserializeOwned>(

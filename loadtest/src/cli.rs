@@ -1,5 +1,7 @@
 //! The command line, and what can be judged about it before anything is touched.
 
+mod reconnect;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use crate::arrival::Arrival;
 use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
+pub(crate) use reconnect::{End, Reconnect};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -30,6 +33,9 @@ pub(crate) enum Profile {
     /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
     /// afterwards, or if the log does not balance
     Churn(Churn),
+    /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
+    /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
+    Reconnect(Reconnect),
 }
 
 #[derive(Args)]
@@ -89,7 +95,7 @@ pub(crate) struct TargetArgs {
     pub(crate) source_addresses: Option<usize>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct TenancyArgs {
     /// Organisations that the run creates
     #[arg(long, default_value_t = 1, value_name = "N")]

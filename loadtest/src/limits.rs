@@ -56,6 +56,18 @@ pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 pub(crate) const HEARTBEAT_S: u64 = 15;
 /// Device tokens live this much longer than the run.
 pub(crate) const TOKEN_MARGIN_S: u64 = 300;
+/// First logins of the herd at once: it is their return that is measured.
+pub(crate) const FIRST_LOGINS_AT_ONCE: usize = 256;
+/// The first back-off is at most so long, the second twice as long, and so on.
+pub(crate) const BACKOFF_BASE: Duration = Duration::from_millis(500);
+/// The longest back-off.
+pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A broker that was told to stop must have ended by then; the contract allows 10 s.
+pub(crate) const BROKER_END_WAIT: Duration = Duration::from_secs(15);
+/// A broker must be ready by then.
+pub(crate) const BROKER_START_WAIT: Duration = Duration::from_secs(120);
+/// Between two looks whether it is.
+pub(crate) const READY_POLL: Duration = Duration::from_millis(20);
 
 const _: () = assert!(CLOSE_WAIT.as_millis() < LEAVE_WAIT.as_millis());
 

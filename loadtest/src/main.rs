@@ -12,8 +12,11 @@ mod agent;
 mod api;
 mod arrival;
 mod audit;
+mod bounded;
+mod broker_process;
 mod churn;
 mod cli;
+mod herd;
 mod limits;
 mod net;
 mod population;
@@ -43,6 +46,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
+        Profile::Reconnect(options) => profile::reconnect::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

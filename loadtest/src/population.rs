@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::{MassLogin, TenancyArgs};
+use crate::cli::TenancyArgs;
 
 /// The scarcer channel of the desktop, which makes some logins partial.
 const WEB_CHAT: &str = "agent_web_chat";

@@ -127,20 +127,28 @@ impl Report {
     ///
     /// Where the JSON cannot be written.
     pub(crate) fn publish(&self, json: Option<&Path>) -> Result<()> {
-        use std::io::{Write, stderr, stdout};
-        let table = table::of(self);
-        let Some(path) = json else {
-            return write!(stdout(), "{table}").context("standard output");
-        };
-        let mut text = serde_json::to_string_pretty(self)?;
-        text.push('\n');
-        if path == Path::new("-") {
-            stdout().write_all(text.as_bytes()).context("--json -")?;
-            return write!(stderr(), "{table}").context("standard error");
-        }
-        std::fs::write(path, text).with_context(|| format!("--json {}", path.display()))?;
-        write!(stdout(), "{table}").context("standard output")
+        publish(self, &table::of(self), json)
     }
+}
+
+/// Prints the table, and writes the report as JSON where it is wanted.
+///
+/// # Errors
+///
+/// Where the JSON cannot be written.
+pub(crate) fn publish(report: &impl Serialize, table: &str, json: Option<&Path>) -> Result<()> {
+    use std::io::{Write, stderr, stdout};
+    let Some(path) = json else {
+        return write!(stdout(), "{table}").context("standard output");
+    };
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    if path == Path::new("-") {
+        stdout().write_all(text.as_bytes()).context("--json -")?;
+        return write!(stderr(), "{table}").context("standard error");
+    }
+    std::fs::write(path, text).with_context(|| format!("--json {}", path.display()))?;
+    write!(stdout(), "{table}").context("standard output")
 }
 
 impl Settings {
@@ -174,7 +182,7 @@ impl LatencyMs {
 }
 
 impl Percentiles {
-    fn new(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn new(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| milliseconds(histogram.value_at_quantile(quantile));
         Self {
             count: histogram.len(),

@@ -100,6 +100,10 @@ impl<'a> Session<'a> {
                 self.answered(answer.id);
                 Heard::LoggedIn(answer)
             }
+            Message::Resumed(_) => {
+                self.fault("resumed");
+                Heard::Nothing
+            }
             Message::LoginRefused { reason, denied } => Heard::Refused { reason, denied },
             Message::Acquired { id, granted } => {
                 let granted = granted.iter().map(|granted| granted.licence.as_str());

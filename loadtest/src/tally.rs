@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
 use crate::wire::Denied;
 
-const SIGNIFICANT_DIGITS: u8 = 3;
+pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
 const OTHER: &str = "other";
 
 pub(crate) struct Tally {
@@ -72,6 +72,11 @@ impl Words {
         }
         let word = if self.0.len() < WORDS_PER_TABLE_MAX { word } else { OTHER };
         *self.0.entry(word.to_owned()).or_default() += 1;
+    }
+
+    /// How many there were of all.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.values().sum()
     }
 }
 
@@ -157,12 +162,11 @@ impl Tally {
 impl Outcomes {
     /// Logins to which the broker said yes or no.
     pub(crate) fn answered(&self) -> u64 {
-        let refused: u64 = self.login_refused.0.values().sum();
-        self.logged_in_full + self.logged_in_partial + refused
+        self.logged_in_full + self.logged_in_partial + self.login_refused.total()
     }
 }
 
-fn microseconds(duration: Duration) -> u64 {
+pub(crate) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -1,6 +1,7 @@
 //! The messages of `licence-broker.v1` as a device sees them, written from the contract.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The WebSocket subprotocol.
 pub(crate) const SUBPROTOCOL: &str = "licence-broker.v1";
@@ -14,6 +15,18 @@ pub(crate) enum Request {
     Logout { id: u64 },
 }
 
+/// A login on a desktop, with every feature, that asks for grace.
+pub(crate) fn login_with_grace(grace_s: u64) -> String {
+    json!({ "type": "login", "id": 1, "device": "agent_desktop", "grace_s": grace_s }).to_string()
+}
+
+/// Continues the session of this welcome.
+pub(crate) fn resume(welcome: &LoggedIn) -> String {
+    let LoggedIn { session, resume_token, .. } = welcome;
+    json!({ "type": "resume", "id": 1, "session": session, "resume_token": resume_token })
+        .to_string()
+}
+
 impl Request {
     pub(crate) fn to_json(self) -> serde_json::Result<String> {
         serde_json::to_string(&self)
@@ -25,6 +38,8 @@ impl Request {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Message {
     LoggedIn(LoggedIn),
+    /// The fields of `logged_in`.
+    Resumed(LoggedIn),
     LoginRefused {
         reason: String,
         #[serde(default)]
@@ -61,6 +76,8 @@ pub(crate) enum Message {
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct LoggedIn {
     pub(crate) id: Option<u64>,
+    pub(crate) session: String,
+    pub(crate) resume_token: String,
     pub(crate) user: String,
     pub(crate) device: String,
     pub(crate) granted: Vec<Granted>,
@@ -73,6 +90,8 @@ pub(crate) struct LoggedIn {
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Granted {
     pub(crate) licence: String,
+    #[serde(default)]
+    pub(crate) pool: String,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -89,8 +108,8 @@ mod tests {
         serde_json::from_str(json).expect("a message")
     }
 
-    fn granted(licence: &str) -> Granted {
-        Granted { licence: licence.to_owned() }
+    fn granted(licence: &str, pool: &str) -> Granted {
+        Granted { licence: licence.to_owned(), pool: pool.to_owned() }
     }
 
     #[test]
@@ -115,9 +134,14 @@ mod tests {
         );
         let expected = LoggedIn {
             id: Some(1),
+            session: "01J".to_owned(),
+            resume_token: "r".to_owned(),
             user: "edred".to_owned(),
             device: "agent_desktop".to_owned(),
-            granted: vec![granted("inbound_agent"), granted("agent_email")],
+            granted: vec![
+                granted("inbound_agent", "concurrent"),
+                granted("agent_email", "contingency"),
+            ],
             denied: vec![Denied {
                 licence: "agent_web_chat".to_owned(),
                 reason: "exhausted".to_owned(),
@@ -143,7 +167,10 @@ mod tests {
     #[test]
     fn changes_in_a_running_session_are_heard() {
         let grant = r#"{"type":"granted","licences":[{"licence":"agent_sms","pool":"shared"}]}"#;
-        assert_eq!(heard(grant), Message::Granted { licences: vec![granted("agent_sms")] });
+        assert_eq!(
+            heard(grant),
+            Message::Granted { licences: vec![granted("agent_sms", "concurrent")] }
+        );
         let acquired = r#"{"type":"acquired","id":3,"granted":[],"denied":[],"waiting":["x"]}"#;
         assert_eq!(heard(acquired), Message::Acquired { id: Some(3), granted: vec![] });
         let unasked = r#"{"type":"released","licences":["agent_email"],"reason":"unassigned"}"#;

@@ -1,18 +1,21 @@
 //! What of an organisation outlives its actor: connections, the latest counts, and where the actor is.
 
+use super::admission::LoginQueue;
 use super::gauges::Gauges;
-use super::link::Links;
+use super::link::{Link, Links};
 use super::live::Live;
-use super::organisation::{Departed, OrganisationActor};
+use super::organisation::{Departed, OrganisationActor, Submit};
 use super::reply::Reply;
+use crate::clock::Clock;
+use crate::domain::audit::Author;
 use crate::domain::event::Notice;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
+use crate::domain::organisation::Command;
 use crate::domain::reason::{Departure, EndReason};
 use crate::domain::release::LeaveAnswer;
 use crate::limits::ACTOR_RESTART_PAUSE_MAX;
 use crate::store::Run;
 use actix::Addr;
-use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,11 +24,15 @@ use std::time::Duration;
 /// What of an organisation outlives its actor.
 pub(super) struct Cell {
     id: OrganisationId,
+    /// Says when commands arrive.
+    clock: Clock,
     /// `None` until it was first needed. Replaced when the actor died.
     address: Mutex<Option<Addr<OrganisationActor>>>,
     links: Links,
     live: Live,
     gauges: Gauges,
+    /// Logins under way.
+    logins: LoginQueue,
     /// How many connections each wallboard has.
     wallboards: Mutex<HashMap<Arc<str>, usize>>,
     /// The broker's last run before this process, until what was open then is settled.
@@ -41,13 +48,16 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub(super) fn new(id: OrganisationId, at: DateTime<Utc>, last_run: Option<Run>) -> Self {
+    pub(super) fn new(id: OrganisationId, clock: Clock, last_run: Option<Run>) -> Self {
+        let live = Live::new(clock.now().at);
         Self {
             id,
+            clock,
             address: Mutex::new(None),
             links: Links::default(),
-            live: Live::new(at),
+            live,
             gauges: Gauges::default(),
+            logins: LoginQueue::default(),
             wallboards: Mutex::default(),
             last_run: Mutex::new(last_run),
             untold: Mutex::default(),
@@ -71,6 +81,10 @@ impl Cell {
 
     pub(super) fn gauges(&self) -> &Gauges {
         &self.gauges
+    }
+
+    pub(super) fn logins(&self) -> &LoginQueue {
+        &self.logins
     }
 
     pub(super) fn last_run(&self) -> Option<Run> {
@@ -154,8 +168,26 @@ impl Cell {
         reply: Reply<LeaveAnswer>,
     ) {
         if let Some(address) = self.address() {
-            let place = self.gauges.queue();
-            address.do_send(Departed { session, link, departure, reply, place });
+            let (arrived, place) = (self.clock.now().elapsed, self.gauges.queue());
+            address.do_send(Departed { session, link, departure, reply, arrived, place });
+        }
+    }
+
+    /// Leaves a command in the actor's mailbox, with the time at which it came there. Where no actor is,
+    /// the reply is dropped and says so.
+    pub(super) fn submit<C>(
+        &self,
+        command: C,
+        reply: Reply<C::Answer>,
+        link: Option<Link>,
+        author: Option<Author>,
+    ) where
+        C: Command + Send + 'static,
+        C::Answer: Send + 'static,
+    {
+        if let Some(address) = self.address() {
+            let (arrived, place) = (self.clock.now().elapsed, self.gauges.queue());
+            address.do_send(Submit { command, reply, link, author, arrived, place });
         }
     }
 

@@ -6,11 +6,12 @@
 pub mod census;
 mod recovery;
 
+use super::admission::LoginQueue;
 use super::cell::Cell;
 use super::journal::Journal;
 use super::link::{Link, Marks, ToDevice};
 use super::live::Feed;
-use super::organisation::{OrganisationActor, Retire, Submit, Tell, View};
+use super::organisation::{OrganisationActor, Retire, Tell, View};
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::audit::Author;
@@ -132,10 +133,9 @@ impl Directory {
         } = parts;
         assert!(!arbiters.is_empty(), "organisations need a thread to run on");
         let entries = store.organisations().await?;
-        let now = clock.now().at;
         let cells = DashMap::new();
         for entry in &entries {
-            let cell = Cell::new(entry.id, now, last_run);
+            let cell = Cell::new(entry.id, clock.clone(), last_run);
             cells.insert(entry.id, Arc::new(cell));
         }
         let (deaths, died) = mpsc::unbounded_channel();
@@ -249,7 +249,7 @@ impl Directory {
                 AskError::Unavailable
             })?;
         if created {
-            let cell = Cell::new(settings.id, self.0.shared.clock.now().at, None);
+            let cell = Cell::new(settings.id, self.0.shared.clock.clone(), None);
             self.0.cells.insert(settings.id, Arc::new(cell));
         }
         Ok(created)
@@ -299,8 +299,7 @@ impl Directory {
             // Whoever asked may have gone; the decision stands all the same.
             let _ = sender.send(answer);
         });
-        let place = found.0.gauges().queue();
-        found.send(Submit { command, reply, link: None, author, place });
+        found.0.submit(command, reply, None, author);
         Ok(answer.await.unwrap_or(Err(Unavailable))?)
     }
 
@@ -458,18 +457,12 @@ impl OrganisationRef {
         C: Command + Send + 'static,
         C::Answer: Send + 'static,
     {
-        let place = self.0.gauges().queue();
-        self.send(Submit { command, reply, link, author: None, place });
+        self.0.submit(command, reply, link, None);
     }
 
-    fn send<C>(&self, message: Submit<C>)
-    where
-        C: Command + Send + 'static,
-        C::Answer: Send + 'static,
-    {
-        if let Some(address) = self.0.address() {
-            address.do_send(message);
-        }
+    /// The logins under way.
+    pub fn logins(&self) -> &LoginQueue {
+        self.0.logins()
     }
 
     /// Says goodbye for a connection, at once and without waiting: it reaches the organisation even if

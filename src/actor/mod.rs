@@ -5,6 +5,7 @@
 //! | [`directory`] | which organisations there are; starts their actors, and starts them again |
 //! | [`cell`] | what of an organisation outlives its actor |
 //! | [`organisation`] | the actor: decide, persist, dispatch |
+//! | [`admission`] | whether a login that comes now can be served soon |
 //! | [`pipeline`] | what was decided and is not durable yet |
 //! | `directory/census` | what can be read of all at once, without asking any actor |
 //! | `directory/recovery` | what was open is settled before logins are taken |
@@ -18,6 +19,7 @@
 //! | `unsettled` | why a start failed |
 //! | [`reply`] | an answer that is always given |
 
+pub mod admission;
 pub mod cell;
 pub mod directory;
 pub mod gauges;

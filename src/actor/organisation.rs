@@ -47,6 +47,8 @@ pub(super) struct Submit<C: Command> {
     pub(super) author: Option<Author>,
     /// In the mailbox.
     pub(super) place: Place,
+    /// Monotonic time at which it came into the mailbox.
+    pub(super) arrived: Duration,
 }
 
 impl<C: Command> Message for Submit<C> {
@@ -61,6 +63,8 @@ pub(super) struct Departed {
     pub(super) reply: Reply<LeaveAnswer>,
     /// In the mailbox.
     pub(super) place: Place,
+    /// Monotonic time at which it came into the mailbox.
+    pub(super) arrived: Duration,
 }
 
 impl Message for Departed {
@@ -88,6 +92,15 @@ impl Message for View {
 #[rtype(result = "()")]
 pub(super) struct Retire;
 
+/// Time to look after whatever time has brought. It waits in the mailbox like everything else, so that a
+/// resume that came in time is decided before the grace that it came in is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Sweep {
+    /// Monotonic time at which it came into the mailbox.
+    arrived: Duration,
+}
+
 /// What became of the batch under way.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -100,6 +113,11 @@ pub(super) struct OrganisationActor {
     /// `None` until it is loaded.
     organisation: Option<Organisation>,
     pipeline: Pipeline<Self>,
+    /// Monotonic time at which what is being decided came into the mailbox: what grace is judged by. What
+    /// waits here costs nobody their grace.
+    arrived: Duration,
+    /// Whether a sweep waits in the mailbox.
+    sweep_is_due: bool,
     /// Whether a live frame is about to go out.
     live_is_due: bool,
     /// When the last one went out.
@@ -131,7 +149,7 @@ impl Actor for OrganisationActor {
         // What is sent meanwhile waits in the mailbox for the first attempt only.
         let load = self.load();
         ctx.wait(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
-        ctx.run_interval(self.shared.heartbeat.sweep_every(), Self::sweep);
+        ctx.run_interval(self.shared.heartbeat.sweep_every(), Self::sweep_soon);
     }
 }
 
@@ -146,6 +164,8 @@ impl OrganisationActor {
             failures: 0,
             organisation: None,
             pipeline: Pipeline::new(0),
+            arrived: Duration::ZERO,
+            sweep_is_due: false,
             live_is_due: false,
             live_sent: Duration::ZERO,
             _obituary,
@@ -214,6 +234,7 @@ impl OrganisationActor {
         let told = Notices::new(self.cell.clone(), told);
         let catalogue = self.shared.catalogue.clone();
         let now = self.shared.clock.now();
+        self.arrived = now.elapsed;
         let running_since = self.shared.running_since;
         let last_run = self.cell.last_run();
         let ran_since = last_run.map_or(running_since, |run| run.since);
@@ -253,7 +274,8 @@ impl OrganisationActor {
     ) where
         C::Answer: 'static,
     {
-        self.decide_by(None, self.shared.clock.now(), command, ctx, deliver);
+        let now = Moment { elapsed: self.arrived, ..self.shared.clock.now() };
+        self.decide_by(None, now, command, ctx, deliver);
     }
 
     /// Decides, hands what changed to the journal, and sees to it that the answer and the notices leave
@@ -269,6 +291,7 @@ impl OrganisationActor {
         C::Answer: 'static,
     {
         let Some(organisation) = self.organisation.as_mut() else { return };
+        let speaks_of = command.speaks_of();
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_decision();
@@ -286,7 +309,7 @@ impl OrganisationActor {
                 actor.cell.live().publish_interval(start, records);
             }
         });
-        if let Some(delivery) = self.pipeline.add(effects.events, delivery) {
+        if let Some(delivery) = self.pipeline.add(effects.events, speaks_of, delivery) {
             delivery(self);
         }
         self.commit(ctx);
@@ -327,6 +350,13 @@ impl OrganisationActor {
     fn end_link(&self, link: LinkId, reason: EndReason) {
         if let Some(link) = self.cell.links().remove(link) {
             link.recipient.do_send(ToDevice::Notice(Notice::Ended(reason)));
+        }
+    }
+
+    fn sweep_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.organisation.is_some() && !self.sweep_is_due {
+            self.sweep_is_due = true;
+            ctx.address().do_send(Sweep { arrived: self.shared.clock.now().elapsed });
         }
     }
 
@@ -415,8 +445,9 @@ where
     type Result = ();
 
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
-        let Submit { command, reply, link, author, place } = message;
+        let Submit { command, reply, link, author, arrived, place } = message;
         drop(place);
+        self.arrived = self.arrived.max(arrived);
         if self.organisation.is_none() {
             // The reply is dropped and says so. Nobody would take the connection out again.
             return;
@@ -426,7 +457,7 @@ where
             self.cell.links().add(link);
             ids
         });
-        let now = self.shared.clock.now();
+        let now = Moment { elapsed: self.arrived, ..self.shared.clock.now() };
         self.decide_by(author, now, command, ctx, move |_, answer| reply.answer(answer));
         // A login or a resume that was refused leaves its connection without a session.
         if let (Some((session, link)), Some(organisation)) = (attached, &self.organisation)
@@ -441,8 +472,9 @@ impl Handler<Departed> for OrganisationActor {
     type Result = ();
 
     fn handle(&mut self, message: Departed, ctx: &mut Self::Context) {
-        let Departed { session, link, departure, reply, place } = message;
+        let Departed { session, link, departure, reply, arrived, place } = message;
         drop(place);
+        self.arrived = self.arrived.max(arrived);
         self.decide(Leave { session, link, departure }, ctx, move |actor, answer| {
             actor.cell.links().remove(link);
             reply.answer(answer);
@@ -461,9 +493,19 @@ impl Handler<View> for OrganisationActor {
         if !when_durable {
             return tell();
         }
-        if let Some(delivery) = self.pipeline.add(Vec::new(), Box::new(move |_| tell())) {
+        if let Some(delivery) = self.pipeline.add(Vec::new(), None, Box::new(move |_| tell())) {
             delivery(self);
         }
+    }
+}
+
+impl Handler<Sweep> for OrganisationActor {
+    type Result = ();
+
+    fn handle(&mut self, Sweep { arrived }: Sweep, ctx: &mut Self::Context) {
+        self.sweep_is_due = false;
+        self.arrived = self.arrived.max(arrived);
+        self.sweep(ctx);
     }
 }
 

@@ -33,6 +33,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 /// Real-time broker of concurrent licences for contact centres.
@@ -148,7 +149,10 @@ impl Command {
                 if config.jwt_secret_file.is_none() {
                     config.make_data_dir().map_err(Failure::of)?;
                 }
-                System::new().block_on(app::serve(config)).map_err(Failure::of)
+                // Never dropped: that would wait for blocking work, an export or a hash, however long it
+                // takes. It ends with the process.
+                let system = ManuallyDrop::new(System::new());
+                system.block_on(app::serve(config)).map_err(Failure::of)
             }
             Self::Demo(arguments) => System::new().block_on(demo::run(&arguments)),
             Self::Check(arguments) => System::new().block_on(check::run(&arguments)),

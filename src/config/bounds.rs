@@ -7,6 +7,9 @@ use std::ops::RangeInclusive;
 const COUNT_RANGE: RangeInclusive<usize> = 1..=10_000_000;
 const RATE_RANGE: RangeInclusive<u32> = 1..=10_000_000;
 
+/// Below a second logins would be refused for one slow commit; after a minute nobody waits any more.
+const LOGIN_WAIT_RANGE_S: RangeInclusive<u32> = 1..=60;
+
 /// Connections beside sockets, where only the sockets are set: people's pages, reports, health checks.
 const CONNECTIONS_BESIDE: usize = 10_000;
 
@@ -57,7 +60,9 @@ impl Layered {
             judged!(count sessions_per_organisation_max connections_per_user_max);
         let (requests_under_way_max, exports_under_way_max) =
             judged!(count requests_under_way_max exports_under_way_max);
+        let login_wait = given.login_wait_max_s.unwrap_or(default.login_wait_max_s);
         Ok(Bounds {
+            login_wait_max_s: self.within("login_wait_max_s", login_wait, &LOGIN_WAIT_RANGE_S)?,
             waiting_per_licence_max,
             frames_per_second,
             connections_per_address_per_second,

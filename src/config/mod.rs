@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is wrong with the settings, in one line.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -120,6 +121,9 @@ pub struct Bounds {
     pub sessions_max: usize,
     /// Logins decided or being committed at once; a further one is answered 4004.
     pub logins_under_way_max: usize,
+    /// Seconds that the first of an organisation's logins under way may have waited; while it has waited
+    /// longer, a further one is answered 4004.
+    pub login_wait_max_s: u32,
     /// Sessions that may wait for one licence type of one organisation: `too_many_waiting`.
     pub waiting_per_licence_max: u32,
     /// Frames of one session that are read each second.
@@ -151,6 +155,7 @@ impl Bounds {
     pub const DEFAULT: Self = Self {
         sessions_max: 100_000,
         logins_under_way_max: 50_000,
+        login_wait_max_s: 5,
         waiting_per_licence_max: 100_000,
         frames_per_second: 50,
         connections_per_address_per_second: 50_000,
@@ -172,6 +177,7 @@ impl Bounds {
         Limits {
             sessions_max: self.sessions_max,
             logins_under_way_max: self.logins_under_way_max,
+            login_wait_max: Duration::from_secs(self.login_wait_max_s.into()),
             waiting_per_licence_max: self.waiting_per_licence_max,
             frames_per_second: self.frames_per_second,
             connections_per_address_per_second: rate(self.connections_per_address_per_second),

@@ -86,6 +86,11 @@ pub struct Settings {
     #[arg(long, value_name = "N")]
     pub logins_under_way_max: Option<usize>,
 
+    /// Seconds, 1 to 60, that the first of an organisation's logins under way may have waited; while it
+    /// has waited longer, further ones are closed with 4004 [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    pub login_wait_max_s: Option<u32>,
+
     /// Sessions that may wait for one licence type of one organisation; further ones are answered
     /// too_many_waiting [default: 100000]
     #[arg(long, value_name = "N")]
@@ -194,6 +199,7 @@ pub const KEYS: &[&str] = &[
     "log_level",
     "sessions_max",
     "logins_under_way_max",
+    "login_wait_max_s",
     "waiting_per_licence_max",
     "frames_per_second",
     "connections_per_address_per_second",

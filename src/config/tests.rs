@@ -62,7 +62,7 @@ fn every_setting_can_be_given_in_the_file() {
                 jwks = 'https://keys.example/jwks'\ncatalogue = 'c.toml'\nheartbeat_s = 1\n\
                 max_grace_s = 0\ntls_cert = 'c.pem'\ntls_key = 'k.pem'\nallow_origin = ['https://A.example:443', 'http://b.example:8080/']\n\
                 log_format = 'json'\nlog_level = 'warn,licence_broker=debug'\nsessions_max = 5\n\
-                logins_under_way_max = 4\nwaiting_per_licence_max = 3\nframes_per_second = 2\n\
+                logins_under_way_max = 4\nlogin_wait_max_s = 9\nwaiting_per_licence_max = 3\nframes_per_second = 2\n\
                 connections_per_address_per_second = 1\nconnections_max = 6\n\
                  sessions_per_organisation_max = 7\nconnections_per_user_max = 8\n\
                  logins_per_user_per_minute = 9\nsubscribers_max = 11\n\
@@ -85,6 +85,7 @@ fn every_setting_can_be_given_in_the_file() {
         bounds: Bounds {
             sessions_max: 5,
             logins_under_way_max: 4,
+            login_wait_max_s: 9,
             waiting_per_licence_max: 3,
             frames_per_second: 2,
             connections_per_address_per_second: 1,

@@ -235,6 +235,35 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The session that holds or waits for something else from now on, or is there or not.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::SessionOpened(opened) => Some(opened.session),
+            Self::Acquired { record, .. } | Self::Released(record) => Some(record.session),
+            Self::SessionClosed { session }
+            | Self::Queued { session, .. }
+            | Self::Unqueued { session, .. } => Some(*session),
+            Self::Denied(_)
+            | Self::MaximumRaised { .. }
+            | Self::MonthClosed { .. }
+            | Self::IntervalClosed { .. }
+            | Self::BaseUnitSaved { .. }
+            | Self::Lapsed { .. }
+            | Self::UserSaved(_)
+            | Self::UserDeleted { .. }
+            | Self::TotalsSet { .. }
+            | Self::PriceSet { .. }
+            | Self::WallboardSaved(_)
+            | Self::WallboardRemoved { .. }
+            | Self::WallboardMaximumSet { .. }
+            | Self::Audited(_)
+            | Self::SettingsSaved(_)
+            | Self::OrganisationRemoved { .. } => None,
+        }
+    }
+}
+
 /// What a connection is told without having asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {

@@ -59,6 +59,12 @@ pub trait Command {
         now: Moment,
         effects: &mut Effects,
     ) -> Self::Answer;
+
+    /// The one session that the answer speaks of, where it says nothing of anybody else. If nothing was
+    /// decided but the answer, it rests on what was decided of that session alone.
+    fn speaks_of(&self) -> Option<SessionId> {
+        None
+    }
 }
 
 /// Users, pools and sessions of one organisation.

@@ -80,6 +80,10 @@ impl Command for Resume {
         organisation.serve_returned(self.session, now, effects);
         ResumeAnswer::Resumed(welcome)
     }
+
+    fn speaks_of(&self) -> Option<SessionId> {
+        Some(self.session)
+    }
 }
 
 /// An instance as it is kept.

@@ -20,6 +20,8 @@ pub enum Bound {
     LoginsPerUserPerMinute,
     /// Logins decided or being committed.
     LoginsUnderWay,
+    /// Time that an organisation's first login under way has waited.
+    LoginWait,
     /// Places in the queue of one licence type of one organisation.
     WaitingPerLicence,
     /// Frames that one session sends in a second.
@@ -72,7 +74,7 @@ pub enum Bound {
 
 impl Bound {
     /// Every one.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Connections,
         Self::Sessions,
         Self::ConnectionsPerAddressPerSecond,
@@ -80,6 +82,7 @@ impl Bound {
         Self::ConnectionsPerUser,
         Self::LoginsPerUserPerMinute,
         Self::LoginsUnderWay,
+        Self::LoginWait,
         Self::WaitingPerLicence,
         Self::FramesPerSecond,
         Self::RequestsUnderWayPerSession,
@@ -116,6 +119,7 @@ impl Bound {
             Self::ConnectionsPerUser => "connections_per_user",
             Self::LoginsPerUserPerMinute => "logins_per_user_per_minute",
             Self::LoginsUnderWay => "logins_under_way",
+            Self::LoginWait => "login_wait",
             Self::WaitingPerLicence => "waiting_per_licence",
             Self::FramesPerSecond => "frames_per_second",
             Self::RequestsUnderWayPerSession => "requests_under_way_per_session",

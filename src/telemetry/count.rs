@@ -280,7 +280,7 @@ mod tests {
     fn usage(catalogue: &Catalogue, reason: Option<ReleaseReason>) -> UsageRecord {
         UsageRecord {
             usage_type: reason.map_or(UsageType::Acquired, |_| UsageType::Released),
-            at: chrono::DateTime::UNIX_EPOCH,
+            at: DateTime::UNIX_EPOCH,
             licence: catalogue.find("agent_email").expect("a licence type"),
             user: "edred".into(),
             device: Device::AgentDesktop,
@@ -293,7 +293,7 @@ mod tests {
     fn denial() -> DenialRecord {
         let name = DeniedName::Unknown("whatever a client sends".into());
         DenialRecord {
-            at: chrono::DateTime::UNIX_EPOCH,
+            at: DateTime::UNIX_EPOCH,
             denied: Denied { licence: name, reason: DenialReason::UnknownLicence },
             user: "edred".into(),
             device: Device::AgentDesktop,
@@ -308,7 +308,7 @@ mod tests {
         let acquired = Event::Acquired {
             record: usage(&catalogue, None),
             holder_order: 1,
-            holder_since: chrono::DateTime::UNIX_EPOCH,
+            holder_since: DateTime::UNIX_EPOCH,
         };
         let released = Event::Released(usage(&catalogue, Some(ReleaseReason::ConnectionLost)));
         count_events(&catalogue, &[acquired, released, Event::Denied(denial())]);

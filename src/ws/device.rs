@@ -6,6 +6,7 @@ use super::refresh::{self, Judged, Refreshable};
 use super::resolved::Resolved;
 use super::session::{Connection, Flow, Peer, Who, Wire, send};
 use super::token::{self, Purpose};
+use super::admitted::Admitted;
 use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
@@ -17,8 +18,8 @@ use crate::domain::moment::Moment;
 use crate::domain::reason::{Departure, ResumeFailure};
 use crate::domain::release::Release;
 use crate::domain::resume::{Resume, ResumeAnswer};
-use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
 use crate::limits::bound::Bound;
+use crate::limits::{DRAIN_TIMEOUT, REQUESTS_UNDER_WAY_PER_SESSION_MAX};
 use crate::protocol::close::Close;
 use crate::protocol::device::{self, ErrorCode, SessionTerms, Writer};
 use crate::protocol::request::{
@@ -32,6 +33,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use ulid::Ulid;
 
 /// Bytes of chance in a resume token.
@@ -91,6 +93,10 @@ impl Device {
             let purpose = Purpose::Session;
             token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
         };
+        if !connection.broker.ready.is_ready() {
+            // It came before the drain and speaks after it: another broker will serve it.
+            return Flow::Close(Close::GOING_AWAY, Departure::Unanswered);
+        }
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
@@ -138,8 +144,8 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let permit = broker.admission.login().map_err(|_| Close::OVERLOADED)?;
         let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
+        let admitted = Admitted::by(broker, &organisation, arrived.elapsed)?;
         let millis = u64::try_from(arrived.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
         let resume_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; RESUME_TOKEN_BYTES]>());
@@ -157,7 +163,7 @@ impl Device {
         let marks = Arc::new(Marks::new(arrived.elapsed, claims.expires_at));
         let recipient = wire.address();
         let reply = Reply::new(move |answer| {
-            drop(permit);
+            drop(admitted);
             recipient.do_send(Resolved::Login(id, arrived.elapsed, answer));
         });
         let sessions_max = broker.limits.sessions_per_organisation_max;
@@ -238,6 +244,16 @@ impl Device {
         let _present = telemetry::present_on(welcome.device);
         let identified = Identified { attachment, claims, marks, requests_under_way: 0, _present };
         self.stage = Stage::Identified(identified);
+        if !connection.broker.ready.is_ready() {
+            self.draining(DRAIN_TIMEOUT.as_secs(), wire);
+        }
+    }
+
+    /// The broker is about to stop. Who is still being decided on is told after the answer.
+    pub(super) fn draining(&self, reconnect_within_s: u64, wire: &mut Wire<Self>) {
+        if matches!(self.stage, Stage::Identified(_)) {
+            send(wire, device::draining(reconnect_within_s));
+        }
     }
 
     /// A login or resume that did not come through: nothing is held.

@@ -7,6 +7,7 @@
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
 //! | `resolved` | what comes to a device from its organisation |
+//! | `admitted` | whether a login is let in now |
 //! | `answers` | what an identified device is told |
 //! | [`wallboard`] | a subscriber of live counts |
 //! | [`events`] | the same counts for `curl` |
@@ -18,6 +19,7 @@
 //! | `refresh` | a fresh token for a connection that goes on |
 //! | [`tcp`] | options and state of accepted sockets |
 
+mod admitted;
 mod answers;
 pub mod attachment;
 pub mod device;

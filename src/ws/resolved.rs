@@ -69,7 +69,7 @@ impl Handler<ToDevice> for Session<Device> {
     fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
         match message {
             ToDevice::Draining { reconnect_within_s } => {
-                send(wire, device::draining(reconnect_within_s));
+                self.peer.draining(reconnect_within_s, wire);
             }
             ToDevice::Notice(notice) => {
                 let flow = answers::on_notice(&notice, &self.connection, wire);

@@ -8,6 +8,7 @@
 mod support;
 
 mod api_page;
+mod back_off;
 mod browser;
 mod connection;
 mod contention;

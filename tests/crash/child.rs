@@ -7,6 +7,7 @@ use crate::support::until::until_seen;
 use chrono::{DateTime, Utc};
 use licence_broker::auth::{Authenticator, Role};
 use serde_json::json;
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -14,6 +15,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// The program as it was built for these tests.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_licence-broker");
 
 /// Where the broker's processes live, one after the other: one address, one database.
 pub struct Home {
@@ -69,8 +73,12 @@ impl Home {
 
     /// The program, about to be started in the folder.
     pub fn program(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_licence-broker");
-        let mut words = self.launch.prefix.iter().map(String::as_str).chain([binary]);
+        self.copy(Path::new(PROGRAM))
+    }
+
+    fn copy(&self, program: &Path) -> Command {
+        let prefix = self.launch.prefix.iter().map(OsStr::new);
+        let mut words = prefix.chain([program.as_os_str()]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).current_dir(self.folder()).stdin(Stdio::null());
         command.envs(self.launch.variables.iter().map(|(name, value)| (name, value)));
@@ -81,8 +89,8 @@ impl Home {
         format!("sqlite://{}", self.folder().join(self.database).display())
     }
 
-    fn serve(&self) -> Command {
-        let mut command = self.program();
+    fn serve(&self, program: &Path) -> Command {
+        let mut command = self.copy(program);
         command
             .args(["serve", "--listen", &self.address.to_string(), "--database", &self.url()])
             .arg("--jwt-secret-file")
@@ -93,7 +101,17 @@ impl Home {
 
     /// Starts a process and waits until it takes logins.
     pub async fn start(&self) -> Process {
-        let mut process = self.spawn();
+        self.until_ready(self.spawn()).await
+    }
+
+    /// The same with another copy of the program, and further settings.
+    pub async fn start_program(&self, program: &Path, settings: &[&str]) -> Process {
+        let mut command = self.serve(program);
+        command.args(settings);
+        self.until_ready(Process::of(command.spawn().unwrap())).await
+    }
+
+    async fn until_ready(&self, mut process: Process) -> Process {
         until_seen("a broker that is ready", async || {
             let ended = process.child.try_wait().unwrap();
             assert!(ended.is_none(), "the broker did not start: {ended:?}");
@@ -107,7 +125,7 @@ impl Home {
 
     /// Starts a process and waits for nothing.
     pub fn spawn(&self) -> Process {
-        Process::of(self.serve().spawn().unwrap())
+        Process::of(self.serve(Path::new(PROGRAM)).spawn().unwrap())
     }
 
     /// Whether `/readyz` says so.
@@ -118,7 +136,7 @@ impl Home {
 
     /// Starts a process that must not come so far: what it says, once it has ended by itself.
     pub async fn start_in_vain(&self) -> String {
-        let mut command = self.serve();
+        let mut command = self.serve(Path::new(PROGRAM));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = Process::of(command.spawn().unwrap());
         let ended = until_seen("an end by itself", async || child.child.try_wait().unwrap()).await;
@@ -175,15 +193,22 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal, `TERM` or `INT`.
+    pub fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([&signal, &pid]).status().unwrap().success());
+    }
+
+    /// How it ended, once it has.
+    pub async fn ended(mut self) -> ExitStatus {
+        until_seen("the end of the process", async || self.child.try_wait().unwrap()).await
+    }
+
     /// SIGTERM; how it ended, and after how long.
-    pub async fn terminate(mut self) -> (ExitStatus, Duration) {
+    pub async fn terminate(self) -> (ExitStatus, Duration) {
         let started = Instant::now();
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(sent.success());
-        let status =
-            until_seen("the end of the process", async || self.child.try_wait().unwrap()).await;
-        (status, started.elapsed())
+        self.signal("TERM");
+        (self.ended().await, started.elapsed())
     }
 }
 

@@ -15,6 +15,7 @@ mod support;
 mod child;
 mod damaged;
 mod desk;
+mod drain;
 mod kill;
 mod outage;
 mod read_only;

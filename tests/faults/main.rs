@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod bounds;
 mod failed_commits;
 mod held_commits;

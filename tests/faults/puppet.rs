@@ -13,6 +13,7 @@ use licence_broker::domain::ids::{OrganisationId, ResumeDigest, SessionId};
 use licence_broker::domain::moment::Moment;
 use licence_broker::domain::organisation::{Command, Organisation};
 use licence_broker::domain::reason::{Departure, Device};
+use licence_broker::domain::release::{Release, ReleaseAnswer};
 use licence_broker::domain::resume::{Resume, ResumeAnswer};
 use std::sync::{Arc, OnceLock, mpsc};
 use tokio::sync::{mpsc as channel, oneshot};
@@ -148,6 +149,12 @@ impl Puppet {
         let (session, link) = (self.link.session, self.link.id);
         let resume = digest(session);
         self.submit(Resume { session, link, user: user.into(), resume }, true)
+    }
+
+    /// Gives a feature back, and gives what will answer it.
+    pub fn release(&self, feature: &str) -> Answer<ReleaseAnswer> {
+        let (session, link) = (self.link.session, self.link.id);
+        self.submit(Release { session, link, channels: vec![feature.into()] }, false)
     }
 
     /// Asks for what it has already: whether the session is on this connection.

@@ -2,10 +2,12 @@
 
 use crate::puppet::{Panic, Puppet, all_logged_in, block, panic};
 use crate::stage::{Stage, agent};
+use crate::support::faulty_store::Fault;
 use crate::support::until::until_seen;
 use licence_broker::actor::reply::{Reply, Unavailable};
 use licence_broker::domain::ids::SessionId;
 use licence_broker::domain::reason::Departure;
+use licence_broker::domain::resume::ResumeAnswer;
 
 #[tokio::test]
 async fn a_goodbye_that_died_with_the_actor_is_remembered() {
@@ -37,7 +39,7 @@ async fn a_resume_that_was_not_answered_leaves_the_session_where_it_was() {
     let logins = devices.iter().enumerate();
     all_logged_in(logins.map(|(number, device)| device.log_in(&agent(number), 60)).collect()).await;
 
-    // Behind a commit that is held, resumes are decided and not answered.
+    // Behind what was decided of the session and is not kept yet, resumes are decided and not answered.
     let commits = stage.store.commits();
     stage.store.hold();
     let held = Puppet::new(inside, 1, SessionId(99)).await;
@@ -45,6 +47,7 @@ async fn a_resume_that_was_not_answered_leaves_the_session_where_it_was() {
     stage.store.commits_begun(commits + 1).await;
     let (mut again, mut answers) = (Vec::new(), Vec::new());
     for (number, device) in devices.iter().enumerate() {
+        drop(device.release("agent_sms"));
         let second = Puppet::new(inside, 1, device.link.session).await;
         answers.push(second.resume(&agent(number)));
         again.push(second);
@@ -62,4 +65,31 @@ async fn a_resume_that_was_not_answered_leaves_the_session_where_it_was() {
     for device in &devices {
         assert!(device.is_connected().await, "nobody was told that it moved");
     }
+}
+
+#[tokio::test]
+async fn a_resume_that_others_commits_do_not_concern_is_answered_and_outlives_their_failure() {
+    let stage = Stage::start().await;
+    stage.organisation(1, 2, 2).await;
+    let inside = &stage.broker.inside;
+    let device = Puppet::new(inside, 1, SessionId(1)).await;
+    all_logged_in(vec![device.log_in(&agent(0), 60)]).await;
+    let commits = stage.store.commits();
+    stage.store.hold();
+    let other = Puppet::new(inside, 1, SessionId(2)).await;
+    let login = other.log_in(&agent(1), 0);
+    stage.store.commits_begun(commits + 1).await;
+    let moved = Puppet::new(inside, 1, SessionId(1)).await;
+    let answer = moved.resume(&agent(0)).await.unwrap();
+    assert!(matches!(answer, Ok(ResumeAnswer::Resumed(_))), "{answer:?}");
+
+    stage.store.plan(Fault::Abort, 1);
+    stage.store.release();
+    assert_eq!(login.await.unwrap(), Err(Unavailable));
+    until_seen("the actor is back", async || stage.decided(1).await).await;
+    assert!(moved.is_connected().await, "it was told that it is");
+    assert!(!device.is_connected().await, "it was told that it moved");
+    stage.store.calm();
+    let ledger = stage.audit(1, 2).await;
+    assert_eq!(ledger.open().len(), 3);
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::select;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::agent::{Login, live};
 use crate::api::Api;
 use crate::audit::Bought;
+use crate::bounded::{Ended, bounded};
 use crate::cli::MassLogin;
 use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
 use crate::net::{SourceAddresses, Target};
@@ -59,23 +59,6 @@ pub(crate) async fn run(options: &MassLogin) -> Result<bool> {
     Ok(report.passed)
 }
 
-/// How the acts ended.
-enum Ended {
-    Played(Result<()>),
-    OutOfTime,
-    Interrupted,
-}
-
-/// Plays the acts until they are over, time is, or a signal asks to stop. Where they are cut short
-/// all agents are dropped with them.
-async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ended {
-    select! {
-        played = timeout(time, acts) => played.map_or(Ended::OutOfTime, Ended::Played),
-        // Without a handler the signal ends the process by itself.
-        Ok(()) = stop_signal() => Ended::Interrupted,
-    }
-}
-
 async fn act(
     options: &MassLogin,
     sources: &SourceAddresses,
@@ -85,7 +68,7 @@ async fn act(
     course: &mut Course,
 ) -> Result<()> {
     let ttl = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
-    let population = Population::new(options);
+    let population = Population::of(&options.tenancy, options.agents, &options.devices);
     let begun = Instant::now();
     let organisations = set_up(api, &population, ttl, &mut course.created).await?;
     course.ready = true;

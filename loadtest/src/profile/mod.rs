@@ -2,3 +2,4 @@
 
 pub(crate) mod churn;
 pub(crate) mod mass_login;
+pub(crate) mod reconnect;

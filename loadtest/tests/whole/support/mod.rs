@@ -11,6 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{
     Callback, ErrorResponse, Request, Response,
@@ -32,6 +33,14 @@ pub(crate) enum Vice {
     Silent,
     /// Answers the upgrade with 503.
     Overloaded,
+    /// Sends everybody who comes back away once, with 4004.
+    OverloadedOnce,
+    /// Has forgotten every session after a restart.
+    Forgets,
+    /// Charges anew whoever comes back.
+    ChargesAgain,
+    /// Never answers a resume.
+    SilentToResumes,
 }
 
 pub(crate) struct FakeBroker {
@@ -43,6 +52,14 @@ pub(crate) struct FakeBroker {
 pub(crate) struct State {
     vice: Vice,
     organisations: Mutex<BTreeMap<String, Organisation>>,
+    /// What `logged_in` said to each user who asked for grace.
+    kept: Mutex<BTreeMap<String, Value>>,
+    /// The user of each record of the log.
+    usage: Mutex<Vec<String>>,
+    /// Who was sent away once.
+    sent_away: Mutex<BTreeSet<String>>,
+    /// Counts restarts; connections end with each.
+    restarts: watch::Sender<u32>,
 }
 
 #[derive(Default)]
@@ -56,7 +73,14 @@ impl FakeBroker {
     pub(crate) async fn start(vice: Vice) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let state = Arc::new(State { vice, organisations: Mutex::default() });
+        let state = Arc::new(State {
+            vice,
+            organisations: Mutex::default(),
+            kept: Mutex::default(),
+            usage: Mutex::default(),
+            sent_away: Mutex::default(),
+            restarts: watch::Sender::default(),
+        });
         let serving = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -64,6 +88,11 @@ impl FakeBroker {
             }
         });
         Self { address, state }
+    }
+
+    /// Cuts every connection, as a broker does that is killed; sessions with grace are kept.
+    pub(crate) fn restart(&self) {
+        self.state.restarts.send_modify(|restarts| *restarts += 1);
     }
 
     /// Organisations that exist now.
@@ -125,8 +154,14 @@ async fn serve(state: Arc<State>, mut stream: TcpStream) {
     let Ok(mut socket) = accepted.await else {
         return;
     };
-    session(&state, &mut socket, &organisation, &user).await;
-    state.release(&organisation, &user);
+    let mut restarts = state.restarts.subscribe();
+    tokio::select! {
+        () = session(&state, &mut socket, &organisation, &user) => {}
+        Ok(()) = restarts.changed() => {}
+    }
+    if !state.kept.lock().expect("no panic").contains_key(&user) {
+        state.release(&organisation, &user);
+    }
 }
 
 /// Takes the user's name out of the token.
@@ -155,6 +190,15 @@ async fn session(
         let answer = match request["type"].as_str() {
             Some("login") if state.vice == Vice::Silent => continue,
             Some("login") => login(state, &request, organisation, user),
+            Some("resume") if state.vice == Vice::SilentToResumes => continue,
+            Some("resume") => match resume(state, user) {
+                Ok(resumed) => resumed,
+                Err(code) => {
+                    let code = CloseCode::Library(code);
+                    let _ = socket.close(Some(CloseFrame { code, reason: "".into() })).await;
+                    return;
+                }
+            },
             Some("ping") => json!({"type": "pong", "id": request["id"]}),
             Some("logout") => {
                 state.release(organisation, user);
@@ -174,6 +218,21 @@ async fn session(
     }
 }
 
+/// What was said at login once more, or the code of a refusal.
+fn resume(state: &State, user: &str) -> Result<Value, u16> {
+    let is_first = || state.sent_away.lock().expect("no panic").insert(user.to_owned());
+    if state.vice == Vice::OverloadedOnce && is_first() {
+        return Err(4004);
+    }
+    let kept = state.kept.lock().expect("no panic").get(user).cloned();
+    let mut resumed = kept.filter(|_| state.vice != Vice::Forgets).ok_or(4508_u16)?;
+    resumed["type"] = json!("resumed");
+    if state.vice == Vice::ChargesAgain {
+        state.usage.lock().expect("no panic").push(user.to_owned());
+    }
+    Ok(resumed)
+}
+
 fn login(state: &State, request: &Value, organisation: &str, user: &str) -> Value {
     let id = &request["id"];
     let exhausted = |licence: &str| json!({"licence": licence, "reason": "exhausted"});
@@ -188,7 +247,12 @@ fn login(state: &State, request: &Value, organisation: &str, user: &str) -> Valu
     let pool = |licence| json!({"licence": licence, "pool": "concurrent"});
     let granted: Vec<_> = std::iter::once(SEAT).chain(granted).map(pool).collect();
     let denied: Vec<_> = denied.into_iter().map(exhausted).collect();
-    json!({"type": "logged_in", "id": id, "session": user, "resume_token": "r", "user": user,
-        "device": request["device"], "granted": granted, "denied": denied, "waiting": [],
-        "heartbeat_s": 15, "grace_s": 0})
+    let welcome = json!({"type": "logged_in", "id": id, "session": user, "resume_token": "r",
+        "user": user, "device": request["device"], "granted": granted, "denied": denied,
+        "waiting": [], "heartbeat_s": 15, "grace_s": request["grace_s"]});
+    state.usage.lock().expect("no panic").push(user.to_owned());
+    if request["grace_s"].as_u64().is_some_and(|grace_s| grace_s > 0) {
+        state.kept.lock().expect("no panic").insert(user.to_owned(), welcome.clone());
+    }
+    welcome
 }

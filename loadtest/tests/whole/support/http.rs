@@ -81,6 +81,12 @@ fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
             };
             (200, json!({"items": wanted.iter().map(issue).collect::<Vec<_>>()}))
         }
+        ("GET", []) if path == "/readyz" => (200, json!({})),
+        ("GET", ["organisations", _, "licence-usage"]) => {
+            let usage = state.usage.lock().expect("no panic");
+            let items: Vec<_> = usage.iter().map(|user| json!({"user": user})).collect();
+            (200, json!({"items": items, "next_cursor": null}))
+        }
         ("GET", ["organisations", number, "licences"]) => (200, licences(&organisations[*number])),
         _ => (404, json!({"title": path})),
     }

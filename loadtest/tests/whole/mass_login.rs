@@ -1,11 +1,9 @@
 //! The tool as a whole, against a fake broker that keeps the contract or breaks it.
 
-mod support;
-
 use std::process::Stdio;
 
+use crate::support::{FakeBroker, Vice};
 use serde_json::{Value, json};
-use support::{FakeBroker, Vice};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 

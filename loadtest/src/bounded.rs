@@ -1,0 +1,35 @@
+//! No run lasts for ever.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+/// How the acts of a run ended.
+pub(crate) enum Ended {
+    Played(Result<()>),
+    OutOfTime,
+    Interrupted,
+}
+
+/// Plays the acts until they are over, time is, or a signal asks to stop. Where they are cut short
+/// all agents are dropped with them.
+pub(crate) async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ended {
+    select! {
+        played = timeout(time, acts) => played.map_or(Ended::OutOfTime, Ended::Played),
+        // Without a handler the signal ends the process by itself.
+        Ok(()) = stop_signal() => Ended::Interrupted,
+    }
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! A broker that the run starts, ends, and starts again on the same data.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::api::Api;
+use crate::cli::End;
+use crate::limits::{BROKER_END_WAIT, BROKER_START_WAIT, READY_POLL};
+
+/// Its process ends, and its folder is removed, when this is dropped.
+pub(crate) struct BrokerProcess {
+    program: PathBuf,
+    folder: PathBuf,
+    listen: SocketAddr,
+    child: Option<Child>,
+}
+
+impl BrokerProcess {
+    /// A broker that does not run yet, with a folder of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where the program is not there, or the folder cannot be made.
+    pub(crate) fn new(program: &Path, listen: SocketAddr) -> Result<Self> {
+        let found = program.canonicalize();
+        let program = found.with_context(|| format!("--broker {}", program.display()))?;
+        let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
+        std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
+        Ok(Self { program, folder, listen, child: None })
+    }
+
+    /// Starts it; whether it is ready is another question.
+    ///
+    /// # Errors
+    ///
+    /// Where the process cannot be started.
+    pub(crate) fn start(&mut self) -> Result<()> {
+        let child = self
+            .command()
+            .args(["serve", "--listen", &self.listen.to_string()])
+            .args(["--database", "sqlite://herd.db", "--data-dir", "data", "--log-level", "warn"])
+            .kill_on_drop(true)
+            .spawn()
+            .context("--broker: it cannot be started")?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// An operator's token, signed with the key that it trusts.
+    ///
+    /// # Errors
+    ///
+    /// Where the program gives none.
+    pub(crate) async fn operator_token(&self, life: Duration) -> Result<String> {
+        let life_s = life.as_secs().to_string();
+        let asked = ["token", "--role", "operator", "--data-dir", "data", "--ttl-s", &life_s];
+        let said = self.command().args(asked).stdout(Stdio::piped()).output().await;
+        let said = said.context("--broker: it gives no token")?;
+        ensure!(said.status.success(), "--broker: it gives no token: {}", said.status);
+        Ok(String::from_utf8(said.stdout)?.trim().to_owned())
+    }
+
+    /// Ends it and waits until it has; how long that took.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not end in time, or a drain ends with another code than 0.
+    pub(crate) async fn end(&mut self, how: End) -> Result<Duration> {
+        let mut child = self.child.take().context("there is no broker to end")?;
+        let begun = Instant::now();
+        match how {
+            End::Kill => child.start_kill()?,
+            End::Terminate => {
+                let id = child.id().context("the broker has ended by itself")?.to_string();
+                Command::new("kill").args(["-TERM", &id]).status().await?;
+            }
+        }
+        let ended = timeout(BROKER_END_WAIT, child.wait()).await;
+        let status = ended.context("the broker did not end in time")??;
+        ensure!(how == End::Kill || status.success(), "the broker did not drain well: {status}");
+        Ok(begun.elapsed())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for BrokerProcess {
+    fn drop(&mut self) {
+        // Its process may still write there; what is left then is in the system's folder for such.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until a broker takes logins; how long that took.
+///
+/// # Errors
+///
+/// Where it does not in time.
+pub(crate) async fn until_ready(api: &Api<'_>) -> Result<Duration> {
+    let begun = Instant::now();
+    while !api.is_ready().await {
+        ensure!(begun.elapsed() < BROKER_START_WAIT, "the broker was not ready in time");
+        sleep(READY_POLL).await;
+    }
+    Ok(begun.elapsed())
+}

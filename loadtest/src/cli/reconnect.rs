@@ -1,0 +1,87 @@
+//! The options of the herd that comes back.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+
+use super::{TargetArgs, TenancyArgs, seconds};
+use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
+
+#[derive(Args)]
+pub(crate) struct Reconnect {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    tenancy: TenancyArgs,
+    /// Agents over all organisations; there is a licence for each unless --seats says otherwise
+    #[arg(long, default_value_t = 500, value_name = "N")]
+    pub(crate) agents: usize,
+    /// Seconds of grace that agents ask for
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) grace_s: u64,
+    /// Of the agents, those that ask for no grace and so have to log in anew
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) without_grace: usize,
+    /// Start this program as the broker, at the address of --url and in a new folder, and end it and
+    /// start it again; absent: somebody else restarts it when the run asks for it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) broker: Option<PathBuf>,
+    /// How that broker is ended
+    #[arg(long, value_enum, default_value = "terminate")]
+    pub(crate) end: End,
+    /// Seconds to work between the last login and the end of the broker
+    #[arg(long, default_value = "1", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) hold: Duration,
+    /// Seconds from the start of an attempt until it counts as timed out
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) answer_timeout_s: u64,
+    /// Seconds for everything together; then the run ends by itself
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) timeout_s: u64,
+    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// How a broker is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum End {
+    /// SIGTERM: it drains.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+impl Reconnect {
+    /// What is bought: a licence for each agent where nothing else is said.
+    pub(crate) fn tenancy(&self) -> TenancyArgs {
+        let everybody = u64::try_from(self.agents).unwrap_or(u64::MAX);
+        let seats = Some(self.tenancy.seats.unwrap_or(everybody));
+        TenancyArgs { seats, ..self.tenancy.clone() }
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_s)
+    }
+
+    /// Judges the options against each other.
+    ///
+    /// # Errors
+    ///
+    /// The first option that does not fit, named.
+    pub(crate) fn check(&self) -> Result<()> {
+        let organisations = self.tenancy.organisations;
+        ensure!((1..=SESSIONS_MAX).contains(&self.agents), "--agents: from 1 to {SESSIONS_MAX}");
+        ensure!(
+            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
+            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
+        );
+        ensure!(self.without_grace <= self.agents, "--without-grace: no more than --agents");
+        ensure!(self.grace_s > 0, "--grace-s: at least 1");
+        ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
+        ensure!(self.hold < self.timeout(), "--timeout-s: --hold alone takes longer");
+        Ok(())
+    }
+}

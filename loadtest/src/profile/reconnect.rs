@@ -1,0 +1,195 @@
+//! The herd: everybody has a session, the broker ends and starts again, and all come back at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::api::Api;
+use crate::bounded::{Ended, bounded};
+use crate::broker_process::{BrokerProcess, until_ready};
+use crate::cli::Reconnect;
+use crate::herd::member::{Member, live};
+use crate::herd::report::{HerdReport, Seen};
+use crate::herd::tally::Tally;
+use crate::herd::{Herd, Stage};
+use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
+use crate::net::{SourceAddresses, Target};
+use crate::population::{Device, Population};
+use crate::progress::Progress;
+use crate::provision::{Ready, set_up, tear_down};
+use crate::report::publish;
+
+/// What the run made, and what it saw.
+#[derive(Default)]
+struct Course {
+    created: Vec<u64>,
+    /// Everything is set up.
+    ready: bool,
+    seen: Seen,
+}
+
+/// Whether the run passed.
+///
+/// # Errors
+///
+/// Where it could not be set up, or its report not be written.
+pub(crate) async fn run(options: &Reconnect) -> Result<bool> {
+    options.check()?;
+    raise_open_files(options.agents)?;
+    let target = Target::resolve(&options.target.url).await?;
+    let asked = options.target.source_addresses;
+    let sources = SourceAddresses::choose(target.address, asked, options.agents)?;
+    let program = options.broker.as_deref();
+    let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
+    let token = operator_token(options, broker.as_mut()).await?;
+    let herd = Herd::new(target, Duration::from_secs(options.answer_timeout_s))?;
+    let herd = Arc::new(herd);
+    let api = Api::new(&herd.target, &token)?;
+    let progress = Progress::new(options.agents);
+
+    let mut course = Course::default();
+    let stage =
+        Herdsman { options, sources: &sources, herd: &herd, api: &api, progress: &progress };
+    let ended = bounded(options.timeout(), stage.act(broker.as_mut(), &mut course)).await;
+    progress.finish();
+    if !options.tenancy().keep {
+        course.seen.problems.extend(tear_down(&api, &course.created).await);
+    }
+    course.seen.cut_short = match ended {
+        Ended::Played(Ok(())) => None,
+        Ended::Played(Err(error)) if course.ready => Some(format!("{error:#}")),
+        Ended::Played(Err(error)) => return Err(error.context("set-up")),
+        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
+        Ended::Interrupted => Some("interrupted".to_owned()),
+    };
+    let (agents, organisations) = (options.agents, options.tenancy().organisations);
+    let seen = course.seen;
+    let report = HerdReport::new(agents, organisations, options.without_grace, &herd.tally(), seen);
+    publish(&report, &report.to_string(), options.json.as_deref())?;
+    Ok(report.passed)
+}
+
+/// Of the broker that the run starts, or of the one that is there.
+async fn operator_token(options: &Reconnect, broker: Option<&mut BrokerProcess>) -> Result<String> {
+    let Some(broker) = broker else { return options.target.operator_token() };
+    let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
+    let token = broker.operator_token(life).await?;
+    broker.start()?;
+    Ok(token)
+}
+
+/// Tells everybody what to do.
+struct Herdsman<'a> {
+    options: &'a Reconnect,
+    sources: &'a SourceAddresses,
+    herd: &'a Arc<Herd>,
+    api: &'a Api<'a>,
+    progress: &'a Progress,
+}
+
+impl Herdsman<'_> {
+    async fn act(&self, broker: Option<&mut BrokerProcess>, course: &mut Course) -> Result<()> {
+        until_ready(self.api).await?;
+        let ttl = self.options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
+        let devices = [Device::AgentDesktop];
+        let tenancy = self.options.tenancy();
+        let population = Population::of(&tenancy, self.options.agents, &devices);
+        let organisations = set_up(self.api, &population, ttl, &mut course.created).await?;
+        course.ready = true;
+
+        let (stage, _) = watch::channel(Stage::Working);
+        let mut members = JoinSet::new();
+        let mut patient = HashSet::new();
+        for member in self.members(&organisations) {
+            if member.grace_s > 0 {
+                patient.insert((member.organisation, member.user.to_string()));
+            }
+            members.spawn(live(member, Arc::clone(self.herd), stage.subscribe()));
+        }
+        self.until(Tally::arrived).await;
+        self.progress.say("everybody is logged in");
+        sleep(self.options.hold).await;
+        let before = self.records(&course.created, &patient).await?;
+        self.restart(broker, &mut course.seen).await?;
+
+        self.progress.say("everybody comes back");
+        stage.send_replace(Stage::Returning(Instant::now()));
+        self.until(Tally::settled).await;
+        self.progress.say("everybody is back");
+        let after = self.records(&course.created, &patient).await?;
+        course.seen.records = Some((before, after));
+        stage.send_replace(Stage::Leaving);
+        while let Some(over) = members.join_next().await {
+            over.context("a member of this tool broke")?;
+        }
+        Ok(())
+    }
+
+    /// Organisations take turns; the first of all have no grace, if some are to have none.
+    fn members(&self, organisations: &[Ready]) -> Vec<Member> {
+        let mut members = Vec::with_capacity(self.options.agents);
+        let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
+        for index in 0..most {
+            for organisation in organisations {
+                let Some((user, authorization)) = organisation.agents.get(index) else { continue };
+                let is_hasty = members.len() < self.options.without_grace;
+                members.push(Member {
+                    organisation: organisation.number,
+                    user: Arc::clone(user),
+                    authorization: authorization.clone(),
+                    source: self.sources.of(members.len()),
+                    grace_s: if is_hasty { 0 } else { self.options.grace_s },
+                });
+            }
+        }
+        members
+    }
+
+    async fn restart(&self, broker: Option<&mut BrokerProcess>, seen: &mut Seen) -> Result<()> {
+        let Some(broker) = broker else {
+            self.progress.say("restart the broker now");
+            self.until(Tally::gone).await;
+            until_ready(self.api).await?;
+            return Ok(());
+        };
+        seen.ended_after_s = Some(broker.end(self.options.end).await?.as_secs_f64());
+        self.until(Tally::gone).await;
+        let begun = Instant::now();
+        broker.start()?;
+        until_ready(self.api).await?;
+        seen.ready_after_s = Some(begun.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Waits until so much can be said of everybody. The whole run is bounded.
+    async fn until(&self, counted: impl Fn(&Tally) -> u64) {
+        let everybody = u64::try_from(self.options.agents).unwrap_or(u64::MAX);
+        loop {
+            let count = counted(&self.herd.tally());
+            self.progress.decided(usize::try_from(count).unwrap_or(usize::MAX));
+            if count >= everybody {
+                return;
+            }
+            sleep(PROGRESS_POLL).await;
+        }
+    }
+
+    /// Records of the per-user log of those who have grace.
+    async fn records(
+        &self,
+        organisations: &[u64],
+        patient: &HashSet<(u64, String)>,
+    ) -> Result<usize> {
+        let mut records = 0;
+        for &organisation in organisations {
+            let users = self.api.usage_users(organisation).await?.into_iter();
+            records += users.filter(|user| patient.contains(&(organisation, user.clone()))).count();
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,74 @@
+//! The herd that comes back, against a fake broker that keeps the contract or breaks it.
+
+use std::process::Stdio;
+
+use crate::support::{FakeBroker, Vice};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+const AGENTS: u64 = 40;
+
+/// Restarts the broker when the run asks for it; the exit code and the report.
+async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
+    let broker = FakeBroker::start(vice).await;
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(["reconnect", "--operator-token", "the-operator", "--json", "-", "--hold", "0"])
+        .args(["--url", &format!("http://{}", broker.address), "--agents", &AGENTS.to_string()])
+        .args(options.split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it runs");
+    let mut said = BufReader::new(tool.stderr.take().expect("a pipe")).lines();
+    let listening = tokio::spawn(async move {
+        while let Ok(Some(line)) = said.next_line().await {
+            if line == "restart the broker now" {
+                broker.restart();
+            }
+        }
+        broker.organisations()
+    });
+    let output = tool.wait_with_output().await.expect("it ends");
+    let left = listening.await.expect("text");
+    assert_eq!(left, Vec::<String>::new(), "what it created is removed");
+    (output.status.code(), serde_json::from_slice(&output.stdout).expect("a report"))
+}
+
+#[tokio::test]
+async fn a_broker_that_keeps_sessions_passes() {
+    let (code, report) = play(Vice::None, "--without-grace 10").await;
+    assert_eq!(code, Some(0), "{report}");
+    let outcomes = &report["outcomes"];
+    assert_eq!((&outcomes["resumed"], &outcomes["logged_in_anew"]), (&json!(30), &json!(10)));
+    assert_eq!(report["back_ms"]["count"], AGENTS);
+    assert_eq!(report["seen"]["records"], json!([30, 30]));
+}
+
+#[tokio::test]
+async fn whoever_is_overloaded_comes_again_and_is_not_lost() {
+    let (code, report) = play(Vice::OverloadedOnce, "").await;
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["outcomes"]["sent_away"], json!({ "4004": AGENTS }));
+    assert_eq!(report["outcomes"]["resumed"], AGENTS);
+}
+
+#[tokio::test]
+async fn a_broker_that_loses_charges_or_keeps_waiting_is_caught() {
+    for (vice, options, failure) in [
+        (Vice::Forgets, "", "members that were lost: 40"),
+        (Vice::ChargesAgain, "", "records of members with grace: 40 before the end, 80 when"),
+        (
+            Vice::SilentToResumes,
+            "--answer-timeout-s 1 --timeout-s 3",
+            "attempts without an answer in time",
+        ),
+    ] {
+        let (code, report) = play(vice, options).await;
+        assert_eq!(code, Some(1), "{report}");
+        let failures = report["failures"].as_array().expect("a list");
+        let is_named = |text: &Value| text.as_str().is_some_and(|text| text.starts_with(failure));
+        assert!(failures.iter().any(is_named), "{failure}: {failures:?}");
+    }
+}
