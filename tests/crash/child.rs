@@ -7,6 +7,7 @@ use crate::support::until::until_seen;
 use chrono::{DateTime, Utc};
 use licence_broker::auth::{Authenticator, Role};
 use serde_json::json;
+use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -34,6 +35,8 @@ pub struct Launch {
     pub prefix: Vec<String>,
     /// Further variables.
     pub variables: Vec<(&'static str, String)>,
+    /// Where its log goes; to that of the test if nothing is said.
+    pub log: Option<&'static str>,
 }
 
 /// A process that serves; killed when it is dropped.
@@ -107,7 +110,11 @@ impl Home {
 
     /// Starts a process and waits for nothing.
     pub fn spawn(&self) -> Process {
-        Process::of(self.serve().spawn().unwrap())
+        let mut command = self.serve();
+        if let Some(log) = self.launch.log {
+            command.stderr(File::options().write(true).open(log).unwrap());
+        }
+        Process::of(command.spawn().unwrap())
     }
 
     /// Whether `/readyz` says so.
@@ -175,12 +182,17 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; how it ended, and after how long.
-    pub async fn terminate(mut self) -> (ExitStatus, Duration) {
-        let started = Instant::now();
+    /// SIGTERM, and nothing else.
+    pub fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// SIGTERM; how it ended, and after how long.
+    pub async fn terminate(mut self) -> (ExitStatus, Duration) {
+        let started = Instant::now();
+        self.ask_to_end();
         let status =
             until_seen("the end of the process", async || self.child.try_wait().unwrap()).await;
         (status, started.elapsed())

@@ -54,6 +54,14 @@ async fn another_program_that_locks_the_database_is_outlived() {
     outlive(&home, trouble).await;
 }
 
+/// A broker whose log lies on the disk that is full.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let (trouble, mut home) = FailingCalls::home("write", libc::ENOSPC);
+    home.launch.log = Some("/dev/full");
+    outlive(&home, trouble).await;
+}
+
 /// The sessions that are there when it begins.
 struct Sessions {
     plain: Socket,
