@@ -70,10 +70,11 @@ impl Home {
         self.folder.path()
     }
 
-    /// The program, about to be started in the folder.
+    /// The program, about to be started in the folder; `CRASH_BROKER` names another build of it.
     pub fn program(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_licence-broker");
-        let mut words = self.launch.prefix.iter().map(String::as_str).chain([binary]);
+        let binary = std::env::var("CRASH_BROKER");
+        let binary = binary.unwrap_or_else(|_| env!("CARGO_BIN_EXE_licence-broker").to_owned());
+        let mut words = self.launch.prefix.iter().chain([&binary]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).current_dir(self.folder()).stdin(Stdio::null());
         command.envs(self.launch.variables.iter().map(|(name, value)| (name, value)));
