@@ -177,6 +177,14 @@ impl Process {
         self.child.id()
     }
 
+    /// Processor time that it has used, in hundredths of a second (`man proc_pid_stat`).
+    pub fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        // The 14th and the 15th; two came before the bracket.
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// SIGKILL: nothing of it runs any more when this returns.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

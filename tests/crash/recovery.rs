@@ -86,7 +86,11 @@ async fn measure(what: &str, grace_s: u32, kept: u32) {
     store.commit(&[batch]).await.unwrap();
     drop(store);
     let process = home.start().await;
-    eprintln!("ready after {:?} with {SESSIONS} sessions open, {what}", process.took);
+    let busy = process.processor_time() * 10;
+    eprintln!(
+        "ready after {:?} with {SESSIONS} sessions open, {what}; {busy} ms of processor time",
+        process.took
+    );
     let row = home.operator.licence(1, "inbound_agent").await;
     assert_eq!(row["concurrent"]["used"], kept);
     process.kill();
