@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use licence_broker::auth::{Authenticator, Role};
 use serde_json::json;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,11 @@ use tempfile::TempDir;
 
 /// The program as it was built for these tests.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_licence-broker");
+
+/// The program that is started; `CRASH_BROKER` names another build of it.
+fn built() -> PathBuf {
+    std::env::var_os("CRASH_BROKER").map_or_else(|| PathBuf::from(PROGRAM), PathBuf::from)
+}
 
 /// Where the broker's processes live, one after the other: one address, one database.
 pub struct Home {
@@ -38,6 +44,8 @@ pub struct Launch {
     pub prefix: Vec<String>,
     /// Further variables.
     pub variables: Vec<(&'static str, String)>,
+    /// Where its log goes; to that of the test if nothing is said.
+    pub log: Option<&'static str>,
 }
 
 /// A process that serves; killed when it is dropped.
@@ -71,9 +79,9 @@ impl Home {
         self.folder.path()
     }
 
-    /// The program, about to be started in the folder.
+    /// The program, about to be started in the folder; `CRASH_BROKER` names another build of it.
     pub fn program(&self) -> Command {
-        self.copy(Path::new(PROGRAM))
+        self.copy(&built())
     }
 
     fn copy(&self, program: &Path) -> Command {
@@ -125,7 +133,11 @@ impl Home {
 
     /// Starts a process and waits for nothing.
     pub fn spawn(&self) -> Process {
-        Process::of(self.serve(Path::new(PROGRAM)).spawn().unwrap())
+        let mut command = self.serve(&built());
+        if let Some(log) = self.launch.log {
+            command.stderr(File::options().write(true).open(log).unwrap());
+        }
+        Process::of(command.spawn().unwrap())
     }
 
     /// Whether `/readyz` says so.
@@ -136,7 +148,7 @@ impl Home {
 
     /// Starts a process that must not come so far: what it says, once it has ended by itself.
     pub async fn start_in_vain(&self) -> String {
-        let mut command = self.serve(Path::new(PROGRAM));
+        let mut command = self.serve(&built());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = Process::of(command.spawn().unwrap());
         let ended = until_seen("an end by itself", async || child.child.try_wait().unwrap()).await;
@@ -187,6 +199,14 @@ impl Process {
         self.child.id()
     }
 
+    /// Processor time that it has used, in hundredths of a second (`man proc_pid_stat`).
+    pub fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        // The 14th and the 15th; two came before the bracket.
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// SIGKILL: nothing of it runs any more when this returns.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -199,6 +219,11 @@ impl Process {
         assert!(Command::new("kill").args([&signal, &pid]).status().unwrap().success());
     }
 
+    /// SIGTERM, and nothing else.
+    pub fn ask_to_end(&self) {
+        self.signal("TERM");
+    }
+
     /// How it ended, once it has.
     pub async fn ended(mut self) -> ExitStatus {
         until_seen("the end of the process", async || self.child.try_wait().unwrap()).await
@@ -207,7 +232,7 @@ impl Process {
     /// SIGTERM; how it ended, and after how long.
     pub async fn terminate(self) -> (ExitStatus, Duration) {
         let started = Instant::now();
-        self.signal("TERM");
+        self.ask_to_end();
         (self.ended().await, started.elapsed())
     }
 }

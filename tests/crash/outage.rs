@@ -9,7 +9,7 @@ use crate::support::socket::{Heard, Socket};
 use crate::support::until::until_seen;
 use crate::troubles::{FailingCalls, LimitedFiles, Locked, SmallDisk, Trouble};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const BOUGHT: u32 = 20;
@@ -54,6 +54,14 @@ async fn another_program_that_locks_the_database_is_outlived() {
     outlive(&home, trouble).await;
 }
 
+/// A broker whose log lies on the disk that is full.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    let (trouble, mut home) = FailingCalls::home("write", libc::ENOSPC);
+    home.launch.log = Some("/dev/full");
+    outlive(&home, trouble).await;
+}
+
 /// The sessions that are there when it begins.
 struct Sessions {
     plain: Socket,
@@ -63,20 +71,26 @@ struct Sessions {
     lingering: Socket,
     elsewhere: Socket,
     told: BTreeMap<u64, Told>,
+    /// What the logins of those with grace were answered.
+    answers: BTreeMap<usize, Value>,
 }
 
 impl Sessions {
     async fn begin(home: &Home) -> Self {
         let mut told: BTreeMap<u64, Told> = BTreeMap::new();
+        let mut answers = BTreeMap::new();
         let mut log_in = async |organisation, number, grace_s| {
             let (socket, answer) = home.log_in(organisation, number, grace_s).await;
             told.entry(organisation).or_default().granted.extend(granted(&answer));
+            if grace_s > 0 {
+                answers.insert(number, answer);
+            }
             socket
         };
         let (plain, graceful) = (log_in(1, 0, 0).await, log_in(1, 1, 60).await);
         let (leaving, vanishing) = (log_in(1, 2, 60).await, log_in(1, 3, 0).await);
         let (lingering, elsewhere) = (log_in(1, 4, 60).await, log_in(2, 0, 0).await);
-        Self { plain, graceful, leaving, vanishing, lingering, elsewhere, told }
+        Self { plain, graceful, leaving, vanishing, lingering, elsewhere, told, answers }
     }
 }
 
@@ -89,7 +103,8 @@ async fn outlive(home: &Home, mut trouble: impl Trouble) {
 
     trouble.begin(&process);
     refuse_and_keep(home, &mut sessions).await;
-    let Sessions { plain, graceful, leaving, vanishing, lingering, elsewhere, mut told } = sessions;
+    let Sessions { plain, graceful, leaving, vanishing, lingering, elsewhere, mut told, answers } =
+        sessions;
     drop(leaving);
     vanishing.vanish();
     lingering.vanish();
@@ -113,7 +128,7 @@ async fn outlive(home: &Home, mut trouble: impl Trouble) {
         assert_eq!(answer["type"], "acquired", "{answer}");
     }
     audit(home, &told).await;
-    kill_and_audit(home, process, &told).await;
+    kill_and_audit(home, process, &told, &answers).await;
 }
 
 /// While it lasts: nobody gets in, nothing is changed, whoever is in stays, and the broker says why.
@@ -154,9 +169,8 @@ async fn released(home: &Home, organisation: u64, expected: &[&str]) {
     let expected: BTreeSet<&str> = expected.iter().copied().collect();
     until_seen("what ended meanwhile is released", async || {
         let records = home.operator.usage(organisation).await;
-        let text = |record: &serde_json::Value, field: &str| {
-            record[field].as_str().unwrap_or_default().to_owned()
-        };
+        let text =
+            |record: &Value, field: &str| record[field].as_str().unwrap_or_default().to_owned();
         let seats = records.iter().filter(|record| {
             record["usage_type"] == "Released" && record["licence"] == "inbound_agent"
         });
@@ -177,14 +191,19 @@ async fn audit(home: &Home, told: &BTreeMap<u64, Told>) {
         told.hold_against(&ledger);
         let sessions = home.operator.all(&format!("/v1/organisations/{id}/sessions")).await;
         assert_eq!(ledger.open(), held_by_sessions(&sessions), "log and sessions differ");
-        let of_refused = |record: &&serde_json::Value| record["user"] == "agent-7";
+        let of_refused = |record: &&Value| record["user"] == "agent-7";
         let refused = records.iter().filter(of_refused).count();
         assert_eq!(refused, 0, "a login that was refused is in the log");
     }
     home.check().await;
 }
 
-async fn kill_and_audit(home: &Home, process: Process, told: &BTreeMap<u64, Told>) {
+async fn kill_and_audit(
+    home: &Home,
+    process: Process,
+    told: &BTreeMap<u64, Told>,
+    answers: &BTreeMap<usize, Value>,
+) {
     process.kill();
     let process = home.start().await;
     audit(home, told).await;
@@ -194,5 +213,12 @@ async fn kill_and_audit(home: &Home, process: Process, told: &BTreeMap<u64, Told
     assert_eq!(users, ["agent-1", "agent-4"].into(), "those with grace are kept");
     let kept: BTreeSet<Held> = held_by_sessions(&sessions);
     assert_eq!(kept.len(), 6, "each with its seat and two channels");
+    let records = home.operator.usage(1).await.len();
+    for number in [1, 4] {
+        let resumed = home.try_resume(1, number, &answers[&number]).await;
+        let (socket, _) = resumed.expect("a resume token that is still good");
+        socket.vanish();
+    }
+    assert_eq!(home.operator.usage(1).await.len(), records, "coming back is no record");
     process.kill();
 }

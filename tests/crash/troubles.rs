@@ -125,7 +125,7 @@ pub fn namespace(script: &[&str]) -> Option<(Child, Launch)> {
     let target = keeper.id().to_string();
     let prefix = ["nsenter", "--target", &target, "--user", "--mount", "--preserve-credentials"];
     let prefix = prefix.into_iter().chain(["--"]).map(str::to_owned).collect();
-    Some((keeper, Launch { prefix, variables: Vec::new() }))
+    Some((keeper, Launch { prefix, ..Launch::default() }))
 }
 
 /// Calls on the database's files that give an error.
@@ -145,7 +145,7 @@ impl FailingCalls {
             ("LD_PRELOAD", library.display().to_string()),
             ("FAULTS", faults.display().to_string()),
         ];
-        let home = Home::with(folder, "it.db", Launch { prefix: Vec::new(), variables });
+        let home = Home::with(folder, "it.db", Launch { variables, ..Launch::default() });
         (Self { folder: faults, call, error }, home)
     }
 }
