@@ -8,6 +8,7 @@ use super::journal::Journal;
 use super::link::{Link, Marks, ToDevice};
 use super::live::Feed;
 use super::organisation::{OrganisationActor, Retire, Submit, Tell, View};
+pub use super::organisation_ref::OrganisationRef;
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::audit::Author;
@@ -467,54 +468,4 @@ async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, AskError>> + Send + 'static,
 ) -> Result<T, AskError> {
     tokio::spawn(work).await.unwrap_or(Err(AskError::Unavailable))
-}
-
-/// One organisation, found; holds on to it while a connection lasts.
-#[derive(Clone)]
-pub struct OrganisationRef(Arc<Cell>);
-
-impl OrganisationRef {
-    /// Its number.
-    pub fn id(&self) -> OrganisationId {
-        self.0.id()
-    }
-
-    /// Has a command decided, on behalf of the connection `link` if it is a login or a resume. Never
-    /// waits; what is under way is bounded by whoever calls.
-    pub fn submit<C>(&self, command: C, link: Option<Link>, reply: Reply<C::Answer>)
-    where
-        C: Command + Send + 'static,
-        C::Answer: Send + 'static,
-    {
-        self.send(Submit { command, reply, link, author: None });
-    }
-
-    fn send<C>(&self, message: Submit<C>)
-    where
-        C: Command + Send + 'static,
-        C::Answer: Send + 'static,
-    {
-        if let Some(address) = self.0.address() {
-            address.do_send(message);
-        }
-    }
-
-    /// Says goodbye for a connection, at once and without waiting: it reaches the organisation even if
-    /// its actor is down and is started again.
-    pub fn depart(
-        &self,
-        session: SessionId,
-        link: LinkId,
-        marks: &Marks,
-        departure: Departure,
-        reply: Reply<LeaveAnswer>,
-    ) {
-        marks.departed(departure);
-        self.0.send_goodbye(session, link, departure, reply);
-    }
-
-    /// Tells a connection that the broker stops.
-    pub fn send_away(&self, link: LinkId) {
-        self.0.links().send_end(link, EndReason::GoingAway);
-    }
 }

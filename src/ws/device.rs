@@ -3,15 +3,16 @@
 
 use super::answers;
 use super::attachment::Attachment;
+use super::resume_token;
 use super::session::{Connection, Flow, Peer, Session, Wire, send};
 use super::token::{self, Purpose};
-use crate::actor::link::{Link, Marks, ToDevice};
+use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
 use crate::broker::admission::UserSocket;
 use crate::domain::admission::{Acquire, AcquireAnswer, Login, LoginAnswer, Welcome};
 use crate::domain::bounded_login::BoundedLogin;
-use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
+use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::reason::Departure;
 use crate::domain::release::{LeaveAnswer, Release, ReleaseAnswer};
 use crate::domain::resume::{Resume, ResumeAnswer};
@@ -25,15 +26,9 @@ use crate::protocol::request::{
 use crate::telemetry;
 use crate::telemetry::process::{Alive, Kind};
 use actix::prelude::*;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use ulid::Ulid;
-
-/// Bytes of chance in a resume token.
-const RESUME_TOKEN_BYTES: usize = 24;
 
 /// A connected device.
 pub struct Device {
@@ -150,7 +145,7 @@ impl Device {
         let now = broker.clock.now();
         let millis = u64::try_from(now.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
-        let resume_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; RESUME_TOKEN_BYTES]>());
+        let resume_token = resume_token::new();
         let command = Login {
             session,
             link: self.link,
@@ -159,7 +154,7 @@ impl Device {
             wanted: login.wanted,
             wait: login.wait,
             grace_s: login.grace_s,
-            resume: digest(&resume_token),
+            resume: resume_token::digest(&resume_token),
             address: connection.address.clone(),
         };
         let marks = Arc::new(Marks::new(now.elapsed, claims.expires_at));
@@ -192,7 +187,7 @@ impl Device {
             session,
             link: self.link,
             user: claims.subject.clone(),
-            resume: digest(&resume.resume_token),
+            resume: resume_token::digest(&resume.resume_token),
         };
         let marks = Arc::new(Marks::new(broker.clock.now().elapsed, claims.expires_at));
         let recipient = wire.address();
@@ -493,25 +488,4 @@ impl Handler<Resolved> for Session<Device> {
         self.follow(flow, wire);
         self.pump(wire);
     }
-}
-
-impl Handler<ToDevice> for Session<Device> {
-    type Result = ();
-
-    fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
-        match message {
-            ToDevice::Draining { reconnect_within_s } => {
-                send(wire, device::draining(reconnect_within_s));
-            }
-            ToDevice::Notice(notice) => {
-                let flow = answers::on_notice(&notice, &self.connection, wire);
-                self.follow(flow, wire);
-            }
-        }
-    }
-}
-
-/// What is kept of a resume token.
-fn digest(resume_token: &str) -> ResumeDigest {
-    ResumeDigest(Sha256::digest(resume_token.as_bytes()).into())
 }

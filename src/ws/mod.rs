@@ -22,6 +22,7 @@ pub mod events;
 mod following;
 pub mod frames;
 pub mod inbox;
+mod resume_token;
 pub mod session;
 pub mod tcp;
 pub mod token;
