@@ -5,7 +5,7 @@
 
 use super::cell::{Cell, WallboardGuard};
 use super::journal::Journal;
-use super::link::{Link, Marks, ToDevice};
+use super::link::ToDevice;
 use super::live::Feed;
 use super::organisation::{OrganisationActor, Retire, Submit, Tell, View};
 pub use super::organisation_ref::OrganisationRef;
@@ -13,10 +13,9 @@ use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
-use crate::domain::ids::{LinkId, OrganisationId, SessionId};
+use crate::domain::ids::{LinkId, OrganisationId};
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
-use crate::domain::reason::{Departure, EndReason};
-use crate::domain::release::{LeaveAnswer, RemoveOrganisation, Tick};
+use crate::domain::release::{RemoveOrganisation, Tick};
 use crate::limits::Heartbeat;
 use crate::limits::bound::Bound;
 use crate::store::{Run, Store, StoreError};
