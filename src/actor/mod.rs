@@ -27,6 +27,7 @@ pub mod journal;
 pub mod link;
 pub mod live;
 pub mod organisation;
+mod organisation_ref;
 mod pipeline;
 pub mod reply;
 pub mod store_health;

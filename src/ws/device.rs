@@ -2,18 +2,19 @@
 //! only what an identified one sends can acquire.
 
 use super::attachment::Attachment;
+use super::admitted::Admitted;
 use super::refresh::{self, Judged, Refreshable};
 use super::resolved::Resolved;
+use super::resume_token;
 use super::session::{Connection, Flow, Peer, Who, Wire, send};
 use super::token::{self, Purpose};
-use super::admitted::Admitted;
 use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
 use crate::broker::admission::UserSocket;
 use crate::domain::admission::{Acquire, Login, LoginAnswer, Welcome};
 use crate::domain::bounded_login::BoundedLogin;
-use crate::domain::ids::{LinkId, OrganisationId, ResumeDigest, SessionId};
+use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::moment::Moment;
 use crate::domain::reason::{Departure, ResumeFailure};
 use crate::domain::release::Release;
@@ -28,16 +29,8 @@ use crate::protocol::request::{
 use crate::telemetry::process::{Alive, Kind};
 use crate::telemetry::{self, Present};
 use actix::prelude::*;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use ulid::Ulid;
-
-/// Bytes of chance in a resume token.
-const RESUME_TOKEN_BYTES: usize = 24;
 
 /// A connected device.
 pub struct Device {
@@ -148,7 +141,7 @@ impl Device {
         let admitted = Admitted::by(broker, &organisation, arrived.elapsed)?;
         let millis = u64::try_from(arrived.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
-        let resume_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; RESUME_TOKEN_BYTES]>());
+        let resume_token = resume_token::new();
         let command = Login {
             session,
             link: self.link,
@@ -157,7 +150,7 @@ impl Device {
             wanted: login.wanted,
             wait: login.wait,
             grace_s: login.grace_s,
-            resume: digest(&resume_token),
+            resume: resume_token::digest(&resume_token),
             address: connection.address.clone(),
         };
         let marks = Arc::new(Marks::new(arrived.elapsed, claims.expires_at));
@@ -193,7 +186,7 @@ impl Device {
             session,
             link: self.link,
             user: claims.subject.clone(),
-            resume: digest(&resume.resume_token),
+            resume: resume_token::digest(&resume.resume_token),
         };
         let marks = Arc::new(Marks::new(broker.clock.now().elapsed, claims.expires_at));
         let recipient = wire.address();
@@ -500,9 +493,4 @@ impl Peer for Device {
             Stage::Deciding { .. } | Stage::Unidentified { .. } | Stage::Over => {}
         }
     }
-}
-
-/// What is kept of a resume token.
-fn digest(resume_token: &str) -> ResumeDigest {
-    ResumeDigest(Sha256::digest(resume_token.as_bytes()).into())
 }

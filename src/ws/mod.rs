@@ -30,6 +30,7 @@ pub mod inbox;
 pub mod origin;
 mod refresh;
 mod resolved;
+mod resume_token;
 pub mod session;
 pub mod tcp;
 pub mod token;

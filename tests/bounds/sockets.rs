@@ -113,14 +113,9 @@ async fn the_sockets_of_one_user_are_bounded_and_no_other_user_notices() {
     logged_in(&broker, "b", "agent_desktop").await;
     deskphone.log_out().await;
     until_seen("a place that was given back", async || {
-        let (_, answer) = match broker.connect(129, "session").await {
-            mut socket => {
-                let login = broker.login_message(129, "a", "deskphone", json!({}));
-                socket.send_text(&login).await;
-                let heard = socket.hear().await;
-                (socket, heard)
-            }
-        };
+        let mut socket = broker.connect(129, "session").await;
+        socket.send_text(&broker.login_message(129, "a", "deskphone", json!({}))).await;
+        let answer = socket.hear().await;
         matches!(answer, Heard::Message(answer) if answer["type"] == "logged_in").then_some(())
     })
     .await;

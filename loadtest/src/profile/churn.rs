@@ -91,14 +91,7 @@ async fn play(
     for slot in slots(options, sources, &organisations) {
         actors.spawn(agent::live(slot, Arc::clone(shared), leaving.clone()));
     }
-    for (organisation, authorization) in &boards {
-        for number in 0..options.boards {
-            let seed = options.seed ^ (organisation << 16) ^ u64::try_from(number)?;
-            let (shared, leaving) = (Arc::clone(shared), leaving.clone());
-            let authorization = authorization.clone();
-            actors.spawn(board::live(*organisation, authorization, seed, shared, leaving));
-        }
-    }
+    hang_boards(options, shared, &boards, &leaving, &mut actors);
     let (samples, mut failures) = watch_it(options, api, &progress).await;
     leave.send_replace(true);
     progress.say("everybody leaves");
@@ -113,6 +106,23 @@ async fn play(
         None => failures.push("too few samples to compare".to_owned()),
     }
     Ok(Outcome { course, failures, records })
+}
+
+fn hang_boards(
+    options: &Churn,
+    shared: &Arc<Shared>,
+    boards: &[(u64, HeaderValue)],
+    leaving: &watch::Receiver<bool>,
+    actors: &mut JoinSet<()>,
+) {
+    for (organisation, authorization) in boards {
+        for number in (0_u64..).take(options.boards) {
+            let seed = options.seed ^ (organisation << 16) ^ number;
+            let (shared, leaving) = (Arc::clone(shared), leaving.clone());
+            let authorization = authorization.clone();
+            actors.spawn(board::live(*organisation, authorization, seed, shared, leaving));
+        }
+    }
 }
 
 fn note_bought(shared: &Shared, organisations: &[Ready]) {

@@ -76,6 +76,14 @@ impl State {
         self.log.lock().expect("no holder of this lock panics")
     }
 
+    /// The user's session before this one is told that another took over.
+    fn replace(&self, user: String, taken_over: &Arc<Notify>) {
+        let mut current = self.current.lock().expect("no holder of this lock panics");
+        if let Some(old) = current.insert(user, Arc::clone(taken_over)) {
+            old.notify_one();
+        }
+    }
+
     fn write(&self, organisation: &str, usage_type: &'static str, session: u64) {
         if self.vice != Vice::ForgetsReleases || usage_type == "Acquired" {
             self.log().entry(organisation.to_owned()).or_default().push((usage_type, session));
@@ -104,11 +112,7 @@ async fn serve(state: Arc<State>, stream: TcpStream) {
     let number = state.sessions.fetch_add(1, Ordering::Relaxed);
     let key = format!("{organisation}/{user}");
     let taken_over = Arc::new(Notify::new());
-    let mut current = state.current.lock().expect("no holder of this lock panics");
-    if let Some(old) = current.insert(key, Arc::clone(&taken_over)) {
-        old.notify_one();
-    }
-    drop(current);
+    state.replace(key, &taken_over);
     talk(&state, socket, &organisation, number, &taken_over).await;
     if state.vice != Vice::LeavesActors {
         state.alive.fetch_sub(1, Ordering::Relaxed);
