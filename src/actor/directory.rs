@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use futures_util::{StreamExt, stream};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) heartbeat: Heartbeat,
     /// When this run of the broker began.
     pub(super) running_since: DateTime<Utc>,
+    /// Monotonic time since which devices can connect, once they can.
+    pub(super) ready_since: OnceLock<Duration>,
     deaths: mpsc::UnboundedSender<Arc<Cell>>,
 }
 
@@ -140,6 +142,7 @@ impl Directory {
             bounds,
             heartbeat,
             running_since,
+            ready_since: OnceLock::new(),
             deaths,
         });
         let directory = Self(Arc::new(Inner {
@@ -151,7 +154,11 @@ impl Directory {
         tokio::spawn(directory.clone().restart_the_dead(died));
         let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
         match directory.settle(open.collect()).await {
-            0 => Ok(directory),
+            0 => {
+                let shared = &directory.0.shared;
+                shared.ready_since.get_or_init(|| shared.clock.now().elapsed);
+                Ok(directory)
+            }
             unsettled => Err(StoreError::Aborted(format!(
                 "the open sessions of {unsettled} organisations could not be settled"
             ))),
@@ -423,13 +430,8 @@ impl Directory {
 
     /// Waits until everything that was decided is durable, and ends the actors.
     pub async fn close(&self) {
-        let ids: Vec<OrganisationId> = self
-            .0
-            .cells
-            .iter()
-            .filter(|cell| cell.address().is_some())
-            .map(|cell| cell.id())
-            .collect();
+        let started = self.0.cells.iter().filter(|cell| cell.address().is_some());
+        let ids = started.map(|cell| cell.id()).collect();
         self.settle(ids).await;
         for cell in &self.0.cells {
             cell.retire();
