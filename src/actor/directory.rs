@@ -26,8 +26,8 @@ use crate::telemetry::{self, count_bound};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 /// Why an organisation gave no answer.
@@ -60,6 +60,8 @@ pub(super) struct Shared {
     pub(super) heartbeat: Heartbeat,
     /// When this run of the broker began.
     pub(super) running_since: DateTime<Utc>,
+    /// Monotonic time since which devices can connect, once they can.
+    pub(super) ready_since: OnceLock<Duration>,
     deaths: mpsc::UnboundedSender<Arc<Cell>>,
 }
 
@@ -146,6 +148,7 @@ impl Directory {
             bounds,
             heartbeat,
             running_since,
+            ready_since: OnceLock::new(),
             deaths,
         });
         let directory = Self(Arc::new(Inner {
@@ -414,13 +417,8 @@ impl Directory {
 
     /// Waits until everything that was decided is durable, and ends the actors.
     pub async fn close(&self) {
-        let ids: Vec<OrganisationId> = self
-            .0
-            .cells
-            .iter()
-            .filter(|cell| cell.address().is_some())
-            .map(|cell| cell.id())
-            .collect();
+        let started = self.0.cells.iter().filter(|cell| cell.address().is_some());
+        let ids = started.map(|cell| cell.id()).collect();
         self.settle(ids).await;
         for cell in &self.0.cells {
             cell.retire();

@@ -116,6 +116,8 @@ pub(super) struct OrganisationActor {
     /// Monotonic time at which what is being decided came into the mailbox: what grace is judged by. What
     /// waits here costs nobody their grace.
     arrived: Duration,
+    /// Whether grace runs; it does not before devices can connect.
+    grace_runs: bool,
     /// Whether a sweep waits in the mailbox.
     sweep_is_due: bool,
     /// Whether a live frame is about to go out.
@@ -165,6 +167,7 @@ impl OrganisationActor {
             organisation: None,
             pipeline: Pipeline::new(0),
             arrived: Duration::ZERO,
+            grace_runs: false,
             sweep_is_due: false,
             live_is_due: false,
             live_sent: Duration::ZERO,
@@ -235,6 +238,7 @@ impl OrganisationActor {
         let catalogue = self.shared.catalogue.clone();
         let now = self.shared.clock.now();
         self.arrived = now.elapsed;
+        self.grace_runs = self.shared.ready_since.get().is_some();
         let running_since = self.shared.running_since;
         let last_run = self.cell.last_run();
         let ran_since = last_run.map_or(running_since, |run| run.since);
@@ -353,6 +357,16 @@ impl OrganisationActor {
         }
     }
 
+    /// Something came into the mailbox at `arrived`: grace is judged by that from now on.
+    fn hear(&mut self, arrived: Duration) {
+        let Some(ready) = self.shared.ready_since.get() else { return };
+        let runs_already = std::mem::replace(&mut self.grace_runs, true);
+        if let Some(organisation) = self.organisation.as_mut().filter(|_| !runs_already) {
+            organisation.begin_grace(*ready);
+        }
+        self.arrived = self.arrived.max(arrived);
+    }
+
     fn sweep_soon(&mut self, ctx: &mut Context<Self>) {
         if self.organisation.is_some() && !self.sweep_is_due {
             self.sweep_is_due = true;
@@ -447,7 +461,7 @@ where
     fn handle(&mut self, message: Submit<C>, ctx: &mut Self::Context) {
         let Submit { command, reply, link, author, arrived, place } = message;
         drop(place);
-        self.arrived = self.arrived.max(arrived);
+        self.hear(arrived);
         if self.organisation.is_none() {
             // The reply is dropped and says so. Nobody would take the connection out again.
             return;
@@ -474,7 +488,7 @@ impl Handler<Departed> for OrganisationActor {
     fn handle(&mut self, message: Departed, ctx: &mut Self::Context) {
         let Departed { session, link, departure, reply, arrived, place } = message;
         drop(place);
-        self.arrived = self.arrived.max(arrived);
+        self.hear(arrived);
         self.decide(Leave { session, link, departure }, ctx, move |actor, answer| {
             actor.cell.links().remove(link);
             reply.answer(answer);
@@ -504,7 +518,7 @@ impl Handler<Sweep> for OrganisationActor {
 
     fn handle(&mut self, Sweep { arrived }: Sweep, ctx: &mut Self::Context) {
         self.sweep_is_due = false;
-        self.arrived = self.arrived.max(arrived);
+        self.hear(arrived);
         self.sweep(ctx);
     }
 }

@@ -179,6 +179,17 @@ impl Organisation {
         self.lingering.insert((until, session));
     }
 
+    /// Devices can connect from `elapsed` of monotonic time on: whoever lingers has the whole grace from
+    /// then.
+    pub fn begin_grace(&mut self, elapsed: Duration) {
+        for (_, session) in std::mem::take(&mut self.lingering) {
+            let lingering = self.session_mut(session);
+            let until = elapsed + Duration::from_secs(u64::from(lingering.grace_s));
+            lingering.presence = Presence::Lingering { until };
+            self.lingering.insert((until, session));
+        }
+    }
+
     /// Ends sessions and tells those that are connected why.
     pub(super) fn throw_out(
         &mut self,

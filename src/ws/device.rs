@@ -86,10 +86,6 @@ impl Device {
             let purpose = Purpose::Session;
             token::judge(&connection.broker, self.organisation, purpose, of_upgrade, token)
         };
-        if !connection.broker.ready.is_ready() {
-            // It came before the drain and speaks after it: another broker will serve it.
-            return Flow::Close(Close::GOING_AWAY, Departure::Unanswered);
-        }
         let id = envelope.id;
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
@@ -425,6 +421,10 @@ impl Peer for Device {
             return Flow::Close(Close::BAD_MESSAGE, Departure::Misbehaved);
         };
         match &mut self.stage {
+            // It came before the drain and speaks after it: another broker will serve it.
+            Stage::Unidentified { .. } if !connection.broker.ready.is_ready() => {
+                Flow::Close(Close::GOING_AWAY, Departure::Unanswered)
+            }
             Stage::Unidentified { of_upgrade } => {
                 let of_upgrade = of_upgrade.take();
                 self.identify(of_upgrade.as_ref(), envelope, connection, wire)

@@ -3,7 +3,8 @@
 
 use crate::puppet::{Puppet, block};
 use crate::stage::{Stage, agent, is_silent};
-use crate::support::broker::Setup;
+use crate::support::broker::{Setup, TestBroker};
+use crate::support::faulty_store::FaultyStore;
 use crate::support::http::Api;
 use crate::support::socket::Socket;
 use crate::support::until::until_seen;
@@ -15,6 +16,7 @@ use licence_broker::domain::reason::Departure;
 use licence_broker::domain::release::Tick;
 use licence_broker::domain::resume::ResumeAnswer;
 use serde_json::{Value, json};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 const GRACE_S: u32 = 60;
@@ -135,4 +137,57 @@ async fn a_resume_that_came_in_time_keeps_its_seat_however_long_it_waits_to_be_d
     let releases = stage.releases(1).await;
     assert!(releases.iter().all(|release| release.starts_with("agent-1 ")), "{releases:?}");
     assert_eq!(releases.len(), 3, "{releases:?}");
+}
+
+#[tokio::test]
+async fn after_a_restart_grace_runs_from_readiness_however_long_that_takes() {
+    let clock = Clock::manual(chrono::Utc::now());
+    let folder = tempfile::TempDir::new().unwrap();
+    let setup = || Setup {
+        clock: clock.clone(),
+        heartbeat: HEARTBEAT,
+        database: Some(folder.path().join("kept.db")),
+        ..Setup::default()
+    };
+    let stage = Stage::with(setup()).await;
+    stage.organisation(1, 3, 3).await;
+    let (_one, welcome) = stage.log_in(1, 0, json!({ "grace_s": GRACE_S })).await;
+    let (_other, late) = stage.log_in(1, 1, json!({ "grace_s": GRACE_S })).await;
+    // Without grace: what the start has to commit before it is ready.
+    let (_third, _) = stage.log_in(1, 2, json!({})).await;
+    let Stage { broker, store, .. } = stage;
+    // So that it is the next start that has to release it.
+    store.hold();
+    // Whoever has the store open keeps others out of it.
+    drop(store);
+    broker.halt().await;
+
+    let (sender, stores) = mpsc::channel();
+    let wrap = Box::new(move |inner| {
+        let store = FaultyStore::new(inner);
+        store.hold();
+        sender.send(store.clone()).unwrap();
+        store as Arc<_>
+    });
+    let grace = Duration::from_secs(GRACE_S.into());
+    let slowly = async {
+        let store = stores.recv().unwrap();
+        store.commits_begun(1).await;
+        clock.advance(grace * 2);
+        store.release();
+        store
+    };
+    let (broker, store) = tokio::join!(TestBroker::with(Setup { wrap, ..setup() }), slowly);
+    let operator = broker.operator();
+    let stage = Stage { broker, store, operator };
+    clock.advance(grace - Duration::from_millis(1));
+    let back = resume(&stage, 0, &welcome).await;
+    clock.advance(Duration::from_millis(1));
+    let mut socket = stage.broker.connect(1, "session").await;
+    let token = stage.broker.token(Role::Device, 1, &agent(1));
+    let too_late = json!({ "type": "resume", "token": token,
+        "session": late["session"], "resume_token": late["resume_token"] });
+    socket.send(too_late).await;
+    assert_eq!(socket.closed().await, (4508, "resume_failed".to_owned()));
+    drop(back);
 }
