@@ -200,7 +200,8 @@ where
 #[derive(Debug, Default)]
 pub struct Fragments {
     gathered: BytesMut,
-    is_binary: bool,
+    /// Up to here what was gathered is UTF-8; at most the beginning of a character stands behind.
+    judged: usize,
 }
 
 /// What came of a fragment.
@@ -217,32 +218,37 @@ pub enum Fragment {
 }
 
 impl Fragments {
-    /// Adds a fragment; the codec has seen to their order.
+    /// Adds a fragment; the codec has seen to their order. What can be no text is refused with the first
+    /// fragment that shows it (RFC 6455 §8.1).
     pub fn add(&mut self, item: Item) -> Fragment {
         let (bytes, is_last) = match item {
-            Item::FirstText(bytes) => {
-                self.is_binary = false;
-                (bytes, false)
-            }
-            Item::FirstBinary(bytes) => {
-                self.is_binary = true;
-                (bytes, false)
-            }
-            Item::Continue(bytes) => (bytes, false),
+            Item::FirstText(bytes) | Item::Continue(bytes) => (bytes, false),
+            Item::FirstBinary(_) => return Fragment::NotText,
             Item::Last(bytes) => (bytes, true),
         };
         if self.gathered.len() + bytes.len() > MESSAGE_BYTES_MAX {
             return Fragment::TooBig;
         }
         self.gathered.extend_from_slice(&bytes);
+        if !self.is_text_so_far() {
+            return Fragment::NotText;
+        }
         if !is_last {
             return Fragment::Incomplete;
         }
-        let whole = self.gathered.split().freeze();
-        if self.is_binary {
-            return Fragment::NotText;
+        self.judged = 0;
+        ByteString::try_from(self.gathered.split().freeze())
+            .map_or(Fragment::NotText, Fragment::Text)
+    }
+
+    /// Whether what was gathered is UTF-8, a character that is not whole yet left aside.
+    fn is_text_so_far(&mut self) -> bool {
+        match std::str::from_utf8(&self.gathered[self.judged..]) {
+            Ok(text) => self.judged += text.len(),
+            Err(error) if error.error_len().is_none() => self.judged += error.valid_up_to(),
+            Err(_) => return false,
         }
-        ByteString::try_from(whole).map_or(Fragment::NotText, Fragment::Text)
+        true
     }
 }
 
@@ -281,5 +287,24 @@ mod tests {
         let half = Bytes::from(vec![b' '; MESSAGE_BYTES_MAX / 2 + 1]);
         assert_eq!(fragments.add(Item::FirstText(half.clone())), Fragment::Incomplete);
         assert_eq!(fragments.add(Item::Last(half)), Fragment::TooBig);
+    }
+
+    #[test]
+    fn a_character_may_be_cut_by_fragments_but_never_be_a_wrong_one() {
+        let bytes = |bytes: &'static [u8]| Bytes::from_static(bytes);
+        let mut fragments = Fragments::default();
+        for _ in 0..2 {
+            assert_eq!(fragments.add(Item::FirstText(bytes(b"\xf0\x9f"))), Fragment::Incomplete);
+            assert_eq!(fragments.add(Item::Continue(bytes(b"\x98"))), Fragment::Incomplete);
+            assert_eq!(fragments.add(Item::Last(bytes(b"\x80"))), Fragment::Text("😀".into()));
+        }
+        assert_eq!(fragments.add(Item::FirstText(bytes(b"\xe2"))), Fragment::Incomplete);
+        assert_eq!(fragments.add(Item::Last(bytes(b""))), Fragment::NotText, "never whole");
+        for wrong in [&b"\xff"[..], b"\xed\xa0", b"\xf4\x90"] {
+            let item = Item::FirstText(Bytes::copy_from_slice(wrong));
+            assert_eq!(Fragments::default().add(item), Fragment::NotText, "at once: {wrong:x?}");
+        }
+        let binary = Item::FirstBinary(bytes(b"x"));
+        assert_eq!(Fragments::default().add(binary), Fragment::NotText);
     }
 }

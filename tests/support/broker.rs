@@ -37,6 +37,8 @@ pub struct Setup {
     pub allowed_origins: Vec<String>,
     /// How long records are kept; for ever by default.
     pub retention: Option<TimeDelta>,
+    /// Paths beside the broker's own.
+    pub routes: fn(&mut web::ServiceConfig),
 }
 
 impl Default for Setup {
@@ -49,6 +51,7 @@ impl Default for Setup {
             wrap: Box::new(|store| store),
             allowed_origins: Vec::new(),
             retention: None,
+            routes: |_| {},
         }
     }
 }
@@ -178,6 +181,6 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         allowed_origins: setup.allowed_origins,
         retention: setup.retention,
         workers: 2,
-        routes: |_| {},
+        routes: setup.routes,
     }
 }
