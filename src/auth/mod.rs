@@ -19,6 +19,8 @@
 pub mod account;
 pub mod authenticator;
 pub mod claims;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hashing;
 mod key;
 mod key_set;

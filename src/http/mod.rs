@@ -17,6 +17,8 @@ mod cursor;
 mod denials;
 mod denied_demand;
 mod etag;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod health;
 mod holders;
