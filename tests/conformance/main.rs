@@ -9,6 +9,7 @@ mod support;
 
 mod echo;
 mod expected;
+mod openapi;
 mod suite;
 
 use expected::{Expected, Verdict};
