@@ -63,6 +63,12 @@ impl Inbox {
         self.gate.0.fault.get()
     }
 
+    /// Notes that a frame, or what is wrong with one, came out of the codec.
+    pub fn decoded(&self) {
+        self.gate.0.decoded.set(self.gate.0.decoded.get() + 1);
+        self.gate.wake();
+    }
+
     /// Drops what is left: nothing more is served.
     pub fn clear(&mut self) {
         self.frames.clear();
@@ -129,6 +135,8 @@ pub struct Gate(Rc<GateState>);
 struct GateState {
     is_shut: Cell<bool>,
     fault: Cell<Option<Fault>>,
+    /// Frames that came out of the codec, those among them that it could not read.
+    decoded: Cell<u64>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -138,38 +146,55 @@ impl Gate {
     }
 
     fn open(&self) {
-        if self.0.is_shut.replace(false)
-            && let Some(waker) = self.0.waker.take()
-        {
+        if self.0.is_shut.replace(false) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.0.waker.take() {
             waker.wake();
         }
     }
 
     /// Puts the gate before a payload.
     pub fn guard<S>(&self, payload: S) -> Guarded<S> {
-        Guarded { gate: self.clone(), headers: HeaderWatch::default(), payload }
+        Guarded { gate: self.clone(), headers: HeaderWatch::default(), refused: None, payload }
     }
 }
 
 /// A payload behind a gate. Once a frame was refused, what follows is taken and thrown away: what is left
-/// unread when a connection is closed would reset it, and the peer would never read why.
+/// unread when a connection is closed would reset it, and the peer would never read why. The frames before
+/// it are served first, however many of them came in the same read.
 #[derive(Debug)]
 pub struct Guarded<S> {
     gate: Gate,
     headers: HeaderWatch,
+    refused: Option<Violation>,
     payload: S,
 }
 
 impl<S> Guarded<S> {
-    /// Looks at what came. Bytes that are read together with a refused header are refused with it.
+    /// Looks at what came, and lets through what stands before a frame that is refused.
     fn judge(&mut self, read: Result<Bytes, PayloadError>) -> Result<Bytes, PayloadError> {
-        let fault = match &read {
-            Ok(bytes) => self.headers.pass(bytes).map_err(Fault::Refused),
-            Err(_) => Err(Fault::Lost),
+        let Ok(mut bytes) = read else {
+            self.gate.0.fault.set(Some(Fault::Lost));
+            return read;
         };
-        let Err(fault) = fault else { return read };
-        self.gate.0.fault.set(Some(fault));
-        Err(read.err().unwrap_or(PayloadError::EncodingCorrupted))
+        if let Err(refusal) = self.headers.pass(&bytes) {
+            self.refused = Some(refusal.violation);
+            bytes.truncate(refusal.good_bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// The refusal, once everything before it came out of the codec; told once.
+    fn due(&self) -> Option<PayloadError> {
+        let violation = self.refused.filter(|_| self.gate.0.fault.get().is_none())?;
+        (self.gate.0.decoded.get() >= self.headers.frames()).then(|| {
+            self.gate.0.fault.set(Some(Fault::Refused(violation)));
+            PayloadError::EncodingCorrupted
+        })
     }
 }
 
@@ -185,10 +210,17 @@ where
             return Poll::Pending;
         }
         loop {
+            if let Some(refusal) = self.due() {
+                return Poll::Ready(Some(Err(refusal)));
+            }
+            if self.refused.is_some() {
+                self.gate.0.waker.replace(Some(cx.waker().clone()));
+            }
             let read = ready!(Pin::new(&mut self.payload).poll_next(cx));
-            let is_refused = matches!(self.gate.0.fault.get(), Some(Fault::Refused(_)));
+            let is_told = self.gate.0.fault.get().is_some();
             match read {
-                Some(Ok(_)) if is_refused => {}
+                Some(Ok(_)) if self.refused.is_some() => {}
+                None if self.refused.is_some() && !is_told => return Poll::Pending,
                 Some(read) => return Poll::Ready(Some(self.judge(read))),
                 None => return Poll::Ready(None),
             }

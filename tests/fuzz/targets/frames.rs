@@ -16,16 +16,20 @@ const HEADER_BYTES_MAX: usize = 14;
 pub(crate) fn run(data: &[u8]) {
     let Some((size, stream)) = data.split_first() else { return };
     let size = usize::from(*size) + 1;
-    let whole = HeaderWatch::default().pass(stream);
-    assert_eq!(whole, pass_in_pieces(stream, size), "in pieces of {size}");
-    if whole.is_ok() {
-        decode(stream, size);
-    }
+    let at_once = judged(stream, stream.len().max(1));
+    assert_eq!(at_once, judged(stream, size), "in pieces of {size}");
+    let good_bytes = match HeaderWatch::default().pass(stream) {
+        Ok(()) => stream.len(),
+        Err(refusal) => refusal.good_bytes,
+    };
+    decode(&stream[..good_bytes], size);
 }
 
-fn pass_in_pieces(stream: &[u8], size: usize) -> Result<(), Violation> {
+/// What the gate makes of a stream that comes in pieces: the violation, and how many frames stood before.
+fn judged(stream: &[u8], size: usize) -> (Option<Violation>, u64) {
     let mut watch = HeaderWatch::default();
-    stream.chunks(size).try_for_each(|piece| watch.pass(piece))
+    let outcome = stream.chunks(size).try_for_each(|piece| watch.pass(piece));
+    (outcome.err().map(|refusal| refusal.violation), watch.frames())
 }
 
 /// The session does as much with what its gate lets through.
