@@ -3,11 +3,16 @@
 //! The targets are built and run by cargo-fuzz (docs/CONFORMANCE.md); this needs neither.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod mutation;
 mod targets;
 
+use mutation::Mutation;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Inputs that each target is given beside its corpus, unless `FUZZ_INPUTS` says otherwise.
+const INPUTS: usize = 300;
 
 /// Every target, by name.
 const TARGETS: [(&str, fn(&[u8])); 9] = [
@@ -48,6 +53,30 @@ fn what_is_in_the_corpus_is_read_as_the_targets_demand() {
         assert!(inputs >= 5, "{target} has {inputs} inputs");
     }
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// `FUZZ_SEED` draws others; a failure prints the input.
+#[test]
+fn inputs_like_those_of_the_corpus_are_read_as_the_targets_demand() {
+    let mut mutation = Mutation::new(number("FUZZ_SEED").unwrap_or(1));
+    let inputs = number("FUZZ_INPUTS").unwrap_or(INPUTS);
+    for (target, run) in TARGETS {
+        let mut files: Vec<PathBuf> = fs::read_dir(folder("corpus").join(target))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        let corpus: Vec<Vec<u8>> = files.iter().map(|path| fs::read(path).unwrap()).collect();
+        for _ in 0..inputs {
+            let input = mutation.draw(&corpus);
+            let outcome = std::panic::catch_unwind(|| run(&input));
+            assert!(outcome.is_ok(), "{target}: {}", input.escape_ascii());
+        }
+    }
 }
 
 #[test]
