@@ -14,6 +14,7 @@ pub(crate) fn check(problem: &Problem) {
     let body: Value = serde_json::from_slice(&body).expect("a problem is JSON");
     assert_eq!(body["status"], status.as_u16(), "{body}");
     if status.as_u16() == 422 {
-        assert!(body["field"].as_str().is_some_and(|field| !field.is_empty()), "{body}");
+        // The name of a member that is not known may be empty.
+        assert!(body["field"].is_string(), "{body}");
     }
 }
