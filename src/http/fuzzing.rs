@@ -18,6 +18,9 @@ use crate::problem::Problem;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
+/// What one reader of bodies says, by its name.
+pub type Verdict = (&'static str, Result<(), Problem>);
+
 /// Reads a body as each kind of request in turn.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ pub fn bodies(
     catalogue: &Catalogue,
     settings: &Settings,
     now: DateTime<Utc>,
-) -> Result<Vec<(&'static str, Result<(), Problem>)>, Problem> {
+) -> Result<Vec<Verdict>, Problem> {
     let fields = body::object(body)?;
     let operator = Claims {
         subject: Arc::from("operator"),
