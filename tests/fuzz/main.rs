@@ -14,8 +14,11 @@ use std::path::{Path, PathBuf};
 /// Inputs that each target is given beside its corpus, unless `FUZZ_INPUTS` says otherwise.
 const INPUTS: usize = 300;
 
-/// Every target, by name.
-const TARGETS: [(&str, fn(&[u8])); 9] = [
+/// Its name, and what runs it.
+type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+const TARGETS: [Target; 9] = [
     ("bodies", targets::bodies::run),
     ("catalogue", targets::catalogue::run),
     ("cells", targets::cells::run),
