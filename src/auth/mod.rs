@@ -21,6 +21,8 @@ pub mod account;
 pub mod authenticator;
 pub mod claims;
 pub mod editions;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hashing;
 mod key;
 mod key_set;

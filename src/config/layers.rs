@@ -133,8 +133,12 @@ fn read(path: &Path) -> Result<Table, ConfigError> {
         let before = error.span().map_or("", |span| &text[..span.start]);
         wrong(format!("line {}: {}", before.matches('\n').count() + 1, one_line(error.message())))
     })?;
-    let unknown: Vec<_> =
-        table.keys().filter(|key| !KEYS.contains(&key.as_str())).map(String::as_str).collect();
+    let unknown: Vec<_> = table
+        .keys()
+        .filter(|key| !KEYS.contains(&key.as_str()))
+        // A quoted key may hold line ends, and what is said of it is one line.
+        .map(|key| key.escape_debug().to_string())
+        .collect();
     if unknown.is_empty() {
         return Ok(table);
     }

@@ -284,7 +284,7 @@ async fn decide(
 }
 
 /// An operator is none of an organisation's, and nobody else's to make.
-fn role(fields: &Fields, caller: &Claims) -> Result<Option<Role>, Problem> {
+pub(super) fn role(fields: &Fields, caller: &Claims) -> Result<Option<Role>, Problem> {
     let Some(word) = fields.text("role")? else { return Ok(None) };
     if word == Role::Operator.as_str() && caller.role != Role::Operator {
         return Err(Problem::forbidden("an operator's account is for operators to make"));
@@ -295,13 +295,13 @@ fn role(fields: &Fields, caller: &Claims) -> Result<Option<Role>, Problem> {
     role.map(Some).ok_or_else(complaint)
 }
 
-fn new_user(fields: &Fields) -> Result<UserName, Invalid> {
+pub(super) fn new_user(fields: &Fields) -> Result<UserName, Invalid> {
     let user = fields.needed("user", fields.text("user")?)?;
     check_text(user, 1, USER_MAX_CHARS).map_err(|reason| fields.invalid("user", reason))?;
     Ok(user.into())
 }
 
-fn new_password(fields: &Fields, name: &str) -> Result<Option<String>, Problem> {
+pub(super) fn new_password(fields: &Fields, name: &str) -> Result<Option<String>, Problem> {
     let Some(password) = fields.text(name)? else { return Ok(None) };
     password::check_new(password).map_err(|reason| fields.invalid(name, reason))?;
     Ok(Some(password.to_owned()))

@@ -135,7 +135,7 @@ async fn json(
     read(request, payload, max_bytes).await
 }
 
-fn object(body: &[u8]) -> Result<Fields, Problem> {
+pub(super) fn object(body: &[u8]) -> Result<Fields, Problem> {
     let document: Value = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     match document {
         Value::Object(map) => Ok(Fields::new(map)),

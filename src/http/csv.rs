@@ -195,7 +195,7 @@ fn writer() -> Writer<Vec<u8>> {
 
 /// # Panics
 /// Never: memory takes what is written.
-fn write(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+pub(super) fn write(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     let mut writer = writer();
     for cells in rows {
         let cells = cells.iter().map(|cell| defused(cell).into_owned());

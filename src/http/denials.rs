@@ -63,7 +63,7 @@ pub(super) async fn list(
 }
 
 /// Any name may have been denied, so `licence` is not held against the catalogue.
-fn filter(parameters: &Parameters) -> Result<DenialFilter, Invalid> {
+pub(super) fn filter(parameters: &Parameters) -> Result<DenialFilter, Invalid> {
     Ok(DenialFilter {
         range: parameters.range()?,
         user: parameters.get("user").map(str::to_owned),

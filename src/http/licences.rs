@@ -222,7 +222,7 @@ fn cells(head: &Head, row: &Row) -> Vec<String> {
 }
 
 /// The classes of `?class=user_type,feature`; all without it.
-fn classes(parameters: &Parameters) -> Result<Vec<Class>, Invalid> {
+pub(super) fn classes(parameters: &Parameters) -> Result<Vec<Class>, Invalid> {
     let find = |word: &str| {
         words::CLASSES.iter().find(|(_, known)| *known == word).map(|(class, _)| *class)
     };
@@ -260,7 +260,7 @@ pub(super) async fn set(
     Ok(HttpResponse::Ok().insert_header((ETAG, etag::tag(version))).json(row))
 }
 
-fn totals(fields: &Fields, licence: &LicenceType) -> Result<Totals, Invalid> {
+pub(super) fn totals(fields: &Fields, licence: &LicenceType) -> Result<Totals, Invalid> {
     let total = |name| {
         let number = fields.needed(name, fields.integer(name, 0..=TOTAL_MAX)?)?;
         u32::try_from(number).map_err(|_| fields.invalid(name, "is too large"))

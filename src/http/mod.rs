@@ -19,6 +19,8 @@ mod denials;
 mod denied_demand;
 mod etag;
 mod framing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod headers;
 mod health;

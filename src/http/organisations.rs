@@ -142,7 +142,7 @@ pub(super) async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn new_settings(
+pub(super) fn new_settings(
     fields: &Fields,
     max_grace_default_s: u32,
     now: DateTime<Utc>,

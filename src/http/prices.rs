@@ -79,7 +79,7 @@ pub(super) async fn set(
     Ok(HttpResponse::Ok().insert_header((ETAG, etag::tag(version))).json(shape))
 }
 
-fn unit_price(fields: &Fields) -> Result<Option<Decimal>, Invalid> {
+pub(super) fn unit_price(fields: &Fields) -> Result<Option<Decimal>, Invalid> {
     let text = fields.needed("unit_price", fields.nullable_text("unit_price")?)?;
     let complaint = "must be a decimal as \"12.50\", not negative, below a billion, or null";
     text.map(|text| price(text).ok_or_else(|| fields.invalid("unit_price", complaint))).transpose()

@@ -23,7 +23,12 @@ pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     pub(super) fn of(request: &HttpRequest) -> Self {
-        let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
+        Self::of_query(request.query_string())
+    }
+
+    /// As [`Self::of`], of the text behind the question mark.
+    pub(super) fn of_query(query: &str) -> Self {
+        let pairs = Query::<Vec<(String, String)>>::from_query(query);
         Self(pairs.map(Query::into_inner).unwrap_or_default())
     }
 

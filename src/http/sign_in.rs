@@ -58,7 +58,7 @@ pub(super) async fn sign_in(request: HttpRequest, broker: Data<Broker>, body: Pa
     })))
 }
 
-fn read(fields: &Fields) -> Result<Proof<'_>, Invalid> {
+pub(super) fn read(fields: &Fields) -> Result<Proof<'_>, Invalid> {
     let number = fields.nullable_integer("organisation", 1..=OrganisationId::MAX)?;
     Ok(Proof {
         organisation: fields.needed("organisation", number)?.and_then(OrganisationId::new),

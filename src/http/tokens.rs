@@ -52,7 +52,11 @@ pub(super) async fn issue(
 }
 
 /// What one of the tokens is to say, if the caller may have it.
-fn claims(fields: &Fields, caller: &Claims, now: DateTime<Utc>) -> Result<Claims, Problem> {
+pub(super) fn claims(
+    fields: &Fields,
+    caller: &Claims,
+    now: DateTime<Utc>,
+) -> Result<Claims, Problem> {
     let role = fields.needed("role", fields.text("role")?)?;
     let role = Role::from_word(role).ok_or_else(|| {
         let words: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();

@@ -77,7 +77,10 @@ pub(super) async fn list(
     Ok(Page::stored(rows, limit, List::LicenceUsage, Shape::from).respond())
 }
 
-fn filter(parameters: &Parameters, catalogue: &Catalogue) -> Result<UsageFilter, Invalid> {
+pub(super) fn filter(
+    parameters: &Parameters,
+    catalogue: &Catalogue,
+) -> Result<UsageFilter, Invalid> {
     let licence = parameters.licence(catalogue)?;
     Ok(UsageFilter {
         range: parameters.range()?,

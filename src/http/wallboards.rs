@@ -96,7 +96,7 @@ pub(super) async fn remove(
     }
 }
 
-fn draft(fields: &Fields) -> Result<RegisterWallboard, Invalid> {
+pub(super) fn draft(fields: &Fields) -> Result<RegisterWallboard, Invalid> {
     let id = fields.needed("id", fields.text("id")?)?;
     check_text(id, 1, ID_MAX_CHARS).map_err(|reason| fields.invalid("id", reason))?;
     let name = fields.text("name")?.unwrap_or(id);

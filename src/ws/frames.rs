@@ -16,6 +16,15 @@ pub enum Violation {
     Forbidden,
 }
 
+/// A frame that is refused, and where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub violation: Violation,
+    /// Of the bytes that were looked at last, so many stand before the frame.
+    pub good_bytes: usize,
+}
+
 /// Control frames carry at most so many bytes (RFC 6455 §5.5).
 const CONTROL_BYTES_MAX: u64 = 125;
 /// Bytes of a masking key.
@@ -28,6 +37,7 @@ pub struct HeaderWatch {
     header: Vec<u8>,
     /// Bytes of payload that are still to come.
     payload_left: usize,
+    frames: u64,
 }
 
 impl HeaderWatch {
@@ -35,18 +45,30 @@ impl HeaderWatch {
     ///
     /// # Errors
     /// With the first frame that is refused; nothing after it can be understood.
-    pub fn pass(&mut self, mut bytes: &[u8]) -> Result<(), Violation> {
+    pub fn pass(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let (mut at, mut good_bytes) = (0, 0);
         loop {
-            let skipped = self.payload_left.min(bytes.len());
+            let skipped = self.payload_left.min(bytes.len() - at);
             self.payload_left -= skipped;
-            let Some((byte, rest)) = bytes[skipped..].split_first() else { return Ok(()) };
-            bytes = rest;
+            at += skipped;
+            if self.header.is_empty() {
+                good_bytes = at;
+            }
+            let Some(byte) = bytes.get(at) else { return Ok(()) };
+            at += 1;
             self.header.push(*byte);
-            if let Some(payload) = judge(&self.header)? {
+            let refuse = |violation| Refusal { violation, good_bytes };
+            if let Some(payload) = judge(&self.header).map_err(refuse)? {
                 self.header.clear();
                 self.payload_left = payload;
+                self.frames += 1;
             }
         }
+    }
+
+    /// How many frames have passed.
+    pub fn frames(&self) -> u64 {
+        self.frames
     }
 }
 
@@ -102,8 +124,23 @@ mod tests {
             for bytes in stream.chunks(size) {
                 assert_eq!(watch.pass(bytes), Ok(()), "in pieces of {size}");
             }
-            assert_eq!(watch.pass(&[0xff, 0xff]), Err(Violation::Forbidden), "a header is next");
+            assert_eq!(watch.frames(), 3);
+            let refusal = Refusal { violation: Violation::Forbidden, good_bytes: 0 };
+            assert_eq!(watch.pass(&[0xff, 0xff]), Err(refusal), "a header is next");
         }
+    }
+
+    #[test]
+    fn what_stands_before_a_refused_frame_is_counted() {
+        let forbidden = |good_bytes| Err(Refusal { violation: Violation::Forbidden, good_bytes });
+        let stream = [&PING[..], &PING, &[0x83, 0x80]].concat();
+        let mut watch = HeaderWatch::default();
+        assert_eq!(watch.pass(&stream), forbidden(12));
+        assert_eq!(watch.frames(), 2);
+        let (early, late) = stream.split_at(13);
+        let mut watch = HeaderWatch::default();
+        assert_eq!(watch.pass(early), Ok(()));
+        assert_eq!(watch.pass(late), forbidden(0), "its header began earlier");
     }
 
     #[test]
@@ -118,7 +155,8 @@ mod tests {
             (&[0x09, 0x80], Violation::Forbidden),
         ];
         for (header, violation) in cases {
-            assert_eq!(HeaderWatch::default().pass(header), Err(violation), "{header:x?}");
+            let refused = HeaderWatch::default().pass(header).map_err(|refusal| refusal.violation);
+            assert_eq!(refused, Err(violation), "{header:x?}");
         }
     }
 }

@@ -66,6 +66,12 @@ impl Inbox {
         self.gate.0.fault.get()
     }
 
+    /// Notes that a frame, or what is wrong with one, came out of the codec.
+    pub fn decoded(&self) {
+        self.gate.0.decoded.set(self.gate.0.decoded.get() + 1);
+        self.gate.wake();
+    }
+
     /// Drops what is left: nothing more is served.
     pub fn clear(&mut self) {
         self.frames.clear();
@@ -132,6 +138,8 @@ pub struct Gate(Rc<GateState>);
 struct GateState {
     is_shut: Cell<bool>,
     fault: Cell<Option<Fault>>,
+    /// Frames that came out of the codec, those among them that it could not read.
+    decoded: Cell<u64>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -141,38 +149,55 @@ impl Gate {
     }
 
     fn open(&self) {
-        if self.0.is_shut.replace(false)
-            && let Some(waker) = self.0.waker.take()
-        {
+        if self.0.is_shut.replace(false) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.0.waker.take() {
             waker.wake();
         }
     }
 
     /// Puts the gate before a payload.
     pub fn guard<S>(&self, payload: S) -> Guarded<S> {
-        Guarded { gate: self.clone(), headers: HeaderWatch::default(), payload }
+        Guarded { gate: self.clone(), headers: HeaderWatch::default(), refused: None, payload }
     }
 }
 
 /// A payload behind a gate. Once a frame was refused, what follows is taken and thrown away: what is left
-/// unread when a connection is closed would reset it, and the peer would never read why.
+/// unread when a connection is closed would reset it, and the peer would never read why. The frames before
+/// it are served first, however many of them came in the same read.
 #[derive(Debug)]
 pub struct Guarded<S> {
     gate: Gate,
     headers: HeaderWatch,
+    refused: Option<Violation>,
     payload: S,
 }
 
 impl<S> Guarded<S> {
-    /// Looks at what came. Bytes that are read together with a refused header are refused with it.
+    /// Looks at what came, and lets through what stands before a frame that is refused.
     fn judge(&mut self, read: Result<Bytes, PayloadError>) -> Result<Bytes, PayloadError> {
-        let fault = match &read {
-            Ok(bytes) => self.headers.pass(bytes).map_err(Fault::Refused),
-            Err(_) => Err(Fault::Lost),
+        let Ok(mut bytes) = read else {
+            self.gate.0.fault.set(Some(Fault::Lost));
+            return read;
         };
-        let Err(fault) = fault else { return read };
-        self.gate.0.fault.set(Some(fault));
-        Err(read.err().unwrap_or(PayloadError::EncodingCorrupted))
+        if let Err(refusal) = self.headers.pass(&bytes) {
+            self.refused = Some(refusal.violation);
+            bytes.truncate(refusal.good_bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// The refusal, once everything before it came out of the codec; told once.
+    fn due(&self) -> Option<PayloadError> {
+        let violation = self.refused.filter(|_| self.gate.0.fault.get().is_none())?;
+        (self.gate.0.decoded.get() >= self.headers.frames()).then(|| {
+            self.gate.0.fault.set(Some(Fault::Refused(violation)));
+            PayloadError::EncodingCorrupted
+        })
     }
 }
 
@@ -188,10 +213,17 @@ where
             return Poll::Pending;
         }
         loop {
+            if let Some(refusal) = self.due() {
+                return Poll::Ready(Some(Err(refusal)));
+            }
+            if self.refused.is_some() {
+                self.gate.0.waker.replace(Some(cx.waker().clone()));
+            }
             let read = ready!(Pin::new(&mut self.payload).poll_next(cx));
-            let is_refused = matches!(self.gate.0.fault.get(), Some(Fault::Refused(_)));
+            let is_told = self.gate.0.fault.get().is_some();
             match read {
-                Some(Ok(_)) if is_refused => {}
+                Some(Ok(_)) if self.refused.is_some() => {}
+                None if self.refused.is_some() && !is_told => return Poll::Pending,
                 Some(read) => return Poll::Ready(Some(self.judge(read))),
                 None => return Poll::Ready(None),
             }
@@ -203,7 +235,8 @@ where
 #[derive(Debug, Default)]
 pub struct Fragments {
     gathered: BytesMut,
-    is_binary: bool,
+    /// Up to here what was gathered is UTF-8; at most the beginning of a character stands behind.
+    judged: usize,
 }
 
 /// What came of a fragment.
@@ -220,32 +253,37 @@ pub enum Fragment {
 }
 
 impl Fragments {
-    /// Adds a fragment; the codec has seen to their order.
+    /// Adds a fragment; the codec has seen to their order. What can be no text is refused with the first
+    /// fragment that shows it (RFC 6455 §8.1).
     pub fn add(&mut self, item: Item) -> Fragment {
         let (bytes, is_last) = match item {
-            Item::FirstText(bytes) => {
-                self.is_binary = false;
-                (bytes, false)
-            }
-            Item::FirstBinary(bytes) => {
-                self.is_binary = true;
-                (bytes, false)
-            }
-            Item::Continue(bytes) => (bytes, false),
+            Item::FirstText(bytes) | Item::Continue(bytes) => (bytes, false),
+            Item::FirstBinary(_) => return Fragment::NotText,
             Item::Last(bytes) => (bytes, true),
         };
         if self.gathered.len() + bytes.len() > MESSAGE_BYTES_MAX {
             return Fragment::TooBig;
         }
         self.gathered.extend_from_slice(&bytes);
+        if !self.is_text_so_far() {
+            return Fragment::NotText;
+        }
         if !is_last {
             return Fragment::Incomplete;
         }
-        let whole = self.gathered.split().freeze();
-        if self.is_binary {
-            return Fragment::NotText;
+        self.judged = 0;
+        ByteString::try_from(self.gathered.split().freeze())
+            .map_or(Fragment::NotText, Fragment::Text)
+    }
+
+    /// Whether what was gathered is UTF-8, a character that is not whole yet left aside.
+    fn is_text_so_far(&mut self) -> bool {
+        match std::str::from_utf8(&self.gathered[self.judged..]) {
+            Ok(text) => self.judged += text.len(),
+            Err(error) if error.error_len().is_none() => self.judged += error.valid_up_to(),
+            Err(_) => return false,
         }
-        ByteString::try_from(whole).map_or(Fragment::NotText, Fragment::Text)
+        true
     }
 }
 
@@ -284,5 +322,24 @@ mod tests {
         let half = Bytes::from(vec![b' '; MESSAGE_BYTES_MAX / 2 + 1]);
         assert_eq!(fragments.add(Item::FirstText(half.clone())), Fragment::Incomplete);
         assert_eq!(fragments.add(Item::Last(half)), Fragment::TooBig);
+    }
+
+    #[test]
+    fn a_character_may_be_cut_by_fragments_but_never_be_a_wrong_one() {
+        let bytes = |bytes: &'static [u8]| Bytes::from_static(bytes);
+        let mut fragments = Fragments::default();
+        for _ in 0..2 {
+            assert_eq!(fragments.add(Item::FirstText(bytes(b"\xf0\x9f"))), Fragment::Incomplete);
+            assert_eq!(fragments.add(Item::Continue(bytes(b"\x98"))), Fragment::Incomplete);
+            assert_eq!(fragments.add(Item::Last(bytes(b"\x80"))), Fragment::Text("😀".into()));
+        }
+        assert_eq!(fragments.add(Item::FirstText(bytes(b"\xe2"))), Fragment::Incomplete);
+        assert_eq!(fragments.add(Item::Last(bytes(b""))), Fragment::NotText, "never whole");
+        for wrong in [&b"\xff"[..], b"\xed\xa0", b"\xf4\x90"] {
+            let item = Item::FirstText(Bytes::copy_from_slice(wrong));
+            assert_eq!(Fragments::default().add(item), Fragment::NotText, "at once: {wrong:x?}");
+        }
+        let binary = Item::FirstBinary(bytes(b"x"));
+        assert_eq!(Fragments::default().add(binary), Fragment::NotText);
     }
 }

@@ -320,6 +320,7 @@ impl<P: Peer> Session<P> {
 
 impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
     fn handle(&mut self, frame: Result<Frame, ProtocolError>, wire: &mut Self::Context) {
+        self.inbox.decoded();
         if self.is_closing {
             match frame {
                 Ok(Frame::Close(_)) => self.part(wire),

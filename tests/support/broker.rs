@@ -44,6 +44,8 @@ pub struct Setup {
     pub certificate: Option<Arc<Certificate>>,
     /// How long records are kept; for ever by default.
     pub retention: Option<TimeDelta>,
+    /// Paths beside the broker's own.
+    pub routes: fn(&mut web::ServiceConfig),
 }
 
 impl Default for Setup {
@@ -59,6 +61,7 @@ impl Default for Setup {
             jwks: None,
             certificate: None,
             retention: None,
+            routes: |_| {},
         }
     }
 }
@@ -213,6 +216,6 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         allowed_origins: setup.allowed_origins,
         retention: setup.retention,
         workers: 2,
-        routes: |_| {},
+        routes: setup.routes,
     }
 }

@@ -212,6 +212,28 @@ async fn frames_that_the_protocol_forbids_end_the_connection() {
     assert_unharmed(&broker, &operator).await;
 }
 
+/// Nothing is lost of what a client sent before its mistake, even where one read brings both.
+#[tokio::test]
+async fn what_stands_before_a_forbidden_frame_is_answered_first() {
+    let (broker, operator) = start().await;
+    let ping = |id: u32| frame(TEXT, format!("{{\"type\":\"ping\",\"id\":{id}}}").as_bytes());
+    let huge = header(TEXT, 1 << 40, 0x80);
+    for (forbidden, code) in [(frame(0x83, b""), 1002), (huge, 1009)] {
+        let mut device = broker.raw_device("edred", None, json!({ "grace_s": 60 })).await;
+        device.bytes(&[ping(1), ping(2), forbidden].concat()).await;
+        for id in [1, 2] {
+            assert_eq!(device.message().await, json!({ "type": "pong", "id": id }));
+        }
+        assert_eq!(device.close_code().await, Some(code));
+        assert_nothing_is_held(&operator, SOON).await;
+        let mut leaving = broker.raw_device("edred", None, json!({})).await;
+        let logout = frame(TEXT, b"{\"type\":\"logout\",\"id\":3}");
+        leaving.bytes(&[logout, frame(0x83, b"")].concat()).await;
+        assert_eq!(leaving.message().await["type"], "logged_out");
+    }
+    assert_unharmed(&broker, &operator).await;
+}
+
 #[tokio::test]
 async fn a_close_frame_is_a_logout_whatever_it_says() {
     let (broker, operator) = start().await;
