@@ -172,7 +172,9 @@ impl Directory {
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let ids = self.0.cells.iter().map(|cell| cell.id()).collect();
+        let mut ids: Vec<OrganisationId> = self.0.cells.iter().map(|cell| cell.id()).collect();
+        // What is decided must not depend on how a map is laid out.
+        ids.sort_unstable();
         let failed = self.settle(ids).await;
         if failed > 0 {
             tracing::warn!(organisations = failed, "could not be served at the end of an interval");
