@@ -172,13 +172,18 @@ impl Directory {
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let mut ids: Vec<OrganisationId> = self.0.cells.iter().map(|cell| cell.id()).collect();
-        // What is decided must not depend on how a map is laid out.
-        ids.sort_unstable();
+        let ids = self.cells().iter().map(|cell| cell.id()).collect();
         let failed = self.settle(ids).await;
         if failed > 0 {
             tracing::warn!(organisations = failed, "could not be served at the end of an interval");
         }
+    }
+
+    /// Every organisation, by its number: what is done must not depend on how a map is laid out.
+    fn cells(&self) -> Vec<Arc<Cell>> {
+        let mut cells: Vec<Arc<Cell>> = self.0.cells.iter().map(|cell| cell.clone()).collect();
+        cells.sort_unstable_by_key(|cell| cell.id());
+        cells
     }
 
     async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
@@ -408,7 +413,7 @@ impl Directory {
 
     /// Sends to every connected device.
     pub fn broadcast(&self, message: &ToDevice) {
-        for cell in &self.0.cells {
+        for cell in self.cells() {
             cell.links().broadcast(message);
         }
     }
@@ -416,7 +421,7 @@ impl Directory {
     /// The connections that are there, for closing them in batches.
     pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
         let mut all = Vec::new();
-        for cell in &self.0.cells {
+        for cell in self.cells() {
             let links = cell.links().ids().into_iter();
             all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
         }

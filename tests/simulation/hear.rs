@@ -17,6 +17,9 @@ impl World {
     pub(crate) fn hear(&mut self) {
         let heard = std::mem::take(&mut *self.post.lock().expect("nobody panics in it"));
         for one in heard {
+            if std::env::var("SIM_DEBUG").is_ok() {
+                eprintln!("{} HEARD {} {} {:x} {:?}", self.done, one.conn, one.durable, self.conns.get(&one.conn).map_or(0, |c| c.session.0), one.said);
+            }
             self.coverage.trace(&format!("{} {} {:?}", one.conn, one.durable, one.said));
             if self.conns.contains_key(&one.conn) {
                 self.take(one);
@@ -38,6 +41,9 @@ impl World {
         let id = self.tenants[place].id;
         let from = self.auditor.read(place);
         let records = self.store.since(id, from);
+        if std::env::var("SIM_DEBUG").is_ok() {
+            for r in &records { eprintln!("{} {id} life {} {:?} {:?}", self.done, r.life, r.elapsed, r.row); }
+        }
         self.auditor.catch_up(place, &records);
     }
 
@@ -57,11 +63,11 @@ impl World {
 
     fn tell(&mut self, conn: usize, durable: usize, answer: Answer) {
         self.coverage.count(format!("told: {}", answer.name()));
-        let conn = &self.conns[&conn];
+        let (id, conn) = (conn, &self.conns[&conn]);
         let (place, session, user) = (conn.place, conn.session.0, conn.user.clone());
         let is_certain = self.is_certain(conn);
         let from = conn.asked.0;
-        self.auditor.told(place, Told { session, user, durable, from, is_certain, answer });
+        self.auditor.told(place, Told { conn: id, session, user, durable, from, is_certain, answer });
     }
 
     fn on_login(&mut self, id: usize, answer: Result<LoginAnswer, Unavailable>, durable: usize) {

@@ -44,9 +44,9 @@ async fn serve(world: &mut World) {
         world.is_founded = true;
     }
     world.store.calm(false);
-    while world.steps_left > 0 && world.auditor.found().is_none() {
-        world.steps_left -= 1;
-        if world.steps_left.is_multiple_of(STEPS_TO_CALM) {
+    while world.done < world.steps && world.auditor.found().is_none() {
+        world.done += 1;
+        if world.done.is_multiple_of(STEPS_TO_CALM) {
             world.look().await;
         } else if world.step().await {
             world.coverage.count("fault: crash");

@@ -49,6 +49,9 @@ impl World {
             .filter(|conn| conn.stage == Stage::In)
             .map(|conn| (conn.session.0, self.is_certain(conn)))
             .collect();
+        if std::env::var("SIM_DEBUG").is_ok() {
+            eprintln!("--- at rest {id} {at} steps left {} read {}", self.done, self.auditor.read(place));
+        }
         self.auditor.at_rest(place, &Seen { at, elapsed, present, here });
         self.coverage.count("organisation at rest");
     }

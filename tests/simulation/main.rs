@@ -27,7 +27,7 @@ mod unserved;
 mod world;
 
 use coverage::Coverage;
-use simulation::{STEPS, simulate, shortest};
+use simulation::{STEPS, simulate, again};
 use std::io::Write as _;
 
 /// Played in every run.
@@ -49,10 +49,10 @@ fn play(seed: u64) -> Coverage {
     match simulate(seed, steps) {
         Ok(coverage) => coverage,
         Err(fault) => {
-            let (fewer, why) = shortest(seed, fault);
+            let (fewer, why) = again(seed, fault);
             panic!(
                 "{why}\nreplay: SIMULATION_SEED={seed} SIMULATION_STEPS={fewer} \
-                 cargo test --locked --test simulation one_seed -- --nocapture"
+                 cargo test --locked --test simulation operator -- --nocapture"
             );
         }
     }

@@ -30,9 +30,9 @@ pub(crate) fn simulate(seed: u64, steps: u64) -> Result<Coverage, Fault> {
             }
         };
         if let Some(why) = why {
-            return Err(Fault { why, steps: steps - world.steps_left });
+            return Err(Fault { why, steps: world.done });
         }
-        if world.steps_left == 0 {
+        if world.done == steps {
             break;
         }
         // It is down for a while.
@@ -50,13 +50,10 @@ pub(crate) fn simulate(seed: u64, steps: u64) -> Result<Coverage, Fault> {
     Ok(world.coverage)
 }
 
-/// Fewer steps of the same seed that show a fault: what was done after it cannot have caused it.
-pub(crate) fn shortest(seed: u64, mut fault: Fault) -> (u64, String) {
-    while let Err(sooner) = simulate(seed, fault.steps.saturating_sub(1)) {
-        if sooner.steps >= fault.steps {
-            break;
-        }
-        fault = sooner;
+/// Plays it again to the step at which the fault was seen: it must be there, and no sooner.
+pub(crate) fn again(seed: u64, fault: Fault) -> (u64, String) {
+    match simulate(seed, fault.steps) {
+        Err(same) => (same.steps, same.why),
+        Ok(_) => (fault.steps, format!("{} (and not when played again)", fault.why)),
     }
-    (fault.steps, fault.why)
 }

@@ -62,7 +62,9 @@ pub(crate) struct World {
     pub(crate) coverage: Coverage,
     pub(crate) directory: Option<Directory>,
     pub(crate) life: u32,
-    pub(crate) steps_left: u64,
+    /// Steps that were done, of how many.
+    pub(crate) done: u64,
+    pub(crate) steps: u64,
     pub(crate) is_founded: bool,
     /// The latest that the wall clock ever showed.
     pub(crate) wall_max: DateTime<Utc>,
@@ -95,7 +97,8 @@ impl World {
             coverage: Coverage::default(),
             directory: None,
             life: 0,
-            steps_left: steps,
+            done: 0,
+            steps,
             is_founded: false,
             wall_max: began,
             next_conn: 0,
@@ -127,6 +130,8 @@ impl World {
         conn.end();
         if self.random.chance(20) {
             self.coverage.count("fault: goodbye late");
+            // Until it arrives the peer is silent.
+            self.auditor.goodbye(conn.place, conn.session.0, "silent", elapsed);
             self.late.push((conn, departure));
             return;
         }

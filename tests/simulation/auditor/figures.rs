@@ -312,7 +312,11 @@ impl Figured {
         }
         let running = lives.last().map_or(at, |life| floor(life.running_since));
         if self.last_end.max(running) + INTERVAL <= now {
-            return Err(format!("no interval since {} has records at {now}", self.last_end));
+            return Err(format!(
+                "no interval since {} has records at {now} (clock {at}, last record {last_at}), {:?}",
+                self.last_end,
+                lives.last()
+            ));
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ impl Answer {
 
 /// Something that a device was told.
 pub(crate) struct Told {
+    /// By which connection.
+    pub(crate) conn: usize,
     pub(crate) session: u128,
     pub(crate) user: Key,
     /// How many records were durable when it was told.
@@ -53,6 +55,8 @@ pub(crate) struct Told {
 /// What a client knows.
 #[derive(Debug)]
 pub(crate) struct Client {
+    /// By its connection that was answered last.
+    pub(crate) conn: usize,
     pub(crate) user: Key,
     pub(crate) held: BTreeSet<Key>,
     pub(crate) waits: BTreeSet<Key>,
@@ -60,12 +64,12 @@ pub(crate) struct Client {
 
 impl Book {
     pub(crate) fn told(&mut self, told: Told) -> Result<(), String> {
-        let Told { session, user, durable, from, is_certain, answer } = told;
+        let Told { conn, session, user, durable, from, is_certain, answer } = told;
         match answer {
             Answer::LoggedIn { granted, waiting, denied } => {
                 self.denied(&user, &denied, durable)?;
                 let (held, waits) = (BTreeSet::new(), BTreeSet::new());
-                self.clients.insert(session, Client { user, held, waits });
+                self.clients.insert(session, Client { conn, user, held, waits });
                 self.granted(session, &granted, durable)?;
                 self.waits(session, &waiting, durable)
             }
@@ -76,7 +80,11 @@ impl Book {
             }
             Answer::Granted { granted } => self.granted(session, &granted, durable),
             Answer::Resumed { granted, waiting } => {
-                self.resumed(session, user, &granted, &waiting, from, durable)
+                self.open_at(session, durable)?;
+                let waits = waiting.into_iter().collect();
+                let held = BTreeSet::new();
+                self.clients.insert(session, Client { conn, user, held, waits });
+                self.resumed(session, &granted, from, durable)
             }
             Answer::ResumeFailed { may } => {
                 let is_open = self.sessions.get(&session).is_some_and(|sitting| {
@@ -96,12 +104,15 @@ impl Book {
             Answer::Released { licences } => self.released(session, &licences, durable),
             Answer::LoggedOut { released } => {
                 self.released(session, &released, durable)?;
-                self.clients.remove(&session);
+                self.forget(session, conn);
                 self.closed(session, durable)
             }
-            Answer::Ended { reason } => self.ended(session, reason, durable, is_certain),
+            Answer::Ended { reason } => {
+                let knew = self.forget(session, conn);
+                self.ended(session, reason, durable, is_certain && knew)
+            }
             Answer::Unavailable => {
-                self.clients.remove(&session);
+                self.forget(session, conn);
                 Ok(())
             }
         }
@@ -163,9 +174,7 @@ impl Book {
     fn resumed(
         &mut self,
         session: u128,
-        user: Key,
         granted: &[(Key, &'static str)],
-        waiting: &[Key],
         from: usize,
         durable: usize,
     ) -> Result<(), String> {
@@ -177,8 +186,9 @@ impl Book {
         if !sitting.ever_held(from, durable, &held) {
             return Err(format!("session {session:x} was resumed with {held:?}"));
         }
-        let waits = waiting.iter().cloned().collect();
-        self.clients.insert(session, Client { user, held, waits });
+        if let Some(client) = self.clients.get_mut(&session) {
+            client.held = held;
+        }
         Ok(())
     }
 
@@ -212,21 +222,29 @@ impl Book {
         Err(format!("session {session:x} was ended and that is not durable"))
     }
 
+    /// A connection is over; whether it was the one that was answered last.
+    fn forget(&mut self, session: u128, conn: usize) -> bool {
+        let is_last = self.clients.get(&session).is_some_and(|client| client.conn == conn);
+        if is_last {
+            self.clients.remove(&session);
+        }
+        is_last
+    }
+
     fn ended(
-        &mut self,
+        &self,
         session: u128,
         reason: &'static str,
         durable: usize,
         is_certain: bool,
     ) -> Result<(), String> {
-        let client = self.clients.remove(&session);
         match reason {
             "superseded" if self.resumes_sent.contains(&session) => Ok(()),
             "superseded" | "forced" | "scheduled" | "user not active" | "user unknown"
             | "user changed" => self.closed(session, durable),
             "storage unavailable" => {
                 let is_open = self.sessions.get(&session).is_some_and(|s| s.closed.is_none());
-                if is_certain && client.is_some() && is_open {
+                if is_certain && is_open {
                     return Err(format!("session {session:x} is kept and was told that it is not"));
                 }
                 Ok(())
