@@ -1,7 +1,6 @@
 //! Now and then everything comes to rest, and is held against everything else.
 
 use crate::auditor::calm::{Counts, Present, Seen};
-use crate::device::Stage;
 use crate::world::{World, settle};
 use licence_broker::actor::live::LiveFrame;
 use licence_broker::domain::organisation::Organisation;
@@ -44,10 +43,10 @@ impl World {
         settle(150).await;
         self.follow_one(place).await;
         self.hear();
-        let here = self.conns.values().filter(|conn| conn.place == place);
+        let here = self.conns.iter().filter(|(_, conn)| conn.place == place);
         let here = here
-            .filter(|conn| conn.stage == Stage::In)
-            .map(|conn| (conn.session.0, self.is_certain(conn)))
+            .filter(|(_, conn)| self.is_certain(conn))
+            .map(|(id, conn)| (*id, conn.session.0))
             .collect();
         if std::env::var("SIM_DEBUG").is_ok() {
             eprintln!("--- at rest {id} {at} steps left {} read {}", self.done, self.auditor.read(place));

@@ -70,7 +70,8 @@ impl World {
             conn.marks.seen(now.elapsed);
             conn.marks.taken(now.elapsed);
         }
-        let over = self.conns.values().filter(|conn| conn.token_until <= now.at);
+        let gone = self.late.iter().chain(&self.ghosts).map(|(conn, _)| conn);
+        let over = self.conns.values().chain(gone).filter(|conn| conn.token_until <= now.at);
         let over: Vec<(usize, u128)> = over.map(|conn| (conn.place, conn.session.0)).collect();
         for (place, session) in over {
             self.auditor.goodbye(place, session, "token over", now.elapsed);

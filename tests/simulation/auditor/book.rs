@@ -27,9 +27,9 @@ pub(crate) struct Sitting {
     pub(crate) history: Vec<(usize, BTreeSet<Key>)>,
     pub(crate) waits: BTreeMap<Key, u64>,
     pub(crate) closed: Option<usize>,
-    pub(crate) granted_at: BTreeMap<Key, usize>,
-    pub(crate) released_at: BTreeMap<Key, usize>,
-    pub(crate) queued_at: BTreeMap<Key, usize>,
+    pub(crate) granted_at: BTreeMap<Key, Vec<usize>>,
+    pub(crate) released_at: BTreeMap<Key, Vec<usize>>,
+    pub(crate) queued_at: BTreeMap<Key, Vec<usize>>,
 }
 
 pub(crate) struct Book {
@@ -218,7 +218,7 @@ impl Book {
         if sitting.user != user || sitting.held.insert(licence.clone(), pool).is_some() {
             return Err(format!("{licence} is acquired by session {session:x} of {user} wrongly"));
         }
-        sitting.granted_at.insert(licence.clone(), index);
+        sitting.granted_at.entry(licence.clone()).or_default().push(index);
         sitting.note(index);
         *self.holders.entry(licence.clone()).or_default().entry(user).or_default() += 1;
         Ok(())
@@ -255,7 +255,7 @@ impl Book {
         if sitting.held.remove(licence) != Some(*pool) {
             return Err(format!("{licence} is released from {pool} by session {session:x} wrongly"));
         }
-        sitting.released_at.insert(licence.clone(), index);
+        sitting.released_at.entry(licence.clone()).or_default().push(index);
         sitting.note(index);
         let of = self.holders.entry(licence.clone()).or_default();
         match of.get_mut(user) {
@@ -283,7 +283,7 @@ impl Book {
         queue.insert(place, session);
         let sitting = self.open(session)?;
         sitting.waits.insert(licence.clone(), place);
-        sitting.queued_at.insert(licence.clone(), index);
+        sitting.queued_at.entry(licence.clone()).or_default().push(index);
         Ok(())
     }
 

@@ -31,8 +31,8 @@ pub(crate) struct Seen {
     pub(crate) at: DateTime<Utc>,
     pub(crate) elapsed: Duration,
     pub(crate) present: Present,
-    /// Sessions whose devices are connected; whether beyond doubt.
-    pub(crate) here: BTreeMap<u128, bool>,
+    /// Connections that are there beyond doubt, and their sessions.
+    pub(crate) here: BTreeMap<usize, u128>,
 }
 
 /// What a wallboard shows.
@@ -111,9 +111,9 @@ impl Book {
     }
 
     /// Whoever is connected holds what it was told, and is known as connected.
-    fn clients_agree(&self, here: &BTreeMap<u128, bool>) -> Result<(), String> {
-        for session in here.iter().filter(|(_, certain)| **certain).map(|(session, _)| session) {
-            let Some(client) = self.clients.get(session) else {
+    fn clients_agree(&self, here: &BTreeMap<usize, u128>) -> Result<(), String> {
+        for (conn, session) in here {
+            let Some(client) = self.clients.get(conn) else {
                 return Err(format!("session {session:x} is connected and knows nothing"));
             };
             let sitting = self.sessions.get(session).filter(|sitting| sitting.closed.is_none());
@@ -157,8 +157,8 @@ impl Book {
     }
 
     /// Nobody who is there waits for what is free.
-    fn nobody_starves(&self, here: &BTreeMap<u128, bool>) -> Result<(), String> {
-        for session in here.iter().filter(|(_, certain)| **certain).map(|(session, _)| session) {
+    fn nobody_starves(&self, here: &BTreeMap<usize, u128>) -> Result<(), String> {
+        for session in here.values() {
             let Some(sitting) = self.sessions.get(session) else { continue };
             for licence in sitting.waits.keys() {
                 let (concurrent, contingency) = self.total(licence);
@@ -176,7 +176,8 @@ impl Book {
     /// as many as were ever bought since everything was last at rest.
     fn messages_prove_no_more_than_was_bought(&self) -> Result<(), String> {
         for licence in &self.newly {
-            let sure = self.certain.keys().filter_map(|session| self.clients.get(session));
+            let clients = self.clients.values();
+            let sure = clients.filter(|client| self.certain.contains_key(&client.session));
             let holders: BTreeSet<&Key> = sure
                 .filter(|client| client.held.contains(licence))
                 .map(|client| &client.user)

@@ -140,7 +140,7 @@ impl Book {
     ) -> bool {
         let Some(sitting) = self.sessions.get(&session) else { return false };
         let last = self.ends.goodbyes(session).iter().map(|(_, said)| *said).max();
-        let is_lost = sitting.closed.is_none() && !self.clients.contains_key(&session);
+        let is_lost = !self.clients.values().any(|client| client.session == session);
         // A sweep may take a second to see it, and a goodbye may be late.
         let slack = Duration::from_secs(600);
         let from = last.unwrap_or(loaded).max(loaded);

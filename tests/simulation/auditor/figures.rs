@@ -310,14 +310,8 @@ impl Figured {
         if now >= self.month_ends() {
             return Err(format!("{} is not closed at {now}", self.month));
         }
-        let running = lives.last().map_or(at, |life| floor(life.running_since));
-        if self.last_end.max(running) + INTERVAL <= now {
-            return Err(format!(
-                "no interval since {} has records at {now} (clock {at}, last record {last_at}), {:?}",
-                self.last_end,
-                lives.last()
-            ));
-        }
+        let life = lives.len().saturating_sub(1);
+        self.none_missing(now, u32::try_from(life).expect("few"), lives)?;
         Ok(())
     }
 }

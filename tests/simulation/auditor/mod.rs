@@ -176,5 +176,5 @@ impl Auditor {
     }
 }
 
-/// By session, what clients know that they hold.
-type ToldHeld = BTreeMap<u128, told::Client>;
+/// By connection, what clients know that they hold.
+type ToldHeld = BTreeMap<usize, told::Client>;

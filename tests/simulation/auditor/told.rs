@@ -55,8 +55,7 @@ pub(crate) struct Told {
 /// What a client knows.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// By its connection that was answered last.
-    pub(crate) conn: usize,
+    pub(crate) session: u128,
     pub(crate) user: Key,
     pub(crate) held: BTreeSet<Key>,
     pub(crate) waits: BTreeSet<Key>,
@@ -69,22 +68,22 @@ impl Book {
             Answer::LoggedIn { granted, waiting, denied } => {
                 self.denied(&user, &denied, durable)?;
                 let (held, waits) = (BTreeSet::new(), BTreeSet::new());
-                self.clients.insert(session, Client { conn, user, held, waits });
-                self.granted(session, &granted, durable)?;
-                self.waits(session, &waiting, durable)
+                self.clients.insert(conn, Client { session, user, held, waits });
+                self.granted(conn, session, &granted, durable)?;
+                self.waits(conn, session, &waiting, durable)
             }
             Answer::Acquired { granted, waiting, denied } => {
                 self.denied(&user, &denied, durable)?;
-                self.granted(session, &granted, durable)?;
-                self.waits(session, &waiting, durable)
+                self.granted(conn, session, &granted, durable)?;
+                self.waits(conn, session, &waiting, durable)
             }
-            Answer::Granted { granted } => self.granted(session, &granted, durable),
+            Answer::Granted { granted } => self.granted(conn, session, &granted, durable),
             Answer::Resumed { granted, waiting } => {
-                self.open_at(session, durable)?;
+                self.open_at(session, from)?;
                 let waits = waiting.into_iter().collect();
                 let held = BTreeSet::new();
-                self.clients.insert(session, Client { conn, user, held, waits });
-                self.resumed(session, &granted, from, durable)
+                self.clients.insert(conn, Client { session, user, held, waits });
+                self.resumed(conn, session, &granted, from, durable)
             }
             Answer::ResumeFailed { may } => {
                 let is_open = self.sessions.get(&session).is_some_and(|sitting| {
@@ -101,18 +100,18 @@ impl Book {
                 }
                 self.denied(&user, &denied, durable)
             }
-            Answer::Released { licences } => self.released(session, &licences, durable),
+            Answer::Released { licences } => self.released(conn, session, &licences, durable),
             Answer::LoggedOut { released } => {
-                self.released(session, &released, durable)?;
-                self.forget(session, conn);
+                self.released(conn, session, &released, durable)?;
+                self.clients.remove(&conn);
                 self.closed(session, durable)
             }
             Answer::Ended { reason } => {
-                let knew = self.forget(session, conn);
+                let knew = self.clients.remove(&conn).is_some();
                 self.ended(session, reason, durable, is_certain && knew)
             }
             Answer::Unavailable => {
-                self.forget(session, conn);
+                self.clients.remove(&conn);
                 Ok(())
             }
         }
@@ -124,6 +123,7 @@ impl Book {
 
     fn granted(
         &mut self,
+        conn: usize,
         session: u128,
         granted: &[(Key, &'static str)],
         durable: usize,
@@ -131,14 +131,14 @@ impl Book {
         for (licence, pool) in granted {
             let sitting = self.sitting(session)?;
             let at = sitting.granted_at.get(licence);
-            if !at.is_some_and(|at| *at < durable) {
+            if !is_kept(at, durable) {
                 return Err(format!("{licence} was granted to {session:x} and is not durable"));
             }
             let kept = sitting.held.get(licence);
             if kept.is_some_and(|kept| kept != pool) {
                 return Err(format!("{licence} was granted from {pool} and kept from {kept:?}"));
             }
-            let Some(client) = self.clients.get_mut(&session) else { continue };
+            let Some(client) = self.clients.get_mut(&conn) else { continue };
             client.waits.remove(licence);
             if client.held.insert(licence.clone()) && matches!(*pool, "concurrent" | "contingency") {
                 self.newly.insert(licence.clone());
@@ -147,13 +147,13 @@ impl Book {
         Ok(())
     }
 
-    fn waits(&mut self, session: u128, waiting: &[Key], durable: usize) -> Result<(), String> {
+    fn waits(&mut self, conn: usize, session: u128, waiting: &[Key], durable: usize) -> Result<(), String> {
         for licence in waiting {
             let at = self.sitting(session)?.queued_at.get(licence);
-            if !at.is_some_and(|at| *at < durable) {
+            if !is_kept(at, durable) {
                 return Err(format!("{session:x} waits for {licence} and that is not durable"));
             }
-            if let Some(client) = self.clients.get_mut(&session) {
+            if let Some(client) = self.clients.get_mut(&conn) {
                 client.waits.insert(licence.clone());
             }
         }
@@ -173,6 +173,7 @@ impl Book {
     /// No record, and the same licences, but for what was released or granted meanwhile.
     fn resumed(
         &mut self,
+        conn: usize,
         session: u128,
         granted: &[(Key, &'static str)],
         from: usize,
@@ -181,33 +182,33 @@ impl Book {
         self.ends.resumed(session);
         let held: BTreeSet<Key> = granted.iter().map(|(licence, _)| licence.clone()).collect();
         let life = self.life;
-        let sitting = self.open_at(session, durable)?;
+        let sitting = self.open_at(session, from)?;
         sitting.linked_life = life;
         if !sitting.ever_held(from, durable, &held) {
             return Err(format!("session {session:x} was resumed with {held:?}"));
         }
-        if let Some(client) = self.clients.get_mut(&session) {
+        if let Some(client) = self.clients.get_mut(&conn) {
             client.held = held;
         }
         Ok(())
     }
 
-    /// The session, which was open when so many records were durable.
-    fn open_at(&mut self, session: u128, durable: usize) -> Result<&mut Sitting, String> {
+    /// The session, which was open when so many records were durable: it may have been ended since.
+    fn open_at(&mut self, session: u128, from: usize) -> Result<&mut Sitting, String> {
         let sitting = self.sessions.get_mut(&session);
-        let sitting = sitting.filter(|s| s.closed.is_none_or(|closed| closed >= durable));
+        let sitting = sitting.filter(|s| s.closed.is_none_or(|closed| closed >= from));
         sitting.ok_or(format!("session {session:x} was resumed and is not open"))
     }
 
-    fn released(&mut self, session: u128, licences: &[Key], durable: usize) -> Result<(), String> {
+    fn released(&mut self, conn: usize, session: u128, licences: &[Key], durable: usize) -> Result<(), String> {
         for licence in licences {
-            let client = self.clients.get_mut(&session);
+            let client = self.clients.get_mut(&conn);
             let waited = client.is_some_and(|client| {
                 client.held.remove(licence);
                 client.waits.remove(licence)
             });
             let at = self.sitting(session)?.released_at.get(licence);
-            if !waited && !at.is_some_and(|at| *at < durable) {
+            if !waited && !is_kept(at, durable) {
                 return Err(format!("{licence} was released by {session:x} and is not durable"));
             }
         }
@@ -220,15 +221,6 @@ impl Book {
             return Ok(());
         }
         Err(format!("session {session:x} was ended and that is not durable"))
-    }
-
-    /// A connection is over; whether it was the one that was answered last.
-    fn forget(&mut self, session: u128, conn: usize) -> bool {
-        let is_last = self.clients.get(&session).is_some_and(|client| client.conn == conn);
-        if is_last {
-            self.clients.remove(&session);
-        }
-        is_last
     }
 
     fn ended(
@@ -253,4 +245,9 @@ impl Book {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether one of these records was durable when so many were.
+fn is_kept(records: Option<&Vec<usize>>, durable: usize) -> bool {
+    records.is_some_and(|records| records.iter().any(|index| *index < durable))
 }
