@@ -1,5 +1,6 @@
 //! What devices are told, what they do about it, and how the auditor hears of it.
 
+use crate::auditor::Certain;
 use crate::auditor::told::{Answer, Told};
 use crate::device::{Heard, MayResume, Said, Stage};
 use crate::kept::Key;
@@ -17,20 +18,18 @@ impl World {
     pub(crate) fn hear(&mut self) {
         let heard = std::mem::take(&mut *self.post.lock().expect("nobody panics in it"));
         for one in heard {
-            if std::env::var("SIM_DEBUG").is_ok() {
-                eprintln!("{} HEARD {} {} {:x} {:?}", self.done, one.conn, one.durable, self.conns.get(&one.conn).map_or(0, |c| c.session.0), one.said);
-            }
             self.coverage.trace(&format!("{} {} {:?}", one.conn, one.durable, one.said));
             if self.conns.contains_key(&one.conn) {
                 self.take(one);
             }
         }
-        let certain: Vec<_> = self.conns.values().filter(|conn| self.is_certain(conn)).collect();
-        let certain = certain
-            .into_iter()
-            .map(|conn| (conn.place, conn.session.0, conn.since_row))
-            .collect();
-        self.auditor.certain(certain);
+        let certain = self.conns.iter().filter(|(_, conn)| self.is_certain(conn));
+        let certain = certain.map(|(id, conn)| {
+            let (session, since) = (conn.session.0, conn.since_row);
+            (conn.place, Certain { conn: *id, session, since })
+        });
+        let (here, certain) = (self.conns.keys().copied().collect(), certain.collect());
+        self.auditor.connected(&here, certain);
         for place in 0..self.tenants.len() {
             self.catch_up(place);
         }
@@ -41,9 +40,6 @@ impl World {
         let id = self.tenants[place].id;
         let from = self.auditor.read(place);
         let records = self.store.since(id, from);
-        if std::env::var("SIM_DEBUG").is_ok() {
-            for r in &records { eprintln!("{} {id} life {} {:?} {:?}", self.done, r.life, r.elapsed, r.row); }
-        }
         self.auditor.catch_up(place, &records);
     }
 
@@ -67,7 +63,8 @@ impl World {
         let (place, session, user) = (conn.place, conn.session.0, conn.user.clone());
         let is_certain = self.is_certain(conn);
         let from = conn.asked.0;
-        self.auditor.told(place, Told { conn: id, session, user, durable, from, is_certain, answer });
+        self.auditor
+            .told(place, Told { conn: id, session, user, durable, from, is_certain, answer });
     }
 
     fn on_login(&mut self, id: usize, answer: Result<LoginAnswer, Unavailable>, durable: usize) {
@@ -134,7 +131,12 @@ impl World {
         }
     }
 
-    fn on_acquire(&mut self, id: usize, answer: Result<AcquireAnswer, Unavailable>, durable: usize) {
+    fn on_acquire(
+        &mut self,
+        id: usize,
+        answer: Result<AcquireAnswer, Unavailable>,
+        durable: usize,
+    ) {
         match answer {
             Ok(AcquireAnswer::Acquired { granted, denied, waiting }) => {
                 let (granted, denied) = (self.granted(&granted), self.denied(&denied));
@@ -150,7 +152,12 @@ impl World {
         }
     }
 
-    fn on_release(&mut self, id: usize, answer: Result<ReleaseAnswer, Unavailable>, durable: usize) {
+    fn on_release(
+        &mut self,
+        id: usize,
+        answer: Result<ReleaseAnswer, Unavailable>,
+        durable: usize,
+    ) {
         match answer {
             Ok(ReleaseAnswer::Released(licences)) => {
                 let licences = self.keys(&licences);

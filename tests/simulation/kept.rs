@@ -4,7 +4,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::event::{DeniedName, Event, UsageRecord};
 use licence_broker::domain::ids::{LicenceId, LicenceSet};
-use licence_broker::domain::reason::UserStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,14 +25,14 @@ pub(crate) enum Row {
     Opened { session: u128, user: Key, device: &'static str, since: DateTime<Utc>, grace_s: u32 },
     Closed { session: u128 },
     Usage(Usage),
-    Denied { at: DateTime<Utc>, licence: Key, user: Key, outcome: &'static str },
+    Denied { at: DateTime<Utc>, licence: Key, user: Key },
     Queued { session: u128, licence: Key, place: u64 },
     Unqueued { session: u128, licence: Key },
     Maximum { month: NaiveDate, licence: Key, maximum: u32, at: DateTime<Utc> },
     Month { month: NaiveDate, at: DateTime<Utc>, maxima: Vec<(Key, u32)> },
     Interval { start: DateTime<Utc>, figures: Vec<Figures> },
     Totals { licence: Key, concurrent: u32, contingency: u32, at: DateTime<Utc> },
-    User { user: Key, licences: Vec<Key>, is_active: bool },
+    User { user: Key, licences: Vec<Key> },
     UserGone { user: Key },
     Other,
 }
@@ -81,7 +80,6 @@ pub(crate) fn row_of(event: &Event, catalogue: &Catalogue) -> Row {
                 DeniedName::Unknown(name) => name.clone(),
             },
             user: record.user.clone(),
-            outcome: record.outcome.as_str(),
         },
         Event::Queued { session, licence, place } => {
             Row::Queued { session: session.0, licence: key(licence), place: *place }
@@ -136,11 +134,9 @@ fn estate(event: &Event, catalogue: &Catalogue) -> Row {
             contingency: totals.contingency,
             at: *at,
         },
-        Event::UserSaved(record) => Row::User {
-            user: record.user.clone(),
-            licences: keys(record.licences()),
-            is_active: record.status == UserStatus::Active,
-        },
+        Event::UserSaved(record) => {
+            Row::User { user: record.user.clone(), licences: keys(record.licences()) }
+        }
         Event::UserDeleted { user, .. } => Row::UserGone { user: user.clone() },
         _ => Row::Other,
     }

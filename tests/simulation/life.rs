@@ -114,9 +114,8 @@ impl World {
     /// What may be bought of a type: little, so that it runs out.
     pub(crate) fn totals(&mut self, key: &str) -> SetTotals {
         let licence = self.catalogue.find(key).expect("a type");
-        let mut few = |least: u64, more: u64| {
-            u32::try_from(least + self.random.below(more)).expect("few")
-        };
+        let mut few =
+            |least: u64, more: u64| u32::try_from(least + self.random.below(more)).expect("few");
         let totals = match key {
             "uc_user" => Totals { fixed: 100, ..Totals::default() },
             "inbound_agent" | "supervisor" => {

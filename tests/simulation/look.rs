@@ -48,9 +48,6 @@ impl World {
             .filter(|(_, conn)| self.is_certain(conn))
             .map(|(id, conn)| (*id, conn.session.0))
             .collect();
-        if std::env::var("SIM_DEBUG").is_ok() {
-            eprintln!("--- at rest {id} {at} steps left {} read {}", self.done, self.auditor.read(place));
-        }
         self.auditor.at_rest(place, &Seen { at, elapsed, present, here });
         self.coverage.count("organisation at rest");
     }

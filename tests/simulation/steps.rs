@@ -101,11 +101,8 @@ impl World {
         let session = SessionId((millis << 80) | (u128::from(self.random.next()) << 8));
         let digest = ResumeDigest([u8::try_from(self.random.below(256)).expect("a byte"); 32]);
         let id = self.connect(&Ticket { place, session, user: user.clone(), device, digest });
-        let wanted = if self.random.chance(50) {
-            Wanted::Assigned
-        } else {
-            Wanted::Named(self.features())
-        };
+        let wanted =
+            if self.random.chance(50) { Wanted::Assigned } else { Wanted::Named(self.features()) };
         let login = Login {
             session,
             link: LinkId(id as u64),
@@ -113,7 +110,11 @@ impl World {
             device,
             wanted,
             wait: self.random.chance(55),
-            grace_s: if self.random.chance(55) { 20 + u32::from(self.random.chance(50)) * 40 } else { 0 },
+            grace_s: if self.random.chance(55) {
+                20 + u32::from(self.random.chance(50)) * 40
+            } else {
+                0
+            },
             resume: digest,
             address: "simulated".into(),
         };
@@ -178,8 +179,8 @@ impl World {
         let elapsed = self.clock.now().elapsed;
         let loaded = self.store.loaded(self.tenants[ticket.place].id);
         let is_here = self.conns.values().any(|conn| conn.session == ticket.session);
-        let is_late = !is_here
-            && self.auditor.grace_is_over(ticket.place, ticket.session.0, elapsed, loaded);
+        let is_late =
+            !is_here && self.auditor.grace_is_over(ticket.place, ticket.session.0, elapsed, loaded);
         let may = if is_wrong || is_late { MayResume::Never } else { MayResume::Yes };
         self.coverage.count(if is_wrong {
             "resume with a wrong token"
@@ -283,7 +284,8 @@ impl World {
         self.directory().broadcast(&ToDevice::Draining { reconnect_within_s: 10 });
         for (organisation, link) in self.directory().connections().into_iter().take(3) {
             let elapsed = self.clock.now().elapsed;
-            if let Some(conn) = usize::try_from(link.0).ok().and_then(|id| self.conns.get_mut(&id)) {
+            if let Some(conn) = usize::try_from(link.0).ok().and_then(|id| self.conns.get_mut(&id))
+            {
                 conn.is_doubtful = true;
                 self.auditor.goodbye(conn.place, conn.session.0, "drained", elapsed);
             }

@@ -181,14 +181,17 @@ impl Tables {
     }
 
     fn lapse(&mut self, month: NaiveDate, user: &UserName, change: LapseChange) {
-        let rows = |lapsed: Lapsed| {
-            lapsed.licences.iter().map(Some).chain(lapsed.at_all.then_some(None))
-        };
+        let rows =
+            |lapsed: Lapsed| lapsed.licences.iter().map(Some).chain(lapsed.at_all.then_some(None));
         let of = |lapse: &Lapse| lapse.month == month && lapse.user == *user && !lapse.is_gone;
         match change {
             LapseChange::Began(lapsed) => {
-                let new = rows(lapsed)
-                    .map(|licence| Lapse { month, user: user.clone(), licence, is_gone: false });
+                let new = rows(lapsed).map(|licence| Lapse {
+                    month,
+                    user: user.clone(),
+                    licence,
+                    is_gone: false,
+                });
                 self.lapses.extend(new);
             }
             LapseChange::Ended(lapsed) => {

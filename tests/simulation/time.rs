@@ -57,7 +57,7 @@ impl World {
         let is_back = self.random.chance(50);
         self.coverage.count(if is_back { "fault: clock back" } else { "fault: clock forward" });
         self.clock.step(TimeDelta::seconds(if is_back { -seconds } else { seconds }));
-        self.auditor.clock_stepped(is_back);
+        self.auditor.clock_stepped();
         self.turned();
         settle(1_001).await;
     }

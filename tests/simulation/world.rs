@@ -130,8 +130,10 @@ impl World {
         conn.end();
         if self.random.chance(20) {
             self.coverage.count("fault: goodbye late");
-            // Until it arrives the peer is silent.
-            self.auditor.goodbye(conn.place, conn.session.0, "silent", elapsed);
+            // Until it arrives the peer is silent, and an actor that starts anew finds it gone.
+            for how in ["silent", "lost"] {
+                self.auditor.goodbye(conn.place, conn.session.0, how, elapsed);
+            }
             self.late.push((conn, departure));
             return;
         }
@@ -167,9 +169,9 @@ impl Tenant {
         Self {
             id: OrganisationId::new(number).expect("from 1"),
             zone: *random.pick(time::ZONES),
-            log_off: random.chance(30).then(|| {
-                NaiveTime::from_hms_opt(hour, 30, 0).expect("a time of day")
-            }),
+            log_off: random
+                .chance(30)
+                .then(|| NaiveTime::from_hms_opt(hour, 30, 0).expect("a time of day")),
             users: (0..14).map(|user| format!("u{user}").into()).collect(),
             feed: None,
         }
@@ -180,9 +182,9 @@ impl Tenant {
 pub(crate) fn word(departure: Departure) -> &'static str {
     match departure {
         Departure::Logout => "logout",
-        Departure::ConnectionLost
-        | Departure::SlowConsumer
-        | Departure::StorageUnavailable => "lost",
+        Departure::ConnectionLost | Departure::SlowConsumer | Departure::StorageUnavailable => {
+            "lost"
+        }
         Departure::Misbehaved | Departure::Unanswered => "refused by the broker",
         Departure::HeartbeatTimeout => "silent",
         Departure::Drain => "drained",
@@ -194,4 +196,3 @@ pub(crate) fn word(departure: Departure) -> &'static str {
 pub(crate) async fn settle(millis: u64) {
     tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
 }
-

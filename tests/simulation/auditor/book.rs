@@ -4,7 +4,7 @@
 use super::calm::Board;
 use super::ends::Ends;
 use super::figures::Figured;
-use super::{Life, ToldHeld};
+use super::{Certain, Life, ToldHeld};
 use crate::kept::{Kept, Key, Row, Usage};
 use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
@@ -46,8 +46,8 @@ pub(crate) struct Book {
     /// Sessions that left a queue in the records just before: whoever is served has.
     left_queue: BTreeMap<(u128, Key), u64>,
     pub(crate) last_at: DateTime<Utc>,
-    /// Connected beyond doubt, and since which record.
-    pub(crate) certain: BTreeMap<u128, usize>,
+    /// By connection.
+    pub(crate) certain: BTreeMap<usize, Certain>,
     pub(crate) ends: Ends,
     pub(crate) figures: Figured,
     pub(crate) clients: ToldHeld,
@@ -230,7 +230,7 @@ impl Book {
         let Some(queue) = self.queue.get(licence) else { return Ok(()) };
         let earlier = queue.iter().find(|(place, waiting)| {
             own.is_none_or(|own| **place < own)
-                && self.certain.get(waiting).is_some_and(|since| *since <= index)
+                && self.certain.values().any(|one| one.session == **waiting && one.since <= index)
         });
         match earlier {
             Some((place, first)) => Err(format!(
@@ -253,7 +253,9 @@ impl Book {
         let reason = reason.unwrap_or_default();
         let sitting = self.open(*session)?;
         if sitting.held.remove(licence) != Some(*pool) {
-            return Err(format!("{licence} is released from {pool} by session {session:x} wrongly"));
+            return Err(format!(
+                "{licence} is released from {pool} by session {session:x} wrongly"
+            ));
         }
         sitting.released_at.entry(licence.clone()).or_default().push(index);
         sitting.note(index);

@@ -67,7 +67,9 @@ impl Board {
             self.shown.insert(counts.licence.clone(), counts.clone());
         }
         if self.shown != whole {
-            return Err(format!("live counts {seq} applied to those before come to another present"));
+            return Err(format!(
+                "live counts {seq} applied to those before come to another present"
+            ));
         }
         Ok("wallboard: applied a change")
     }
@@ -176,8 +178,7 @@ impl Book {
     /// as many as were ever bought since everything was last at rest.
     fn messages_prove_no_more_than_was_bought(&self) -> Result<(), String> {
         for licence in &self.newly {
-            let clients = self.clients.values();
-            let sure = clients.filter(|client| self.certain.contains_key(&client.session));
+            let sure = self.certain.keys().filter_map(|conn| self.clients.get(conn));
             let holders: BTreeSet<&Key> = sure
                 .filter(|client| client.held.contains(licence))
                 .map(|client| &client.user)
@@ -190,7 +191,9 @@ impl Book {
             let unchanged = !self.rebought.contains(licence);
             let proven = u32::try_from(holders.len()).expect("few").saturating_sub(concurrent);
             if unchanged && proven.min(contingency) > self.figures.maximum(licence) {
-                return Err(format!("{proven} contingency licences of {licence} are not on the bill"));
+                return Err(format!(
+                    "{proven} contingency licences of {licence} are not on the bill"
+                ));
             }
         }
         Ok(())
@@ -199,7 +202,8 @@ impl Book {
     /// A log-off that was due is made.
     fn log_off_was_made(&self, seen: &Seen) -> Result<(), String> {
         let Some(time) = self.log_off else { return Ok(()) };
-        let offset = |at: DateTime<Utc>| at.with_timezone(&self.zone).naive_local() - at.naive_utc();
+        let offset =
+            |at: DateTime<Utc>| at.with_timezone(&self.zone).naive_local() - at.naive_utc();
         for (session, sitting) in &self.sessions {
             let now = seen.at.max(self.last_at);
             let is_due = sitting.closed.is_none()

@@ -77,9 +77,7 @@ impl Book {
                     && (&new.user, new.device) == (&sitting.user, sitting.device)
                     && new.since == at
             }),
-            "scheduled" => {
-                self.log_off.is_some_and(|time| self.passed(time, sitting.since, at))
-            }
+            "scheduled" => self.log_off.is_some_and(|time| self.passed(time, sitting.since, at)),
             _ => {
                 self.ends.goodbyes(session).iter().any(|(how, said)| {
                     let (leads_to, after) = outcome(how, sitting.grace);
@@ -118,12 +116,7 @@ impl Book {
     }
 
     /// Whether clocks showed that time of day between the two, as the organisation reads them.
-    pub(crate) fn passed(
-        &self,
-        time: NaiveTime,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-    ) -> bool {
+    pub(crate) fn passed(&self, time: NaiveTime, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
         let local = |at: DateTime<Utc>| at.with_timezone(&self.zone).naive_local();
         let (from, to) = (local(from), local(to));
         let due = from.date().and_time(time);
@@ -132,12 +125,7 @@ impl Book {
     }
 
     /// Whether the grace of a session is over for sure. `loaded`: when its organisation last began anew.
-    pub(crate) fn grace_is_over(
-        &self,
-        session: u128,
-        elapsed: Duration,
-        loaded: Duration,
-    ) -> bool {
+    pub(crate) fn grace_is_over(&self, session: u128, elapsed: Duration, loaded: Duration) -> bool {
         let Some(sitting) = self.sessions.get(&session) else { return false };
         let last = self.ends.goodbyes(session).iter().map(|(_, said)| *said).max();
         let is_lost = !self.clients.values().any(|client| client.session == session);

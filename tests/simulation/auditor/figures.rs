@@ -55,6 +55,8 @@ pub(crate) struct Figured {
     now: BTreeMap<Key, [u32; 2]>,
     touched: BTreeSet<Key>,
     touched_at: DateTime<Utc>,
+    /// The life of the broker in which the interval began that is under way.
+    began_in: u32,
 }
 
 fn floor(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -94,6 +96,7 @@ impl Figured {
             now: BTreeMap::new(),
             touched: BTreeSet::new(),
             touched_at: at,
+            began_in: 0,
         }
     }
 
@@ -117,6 +120,7 @@ impl Figured {
                 return Err(format!("{licence} rose to {most} this month, and no record says so"));
             }
         }
+        self.doubt(kept.life, lives);
         if let Some(at) = time_of(&kept.row) {
             if at > self.touched_at {
                 self.rest();
@@ -130,6 +134,17 @@ impl Figured {
         Ok(())
     }
 
+    /// Where the broker was down beyond the end of an interval, or its clock was set as well, and the
+    /// organisation is in that interval again, nobody knows what it saw before.
+    fn doubt(&mut self, life: u32, lives: &[Life]) {
+        let began = usize::try_from(self.began_in).expect("few");
+        let now = usize::try_from(life).expect("few");
+        let is_beyond = floor(lives[now].running_since) > self.last_end;
+        if now > began && (is_beyond || lives[began..=now].iter().any(|life| life.is_stepped)) {
+            self.stood.values_mut().flatten().for_each(|stood| stood.is_sure = false);
+        }
+    }
+
     /// What stands now stood for longer than an instant.
     fn rest(&mut self) {
         for licence in std::mem::take(&mut self.touched) {
@@ -140,21 +155,16 @@ impl Figured {
     }
 
     /// Every interval that ended by then has records, if the broker ran at its end.
-    fn none_missing(
-        &self,
-        at: DateTime<Utc>,
-        life: u32,
-        lives: &[Life],
-    ) -> Result<(), String> {
+    fn none_missing(&self, at: DateTime<Utc>, life: u32, lives: &[Life]) -> Result<(), String> {
         if self.users.is_empty() {
             return Ok(());
         }
         let lives = &lives[..=usize::try_from(life).expect("few")];
         let mut end = self.last_end + INTERVAL;
         while end <= at {
-            let was_down = lives.iter().any(|life| {
-                life.sign.is_some_and(|sign| sign < end && end <= life.running_since)
-            });
+            let was_down = lives
+                .iter()
+                .any(|life| life.sign.is_some_and(|sign| sign < end && end <= life.running_since));
             if !was_down {
                 return Err(format!("the interval that ended at {end} is missing at {at}"));
             }
@@ -189,7 +199,10 @@ impl Figured {
                     return Err(format!("the maximum of {licence} is said to be {maximum}"));
                 }
             }
-            Row::Interval { start, figures } => return self.close_interval(*start, figures),
+            Row::Interval { start, figures } => {
+                self.close_interval(*start, figures)?;
+                self.began_in = kept.life;
+            }
             Row::Month { month, at, maxima } => return self.close_month(*month, *at, maxima),
             Row::Opened { .. }
             | Row::Closed { .. }
@@ -230,7 +243,11 @@ impl Figured {
         kept: &[(Key, u32)],
     ) -> Result<(), String> {
         if (month, at) != (self.month, self.month_ends()) {
-            return Err(format!("{month} is closed at {at}, not {} at {}", self.month, self.month_ends()));
+            return Err(format!(
+                "{month} is closed at {at}, not {} at {}",
+                self.month,
+                self.month_ends()
+            ));
         }
         for (licence, most) in &self.maxima {
             let line = kept.iter().find(|(of, _)| of == licence).map_or(0, |(_, most)| *most);
@@ -243,14 +260,13 @@ impl Figured {
         Ok(())
     }
 
-    fn close_interval(
-        &mut self,
-        start: DateTime<Utc>,
-        figures: &[Figures],
-    ) -> Result<(), String> {
+    fn close_interval(&mut self, start: DateTime<Utc>, figures: &[Figures]) -> Result<(), String> {
         let end = start + INTERVAL;
         if start < self.last_end || floor(start) != start {
-            return Err(format!("an interval of {start} follows one that ended at {}", self.last_end));
+            return Err(format!(
+                "an interval of {start} follows one that ended at {}",
+                self.last_end
+            ));
         }
         self.rest();
         for licence in REPORTED {
@@ -281,13 +297,11 @@ impl Figured {
         for pool in 0..2 {
             let sure = stood.iter().filter(|one| one.is_sure && one.at >= start);
             let sure = sure.map(|one| one.used[pool]).chain([used[pool]]);
-            let (least, most) = sure.fold((u32::MAX, 0), |(least, most), used| {
-                (least.min(used), most.max(used))
-            });
+            let (least, most) =
+                sure.fold((u32::MAX, 0), |(least, most), used| (least.min(used), most.max(used)));
             let ever = stood.iter().map(|one| one.used[pool]).chain([used[pool]]);
-            let (lowest, highest) = ever.fold((u32::MAX, 0), |(least, most), used| {
-                (least.min(used), most.max(used))
-            });
+            let (lowest, highest) =
+                ever.fold((u32::MAX, 0), |(least, most), used| (least.min(used), most.max(used)));
             let (peak, low) = (record.peaks[pool], record.lows[pool]);
             if peak < most || peak > highest || low > least || low < lowest {
                 return Err(format!(

@@ -14,7 +14,7 @@ use crate::kept::Kept;
 use book::Book;
 use chrono::{DateTime, NaiveTime, Utc};
 use chrono_tz::Tz;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use told::Told;
 
@@ -28,6 +28,15 @@ pub(crate) struct Life {
     running_since: DateTime<Utc>,
     /// Whether the wall clock was set in it.
     is_stepped: bool,
+}
+
+/// A connection that is there beyond doubt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Certain {
+    pub(crate) conn: usize,
+    pub(crate) session: u128,
+    /// Records that were durable when it was answered.
+    pub(crate) since: usize,
 }
 
 pub(crate) struct Auditor {
@@ -71,7 +80,7 @@ impl Auditor {
         }
     }
 
-    pub(crate) fn clock_stepped(&mut self, _is_back: bool) {
+    pub(crate) fn clock_stepped(&mut self) {
         if let Some(life) = self.lives.last_mut() {
             life.is_stepped = true;
         }
@@ -89,13 +98,14 @@ impl Auditor {
         }
     }
 
-    /// The sessions whose devices are connected beyond doubt, and since which record.
-    pub(crate) fn certain(&mut self, certain: Vec<(usize, u128, usize)>) {
+    /// The connections that are there, and those that are beyond doubt.
+    pub(crate) fn connected(&mut self, here: &BTreeSet<usize>, certain: Vec<(usize, Certain)>) {
         for book in &mut self.books {
+            book.clients.retain(|conn, _| here.contains(conn));
             book.certain.clear();
         }
-        for (place, session, since) in certain {
-            self.books[place].certain.insert(session, since);
+        for (place, one) in certain {
+            self.books[place].certain.insert(one.conn, one);
         }
     }
 

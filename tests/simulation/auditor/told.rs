@@ -7,16 +7,40 @@ use std::collections::BTreeSet;
 /// What a device was told, in plain words.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    LoggedIn { granted: Vec<(Key, &'static str)>, waiting: Vec<Key>, denied: Vec<Key> },
-    Resumed { granted: Vec<(Key, &'static str)>, waiting: Vec<Key> },
+    LoggedIn {
+        granted: Vec<(Key, &'static str)>,
+        waiting: Vec<Key>,
+        denied: Vec<Key>,
+    },
+    Resumed {
+        granted: Vec<(Key, &'static str)>,
+        waiting: Vec<Key>,
+    },
     /// `may`: the token was right and the grace not over for sure.
-    ResumeFailed { may: bool },
-    Refused { reason: &'static str, denied: Vec<Key> },
-    Acquired { granted: Vec<(Key, &'static str)>, waiting: Vec<Key>, denied: Vec<Key> },
-    Granted { granted: Vec<(Key, &'static str)> },
-    Released { licences: Vec<Key> },
-    LoggedOut { released: Vec<Key> },
-    Ended { reason: &'static str },
+    ResumeFailed {
+        may: bool,
+    },
+    Refused {
+        reason: &'static str,
+        denied: Vec<Key>,
+    },
+    Acquired {
+        granted: Vec<(Key, &'static str)>,
+        waiting: Vec<Key>,
+        denied: Vec<Key>,
+    },
+    Granted {
+        granted: Vec<(Key, &'static str)>,
+    },
+    Released {
+        licences: Vec<Key>,
+    },
+    LoggedOut {
+        released: Vec<Key>,
+    },
+    Ended {
+        reason: &'static str,
+    },
     Unavailable,
 }
 
@@ -86,9 +110,10 @@ impl Book {
                 self.resumed(conn, session, &granted, from, durable)
             }
             Answer::ResumeFailed { may } => {
-                let is_open = self.sessions.get(&session).is_some_and(|sitting| {
-                    sitting.closed.is_none_or(|closed| closed >= durable)
-                });
+                let is_open = self
+                    .sessions
+                    .get(&session)
+                    .is_some_and(|sitting| sitting.closed.is_none_or(|closed| closed >= durable));
                 if may && is_open {
                     return Err(format!("session {session:x} is open and was not resumed"));
                 }
@@ -118,7 +143,9 @@ impl Book {
     }
 
     fn sitting(&self, session: u128) -> Result<&Sitting, String> {
-        self.sessions.get(&session).ok_or(format!("session {session:x} was told of and is not kept"))
+        self.sessions
+            .get(&session)
+            .ok_or(format!("session {session:x} was told of and is not kept"))
     }
 
     fn granted(
@@ -140,14 +167,21 @@ impl Book {
             }
             let Some(client) = self.clients.get_mut(&conn) else { continue };
             client.waits.remove(licence);
-            if client.held.insert(licence.clone()) && matches!(*pool, "concurrent" | "contingency") {
+            if client.held.insert(licence.clone()) && matches!(*pool, "concurrent" | "contingency")
+            {
                 self.newly.insert(licence.clone());
             }
         }
         Ok(())
     }
 
-    fn waits(&mut self, conn: usize, session: u128, waiting: &[Key], durable: usize) -> Result<(), String> {
+    fn waits(
+        &mut self,
+        conn: usize,
+        session: u128,
+        waiting: &[Key],
+        durable: usize,
+    ) -> Result<(), String> {
         for licence in waiting {
             let at = self.sitting(session)?.queued_at.get(licence);
             if !is_kept(at, durable) {
@@ -200,7 +234,13 @@ impl Book {
         sitting.ok_or(format!("session {session:x} was resumed and is not open"))
     }
 
-    fn released(&mut self, conn: usize, session: u128, licences: &[Key], durable: usize) -> Result<(), String> {
+    fn released(
+        &mut self,
+        conn: usize,
+        session: u128,
+        licences: &[Key],
+        durable: usize,
+    ) -> Result<(), String> {
         for licence in licences {
             let client = self.clients.get_mut(&conn);
             let waited = client.is_some_and(|client| {
