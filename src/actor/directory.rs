@@ -420,25 +420,20 @@ impl Directory {
 
     /// The connections that are there, for closing them in batches.
     pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
-        let mut all = Vec::new();
-        for cell in self.cells() {
+        let links = |cell: Arc<Cell>| {
             let links = cell.links().ids().into_iter();
-            all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
-        }
-        all
+            links.map(move |link| (OrganisationRef(cell.clone()), link))
+        };
+        self.cells().into_iter().flat_map(links).collect()
     }
 
     /// Waits until everything that was decided is durable, and ends the actors.
     pub async fn close(&self) {
-        let ids: Vec<OrganisationId> = self
-            .0
-            .cells
-            .iter()
-            .filter(|cell| cell.address().is_some())
-            .map(|cell| cell.id())
-            .collect();
+        let cells = self.cells();
+        let served = cells.iter().filter(|cell| cell.address().is_some());
+        let ids = served.map(|cell| cell.id()).collect();
         self.settle(ids).await;
-        for cell in &self.0.cells {
+        for cell in cells {
             cell.retire();
             if let Some(address) = cell.address() {
                 address.do_send(Retire);

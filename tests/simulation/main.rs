@@ -45,6 +45,7 @@ const MUST_COME_UP: &[(&str, u64)] = &[
     ("fault: commit refused", 60),
     ("fault: commit unknown, applied", 60),
     ("fault: commit unknown, not applied", 60),
+    ("fault: actor panics", 60),
     ("fault: connection lost", 600),
     ("fault: crash", 60),
     ("fault: goodbye late", 300),

@@ -2,8 +2,10 @@
 
 use crate::coverage::Coverage;
 use crate::life::live;
+use crate::steps::PANIC;
 use crate::world::World;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 use std::time::Duration;
 
 /// Steps of a seed unless somebody says otherwise.
@@ -18,6 +20,7 @@ pub(crate) struct Fault {
 
 /// Plays a seed.
 pub(crate) fn simulate(seed: u64, steps: u64) -> Result<Coverage, Fault> {
+    silence_what_was_drawn();
     let mut world = World::new(seed, steps);
     loop {
         let lived = catch_unwind(AssertUnwindSafe(|| live(&mut world)));
@@ -56,4 +59,17 @@ pub(crate) fn again(seed: u64, fault: Fault) -> (u64, String) {
         Err(same) => (same.steps, same.why),
         Ok(_) => (fault.steps, format!("{} (and not when played again)", fault.why)),
     }
+}
+
+/// Actors that panic because their seed says so are no news.
+fn silence_what_was_drawn() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let tell = take_hook();
+        set_hook(Box::new(move |panic| {
+            if panic.payload().downcast_ref::<&str>() != Some(&PANIC) {
+                tell(panic);
+            }
+        }));
+    });
 }

@@ -6,12 +6,29 @@ use chrono::TimeDelta;
 use licence_broker::actor::link::{Marks, ToDevice};
 use licence_broker::actor::reply::Reply;
 use licence_broker::domain::admission::{Acquire, Login, Wanted};
+use licence_broker::domain::event::Effects;
 use licence_broker::domain::ids::{LinkId, ResumeDigest, SessionId};
+use licence_broker::domain::moment::Moment;
+use licence_broker::domain::organisation::{Command, Organisation};
 use licence_broker::domain::reason::{Departure, Device};
 use licence_broker::domain::release::{ForceLogout, Release};
 use licence_broker::domain::resume::Resume;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What an actor says that dies as its seed has it.
+pub(crate) const PANIC: &str = "an actor that panics, as drawn";
+
+/// Something that a decision must never do.
+struct Panic;
+
+impl Command for Panic {
+    type Answer = ();
+
+    fn decide(self, _: &mut Organisation, _: Moment, _: &mut Effects) {
+        std::panic::panic_any(PANIC);
+    }
+}
 
 impl World {
     /// Does one thing, lets some of what it leads to happen, and looks. Whether the broker dies of it.
@@ -32,7 +49,8 @@ impl World {
             800..815 => self.step_clock().await,
             815..850 => self.follow().await,
             850..855 => self.drain(),
-            855..975 => self.pass_some().await,
+            855..861 => self.panic(),
+            861..975 => self.pass_some().await,
             975..992 => self.quiet().await,
             _ => {
                 // In the middle of whatever is under way.
@@ -276,6 +294,13 @@ impl World {
         self.auditor.forced(ticket.place, ticket.session.0);
         let force = ForceLogout { session: ticket.session };
         self.organisation(ticket.place).submit(force, None, Reply::nobody());
+    }
+
+    /// An organisation's actor dies in the middle of its work; the others go on.
+    fn panic(&mut self) {
+        self.coverage.count("fault: actor panics");
+        let (place, _) = self.someone();
+        self.organisation(place).submit(Panic, None, Reply::nobody());
     }
 
     /// The broker says that it is about to stop, and sends a few away.

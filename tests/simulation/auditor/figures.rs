@@ -121,6 +121,9 @@ impl Figured {
             }
         }
         self.doubt(kept.life, lives);
+        if let Row::Interval { start, .. } = &kept.row {
+            none_invented(*start + INTERVAL, kept.life, lives)?;
+        }
         if let Some(at) = time_of(&kept.row) {
             if at > self.touched_at {
                 self.rest();
@@ -328,4 +331,18 @@ impl Figured {
         self.none_missing(now, u32::try_from(life).expect("few"), lives)?;
         Ok(())
     }
+}
+
+/// Nothing is made up for time in which the broker did not run, as far as it can know: where its
+/// clock was set meanwhile, the same hour may have been twice.
+fn none_invented(end: DateTime<Utc>, life: u32, lives: &[Life]) -> Result<(), String> {
+    let lives = &lives[..=usize::try_from(life).expect("few")];
+    for (number, began) in lives.iter().enumerate() {
+        let is_known = lives[number.saturating_sub(1)..].iter().all(|life| !life.is_stepped);
+        let was_down = began.sign.is_some_and(|sign| sign < end && end <= began.running_since);
+        if is_known && was_down {
+            return Err(format!("the interval that ended at {end} is made up: {began:?}"));
+        }
+    }
+    Ok(())
 }
