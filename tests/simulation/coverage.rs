@@ -51,7 +51,7 @@ impl Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days = self.simulated.as_secs() / 86_400;
-        writeln!(f, "{:>9}  simulated days", days)?;
+        writeln!(f, "{days:>9}  simulated days")?;
         writeln!(f, "{:>9}  messages", self.messages)?;
         writeln!(f, "{:>9}  faults of all kinds", self.faults())?;
         for (what, count) in &self.counts {

@@ -98,7 +98,7 @@ fn play(seed: u64) -> Coverage {
     match simulate(seed, steps) {
         Ok(coverage) => coverage,
         Err(fault) => {
-            let (fewer, why) = again(seed, fault);
+            let (fewer, why) = again(seed, &fault);
             panic!(
                 "{why}\nreplay: SIMULATION_SEED={seed} SIMULATION_STEPS={fewer} \
                  cargo test --locked --test simulation operator -- --nocapture"

@@ -54,7 +54,7 @@ pub(crate) fn simulate(seed: u64, steps: u64) -> Result<Coverage, Fault> {
 }
 
 /// Plays it again to the step at which the fault was seen: it must be there, and no sooner.
-pub(crate) fn again(seed: u64, fault: Fault) -> (u64, String) {
+pub(crate) fn again(seed: u64, fault: &Fault) -> (u64, String) {
     match simulate(seed, fault.steps) {
         Err(same) => (same.steps, same.why),
         Ok(_) => (fault.steps, format!("{} (and not when played again)", fault.why)),

@@ -27,7 +27,8 @@ pub(crate) struct Sitting {
     pub(crate) history: Vec<(usize, BTreeSet<Key>)>,
     pub(crate) waits: BTreeMap<Key, u64>,
     pub(crate) closed: Option<usize>,
-    pub(crate) granted_at: BTreeMap<Key, Vec<usize>>,
+    /// With the pool of each grant.
+    pub(crate) granted_at: BTreeMap<Key, Vec<(usize, &'static str)>>,
     pub(crate) released_at: BTreeMap<Key, Vec<usize>>,
     pub(crate) queued_at: BTreeMap<Key, Vec<usize>>,
 }
@@ -218,7 +219,7 @@ impl Book {
         if sitting.user != user || sitting.held.insert(licence.clone(), pool).is_some() {
             return Err(format!("{licence} is acquired by session {session:x} of {user} wrongly"));
         }
-        sitting.granted_at.entry(licence.clone()).or_default().push(index);
+        sitting.granted_at.entry(licence.clone()).or_default().push((index, pool));
         sitting.note(index);
         *self.holders.entry(licence.clone()).or_default().entry(user).or_default() += 1;
         Ok(())

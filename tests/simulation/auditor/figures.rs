@@ -169,7 +169,10 @@ impl Figured {
                 .iter()
                 .any(|life| life.sign.is_some_and(|sign| sign < end && end <= life.running_since));
             if !was_down {
-                return Err(format!("the interval that ended at {end} is missing at {at}"));
+                return Err(format!(
+                    "the interval that ended at {end} is missing at {at}, lives {:?}",
+                    &lives[lives.len().saturating_sub(3)..]
+                ));
             }
             end += INTERVAL;
         }

@@ -157,13 +157,11 @@ impl Book {
     ) -> Result<(), String> {
         for (licence, pool) in granted {
             let sitting = self.sitting(session)?;
-            let at = sitting.granted_at.get(licence);
-            if !is_kept(at, durable) {
-                return Err(format!("{licence} was granted to {session:x} and is not durable"));
-            }
-            let kept = sitting.held.get(licence);
-            if kept.is_some_and(|kept| kept != pool) {
-                return Err(format!("{licence} was granted from {pool} and kept from {kept:?}"));
+            let kept = sitting.granted_at.get(licence).map_or(&[][..], Vec::as_slice);
+            if !kept.iter().any(|(index, from)| *index < durable && from == pool) {
+                return Err(format!(
+                    "{licence} was granted to {session:x} from {pool}, of {durable} only {kept:?} is kept"
+                ));
             }
             let Some(client) = self.clients.get_mut(&conn) else { continue };
             client.waits.remove(licence);
