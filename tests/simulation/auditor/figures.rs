@@ -57,6 +57,8 @@ pub(crate) struct Figured {
     touched_at: DateTime<Utc>,
     /// The life of the broker in which the interval began that is under way.
     began_in: u32,
+    /// The life that left the last record.
+    last_life: u32,
 }
 
 fn floor(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -97,6 +99,7 @@ impl Figured {
             touched: BTreeSet::new(),
             touched_at: at,
             began_in: 0,
+            last_life: 0,
         }
     }
 
@@ -168,7 +171,13 @@ impl Figured {
             let was_down = lives
                 .iter()
                 .any(|life| life.sign.is_some_and(|sign| sign < end && end <= life.running_since));
-            if !was_down {
+            // The store knows of the last life alone: what one before it left open, in an organisation
+            // that the one between had nothing to do with, is not known any more.
+            let between = lives.iter().enumerate().skip(self.last_life as usize + 1);
+            let is_forgotten = between
+                .take_while(|(number, _)| number + 1 < lives.len())
+                .any(|(_, life)| end <= life.running_since);
+            if !was_down && !is_forgotten {
                 return Err(format!(
                     "the interval that ended at {end} is missing at {at}, lives {:?}",
                     &lives[lives.len().saturating_sub(3)..]
@@ -186,6 +195,7 @@ impl Figured {
         totals: &Totals,
         holders: &Holders,
     ) -> Result<(), String> {
+        self.last_life = kept.life;
         match &kept.row {
             Row::Usage(usage) => {
                 self.changed(&usage.licence, usage.at, totals, holders);
