@@ -50,4 +50,18 @@ impl Clock {
             }
         }
     }
+
+    /// Sets the wall clock of a manual clock forward or back, as whoever sets a machine's clock does;
+    /// monotonic time knows nothing of it.
+    ///
+    /// # Panics
+    /// On the machine's clocks, which nobody turns.
+    pub fn step(&self, by: TimeDelta) {
+        match &*self.0 {
+            Source::System { .. } => panic!("the machine's clocks are not for turning"),
+            Source::Manual(hand) => {
+                hand.lock().unwrap_or_else(PoisonError::into_inner).at += by;
+            }
+        }
+    }
 }

@@ -60,10 +60,6 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    pub(crate) fn new(options: &MassLogin) -> Self {
-        Self::of(&options.tenancy, options.agents, &options.devices)
-    }
-
     /// So many agents, each of whom may be on any of these devices.
     pub(crate) fn of(tenancy: &TenancyArgs, agents: usize, devices: &[Device]) -> Self {
         let user_type = user_type(devices);
@@ -139,7 +135,7 @@ mod tests {
         let words = ["loadtest", "mass-login"].into_iter().chain(line.split_whitespace());
         let parsed = Cli::try_parse_from(words).expect("it parses").profile;
         let Profile::MassLogin(options) = parsed else { panic!("another profile") };
-        Population::new(&options)
+        Population::of(&options.tenancy, options.agents, &options.devices)
     }
 
     fn bought(organisation: &Organisation) -> Vec<(&str, u64, u64, u64)> {

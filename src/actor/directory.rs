@@ -16,7 +16,7 @@ use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
-use crate::domain::ids::{LinkId, OrganisationId};
+use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
 use crate::domain::release::{RemoveOrganisation, Tick};
 use crate::limits::Heartbeat;
@@ -28,6 +28,7 @@ use chrono::{DateTime, Utc};
 use dashmap::DashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 /// Why an organisation gave no answer.
@@ -176,7 +177,7 @@ impl Directory {
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let ids = self.0.cells.iter().map(|cell| cell.id()).collect();
+        let ids = self.cells().iter().map(|cell| cell.id()).collect();
         let failed = self.settle(ids).await;
         if failed > 0 {
             tracing::warn!(
@@ -184,6 +185,13 @@ impl Directory {
                 "organisations could not close their interval; they will with their next decision"
             );
         }
+    }
+
+    /// Every organisation, by its number: what is done must not depend on how a map is laid out.
+    fn cells(&self) -> Vec<Arc<Cell>> {
+        let mut cells: Vec<Arc<Cell>> = self.0.cells.iter().map(|cell| cell.clone()).collect();
+        cells.sort_unstable_by_key(|cell| cell.id());
+        cells
     }
 
     async fn restart_the_dead(self, mut died: mpsc::UnboundedReceiver<Arc<Cell>>) {
@@ -410,17 +418,18 @@ impl Directory {
 
     /// Sends to every connected device.
     pub fn broadcast(&self, message: &ToDevice) {
-        for cell in &self.0.cells {
+        for cell in self.cells() {
             cell.links().broadcast(message);
         }
     }
 
     /// Waits until everything that was decided is durable, and ends the actors.
     pub async fn close(&self) {
-        let started = self.0.cells.iter().filter(|cell| cell.address().is_some());
-        let ids = started.map(|cell| cell.id()).collect();
+        let cells = self.cells();
+        let served = cells.iter().filter(|cell| cell.address().is_some());
+        let ids = served.map(|cell| cell.id()).collect();
         self.settle(ids).await;
-        for cell in &self.0.cells {
+        for cell in cells {
             cell.retire();
             if let Some(address) = cell.address() {
                 address.do_send(Retire);

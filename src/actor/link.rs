@@ -5,7 +5,7 @@ use crate::domain::ids::{LinkId, SessionId};
 use crate::domain::reason::{Departure, EndReason};
 use actix::prelude::{Message, Recipient, SendError};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -103,9 +103,10 @@ pub struct Link {
 }
 
 /// Every connection of an organisation. An entry ends when the end of its connection is durable, or when
-/// the connection was told to end.
+/// the connection was told to end. In the order in which they came, so that what concerns many of them is
+/// decided in the same order whenever it happens.
 #[derive(Debug, Default)]
-pub struct Links(Mutex<HashMap<LinkId, Link>>);
+pub struct Links(Mutex<BTreeMap<LinkId, Link>>);
 
 /// Connections as an actor finds them that starts anew.
 #[derive(Debug, Default)]
@@ -128,7 +129,7 @@ pub struct Overdue {
 }
 
 impl Links {
-    fn lock(&self) -> MutexGuard<'_, HashMap<LinkId, Link>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkId, Link>> {
         // A panic while the map is held leaves it whole: every change of it is one call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -220,6 +220,11 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    fn permit() -> Permit {
+        let one = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+        one.try_acquire_owned().expect("the one")
+    }
+
     fn sheet() -> Sheet<i64> {
         let cells = Box::new(|row: &i64| vec![row.to_string(), "a,\"b\"\nc".to_owned()]);
         Sheet { file_name: "test", columns: &["Number", "Text"], cells }
@@ -249,7 +254,7 @@ mod tests {
                 seen.borrow_mut().push(page.after);
                 std::future::ready(Ok(rows(page, all)))
             };
-            let response = respond(sheet(), read).await.expect("a file");
+            let response = respond(permit(), sheet(), read).await.expect("a file");
             let text = to_bytes(response.into_body()).await.expect("all of it");
             let mut reader = csv::Reader::from_reader(&*text);
             assert_eq!(reader.headers().expect("a head"), vec!["Number", "Text"]);
@@ -265,12 +270,12 @@ mod tests {
     #[actix_web::test]
     async fn a_store_that_fails_at_first_is_a_problem_and_later_breaks_off() {
         let refuse = || Err(StoreError::Aborted("busy".to_owned()));
-        let at_once = respond(sheet(), move |_| std::future::ready(refuse())).await;
+        let at_once = respond(permit(), sheet(), move |_| std::future::ready(refuse())).await;
         assert!(at_once.is_err());
         let later = move |page: Page| {
             std::future::ready(if page.after == 0 { Ok(rows(page, 5_000)) } else { refuse() })
         };
-        let response = respond(sheet(), later).await.expect("a beginning");
+        let response = respond(permit(), sheet(), later).await.expect("a beginning");
         assert!(to_bytes(response.into_body()).await.is_err());
     }
 
@@ -280,7 +285,7 @@ mod tests {
             let text = if after == 3 { b"3\r\n".to_vec() } else { Vec::new() };
             std::future::ready(Ok(Part { text, after: (after < 5).then_some(after + 1) }))
         };
-        let response = send("test", &["Number"], read).await.expect("a file");
+        let response = send(permit(), "test", &["Number"], read).await.expect("a file");
         let text = to_bytes(response.into_body()).await.expect("all of it");
         assert_eq!(text, "Number\r\n3\r\n");
     }

@@ -22,8 +22,7 @@ pub use count::{
     LiveKind, Present, count_bound, count_close, count_conflated, count_decision, count_events,
     count_frame, count_http, count_login, count_pruned, count_reload, count_resume, count_sign_in,
     count_store_error, count_sweep, count_tls_handshake, count_tls_reload, exact,
-    note_certificate_expiry, present_on, record_commit, record_login, set_extent,
-    subscribed_by,
+    note_certificate_expiry, present_on, record_commit, record_login, set_extent, subscribed_by,
 };
 pub use log::start_log;
 pub use recorder::{install_metrics, rendered};

@@ -5,7 +5,6 @@ use metrics::gauge;
 use metrics_process::Collector;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-
 /// What lives for as long as somebody is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

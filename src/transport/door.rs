@@ -2,8 +2,8 @@
 
 use super::certificate::Certificate;
 use super::watched::{Watched, Wire};
-use crate::limits::{Limits, TLS_HANDSHAKES_UNDER_WAY_MAX};
 use crate::limits::bound::Bound;
+use crate::limits::{Limits, TLS_HANDSHAKES_UNDER_WAY_MAX};
 use crate::telemetry;
 use std::io;
 use std::sync::Arc;

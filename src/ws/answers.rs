@@ -1,8 +1,7 @@
 //! What an identified device is told: answers to its requests, and notices that it did not ask for.
 
 use super::device::Device;
-use super::session::{Connection, Flow, Session, Wire, send};
-use crate::actor::link::ToDevice;
+use super::session::{Connection, Flow, Wire, send};
 use crate::actor::reply::Unavailable;
 use crate::domain::admission::AcquireAnswer;
 use crate::domain::event::Notice;
@@ -13,7 +12,6 @@ use crate::protocol::close::Close;
 use crate::protocol::device::{self, ErrorCode, Writer};
 use crate::protocol::request::RequestId;
 use crate::telemetry::count_bound;
-use actix::Handler;
 
 pub(super) fn on_logged_out(
     id: Option<&RequestId>,
@@ -34,7 +32,7 @@ pub(super) fn on_logged_out(
     }
 }
 
-fn on_notice(notice: &Notice, connection: &Connection, wire: &mut Wire<Device>) -> Flow {
+pub(super) fn on_notice(notice: &Notice, connection: &Connection, wire: &mut Wire<Device>) -> Flow {
     let writer = Writer(&connection.broker.catalogue);
     match notice {
         Notice::Granted(licences) => send(wire, writer.granted(licences)),
@@ -110,20 +108,4 @@ pub(super) fn on_released(
 
 fn unavailable() -> Flow {
     Flow::Close(Close::STORAGE_UNAVAILABLE, Departure::StorageUnavailable)
-}
-
-impl Handler<ToDevice> for Session<Device> {
-    type Result = ();
-
-    fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
-        match message {
-            ToDevice::Draining { reconnect_within_s } => {
-                send(wire, device::draining(reconnect_within_s));
-            }
-            ToDevice::Notice(notice) => {
-                let flow = on_notice(&notice, &self.connection, wire);
-                self.follow(flow, wire);
-            }
-        }
-    }
 }

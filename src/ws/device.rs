@@ -1,8 +1,8 @@
 //! A device: unidentified, then deciding, then identified. Only an identified one has a session, and
 //! only what an identified one sends can acquire.
 
-use super::attachment::Attachment;
 use super::admitted::Admitted;
+use super::attachment::Attachment;
 use super::refresh::{self, Judged, Refreshable};
 use super::resolved::Resolved;
 use super::resume_token;
@@ -30,6 +30,7 @@ use crate::telemetry::process::{Alive, Kind};
 use crate::telemetry::{self, Present};
 use actix::prelude::*;
 use std::sync::Arc;
+use std::time::Duration;
 use ulid::Ulid;
 
 /// A connected device.

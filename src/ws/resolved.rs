@@ -2,13 +2,12 @@
 
 use super::answers;
 use super::device::Device;
-use super::session::{Session, send};
+use super::session::Session;
 use crate::actor::link::ToDevice;
 use crate::actor::reply::Unavailable;
 use crate::domain::admission::{AcquireAnswer, LoginAnswer};
 use crate::domain::release::{LeaveAnswer, ReleaseAnswer};
 use crate::domain::resume::ResumeAnswer;
-use crate::protocol::device;
 use crate::protocol::request::RequestId;
 use crate::telemetry;
 use actix::prelude::*;

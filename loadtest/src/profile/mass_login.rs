@@ -19,7 +19,7 @@ use crate::population::Population;
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
 use crate::report::{Report, Seen};
-use crate::run::{Phase, Run, stop_signal};
+use crate::run::{Phase, Run};
 
 /// How far the run came, for the report.
 #[derive(Default)]
