@@ -177,8 +177,7 @@ impl Directory {
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let ids = self.cells().iter().map(|cell| cell.id()).collect();
-        let failed = self.settle(ids).await;
+        let failed = self.settle(self.cells().iter().map(|cell| cell.id()).collect()).await;
         if failed > 0 {
             tracing::warn!(
                 organisations = failed,
@@ -418,9 +417,7 @@ impl Directory {
 
     /// Sends to every connected device.
     pub fn broadcast(&self, message: &ToDevice) {
-        for cell in self.cells() {
-            cell.links().broadcast(message);
-        }
+        self.cells().iter().for_each(|cell| cell.links().broadcast(message));
     }
 
     /// Waits until everything that was decided is durable, and ends the actors.

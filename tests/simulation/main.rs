@@ -31,7 +31,7 @@ use simulation::{STEPS, again, simulate};
 use std::io::Write as _;
 
 /// Played in every run.
-const SEEDS: std::ops::Range<u64> = 1..13;
+const SEEDS: std::ops::Range<u64> = 1..31;
 /// Played once.
 const FRESH: u64 = 4;
 
