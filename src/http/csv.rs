@@ -221,7 +221,7 @@ mod tests {
     use std::rc::Rc;
 
     fn permit() -> Permit {
-        let one = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+        let one = Arc::new(tokio::sync::Semaphore::new(1));
         one.try_acquire_owned().expect("the one")
     }
 

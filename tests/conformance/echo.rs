@@ -4,8 +4,9 @@
 use crate::support::broker::{Setup, TestBroker};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use licence_broker::broker::Broker;
+use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::reason::Departure;
-use licence_broker::ws::session::{self, Connection, Flow, Peer, Wire};
+use licence_broker::ws::session::{self, Connection, Flow, Peer, Who, Wire};
 use std::time::Duration;
 
 /// Where it is.
@@ -31,6 +32,11 @@ impl Peer for Echo {
         true
     }
 
+    fn who(&self) -> Who {
+        let organisation = OrganisationId::new(1).expect("a number");
+        Who { organisation, link: None, session: None }
+    }
+
     fn is_identified(&self) -> bool {
         true
     }
@@ -51,7 +57,7 @@ async fn upgrade(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Error> {
-    let permit = broker.sockets.clone().try_acquire_owned().expect("there is room");
+    let permit = broker.admission.socket(None).expect("there is room");
     let connection = Connection { broker, address: "autobahn".into(), permit };
     session::start(&request, payload, connection, Echo)
 }

@@ -61,7 +61,7 @@ impl Home {
             "grace_s": grace_s(number) })
     }
 
-    async fn log_in(&self, number: usize) -> Socket {
+    async fn come_in(&self, number: usize) -> Socket {
         let mut socket = self.connect("session").await.unwrap();
         assert_eq!(socket.ask(self.login(number)).await["type"], "logged_in");
         socket
@@ -124,7 +124,7 @@ async fn a_full_house_is_drained_within_10_s_whatever_anybody_does() {
     let process = home.start().await;
     home.people(SESSIONS + LATE).await;
     let mut readers: Vec<Socket> =
-        stream::iter(0..SESSIONS).map(|number| home.log_in(number)).buffered(64).collect().await;
+        stream::iter(0..SESSIONS).map(|number| home.come_in(number)).buffered(64).collect().await;
     let deaf: Vec<Socket> = readers.split_off(SESSIONS - DEAF);
     let mut late = Vec::new();
     for _ in 0..LATE {
@@ -183,7 +183,7 @@ async fn a_second_signal_stops_at_once_and_what_was_answered_is_kept() {
         let home = Home::new();
         let process = home.start().await;
         home.people(2).await;
-        let mut sockets = [home.log_in(0).await, home.log_in(1).await];
+        let mut sockets = [home.come_in(0).await, home.come_in(1).await];
         process.signal("TERM");
         for socket in &mut sockets {
             assert_eq!(socket.message().await["type"], "draining");

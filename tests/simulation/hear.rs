@@ -119,7 +119,7 @@ impl World {
                 }
                 self.welcome(id, &welcome, durable, true);
             }
-            Ok(ResumeAnswer::Failed) => {
+            Ok(ResumeAnswer::Failed(_)) => {
                 let may = self.conns[&id].asked.1 == MayResume::Yes;
                 self.tell(id, durable, Answer::ResumeFailed { may });
                 self.drop_unsaid(id);

@@ -73,11 +73,17 @@ async fn start(world: &mut World) -> bool {
         heartbeat: Heartbeat { every: Duration::from_secs(15) },
         arbiters: vec![Arbiter::current()],
         last_run,
+        asks_max: 1_000,
         running_since: now.at,
     })
     .await;
-    world.directory = opened.ok();
-    world.directory.is_some()
+    let Ok((directory, open)) = opened else {
+        world.directory = None;
+        return false;
+    };
+    let is_open = directory.recover(open).await.is_ok();
+    world.directory = is_open.then_some(directory);
+    is_open
 }
 
 /// Creates the organisations, what they bought and whom they have.

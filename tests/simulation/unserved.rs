@@ -4,6 +4,7 @@ use crate::store::{DoubleStore, unserved};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use licence_broker::auth::account::{Account, Verdict};
+use licence_broker::auth::editions::{Edition, Owner};
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::period::Span;
 use licence_broker::store::accounts::{
@@ -45,6 +46,10 @@ impl Accounts for DoubleStore {
     }
 
     async fn accounts_page(&self, _: Id, _: Page) -> Result<Vec<Stored<Account>>, StoreError> {
+        unserved()
+    }
+
+    async fn editions(&self) -> Result<Vec<(Owner, Edition)>, StoreError> {
         unserved()
     }
 
