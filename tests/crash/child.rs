@@ -1,4 +1,5 @@
 //! A broker in a process of its own.
+#![allow(dead_code, reason = "each of the suites that start processes uses another part")]
 
 use crate::support::agent::token;
 use crate::support::broker::SECRET;

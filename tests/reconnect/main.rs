@@ -9,7 +9,6 @@
 mod support;
 
 #[path = "../crash/child.rs"]
-#[expect(dead_code, reason = "the suite of crashes uses another part")]
 mod child;
 
 mod centre;
