@@ -280,7 +280,9 @@ impl From<StoreError> for Problem {
             | StoreError::Fenced(_) => {
                 Self::new(Kind::Unavailable, "this cannot be read at the moment")
             }
-            StoreError::Corrupt(_) => Self::new(Kind::Internal, "this cannot be read"),
+            StoreError::Damaged(_) | StoreError::Corrupt(_) => {
+                Self::new(Kind::Internal, "this cannot be read")
+            }
         }
     }
 }

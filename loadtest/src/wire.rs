@@ -169,7 +169,7 @@ mod tests {
         let grant = r#"{"type":"granted","licences":[{"licence":"agent_sms","pool":"shared"}]}"#;
         assert_eq!(
             heard(grant),
-            Message::Granted { licences: vec![granted("agent_sms", "concurrent")] }
+            Message::Granted { licences: vec![granted("agent_sms", "shared")] }
         );
         let acquired = r#"{"type":"acquired","id":3,"granted":[],"denied":[],"waiting":["x"]}"#;
         assert_eq!(heard(acquired), Message::Acquired { id: Some(3), granted: vec![] });

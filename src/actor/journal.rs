@@ -202,6 +202,7 @@ fn concerns_all(error: &StoreError) -> bool {
         StoreError::Aborted(_)
         | StoreError::MaybeApplied(_)
         | StoreError::Fenced(_)
+        | StoreError::Damaged(_)
         | StoreError::Corrupt(_) => false,
     }
 }

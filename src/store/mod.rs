@@ -65,6 +65,9 @@ pub enum StoreError {
     /// organisation, or the organisation is gone.
     #[error("organisation {0} has moved on without this writer")]
     Fenced(OrganisationId),
+    /// The file itself is damaged: whatever is read or written may be wrong.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
     /// What is kept contradicts itself or the catalogue.
     #[error("what is kept cannot be read: {0}")]
     Corrupt(String),
@@ -78,6 +81,7 @@ impl StoreError {
             Self::Refused(_) => "refused",
             Self::MaybeApplied(_) => "maybe_applied",
             Self::Fenced(_) => "fenced",
+            Self::Damaged(_) => "damaged",
             Self::Corrupt(_) => "corrupt",
         }
     }
@@ -90,6 +94,7 @@ impl StoreError {
             Self::Aborted(why) => Self::Aborted(name(why)),
             Self::Refused(why) => Self::Refused(name(why)),
             Self::MaybeApplied(why) => Self::MaybeApplied(name(why)),
+            Self::Damaged(why) => Self::Damaged(name(why)),
             Self::Corrupt(why) => Self::Corrupt(name(why)),
             fenced @ Self::Fenced(_) => fenced,
         }

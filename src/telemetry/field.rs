@@ -51,6 +51,10 @@ fields! {
     ADDRESS = "address",
     /// A file or folder.
     FILE = "file",
+    /// Who may do what with a file, as `chmod` writes it.
+    MODE = "mode",
+    /// When a certificate is over.
+    NOT_AFTER = "not_after",
     /// What was asked for, where there is less.
     WANTED = "wanted",
     /// How much there is.

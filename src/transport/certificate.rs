@@ -98,8 +98,8 @@ impl Certificate {
                 warn_of_public_key(&self.files, &loaded);
                 telemetry::note_certificate_expiry(loaded.not_after);
                 telemetry::count_tls_reload("loaded");
-                let (certificate, not_after) = (self.files.cert.display(), loaded.not_after);
-                tracing::info!(%certificate, %not_after, "another certificate is served");
+                let (file, not_after) = (self.files.cert.display(), loaded.not_after);
+                tracing::info!(%file, %not_after, "another certificate is served");
                 *seen = Seen::of(&loaded);
                 *self.served.write().unwrap_or_else(PoisonError::into_inner) =
                     Arc::new(loaded.certified);

@@ -53,7 +53,8 @@ impl Scrape {
             });
             name.unwrap_or_else(|| panic!("{series} is in no table"))
         };
-        self.0.keys().map(family).collect()
+        // Prometheus' own names of what a process takes are described elsewhere.
+        self.0.keys().filter(|series| !series.starts_with("process_")).map(family).collect()
     }
 }
 

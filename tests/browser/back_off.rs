@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 const PLAY: &str = include_str!("back_off.js");
 
-/// Plays a client in a page of the broker, whose `/client.js` it is.
+/// Plays a client in a page of the broker, whose `/static/client.js` it is.
 async fn play(browser: &Browser, story: Value, grace_s: u32) -> Value {
     let script = format!(
         "const [story, grace_s, done] = arguments;\n{PLAY}\n\
-         import('/client.js').then((client) => play(client, story, grace_s)).then(done, (error) => \
+         import('/static/client.js').then((client) => play(client, story, grace_s)).then(done, (error) => \
          done(String(error)));"
     );
     browser.client.execute_async(&script, vec![story, json!(grace_s)]).await.unwrap()

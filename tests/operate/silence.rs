@@ -78,7 +78,12 @@ impl Told {
         command.stderr(File::create(folder.path().join("log")).unwrap());
         command.args(["serve", "--listen", &address.to_string(), "--database", "sqlite://it.db"]);
         command.args(["--data-dir", "data", "--jwks", &jwks, "--heartbeat-s", "1"]);
-        command.args(["--log-level", "trace", "--log-format", format]);
+        command.args([
+            "--log-level",
+            "trace,actix_http::h1::dispatcher=trace",
+            "--log-format",
+            format,
+        ]);
         if has_secret_file {
             command.args(["--jwt-secret-file", "secret"]);
         }

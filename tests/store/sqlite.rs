@@ -218,7 +218,10 @@ async fn fill_the_disk(path: &str) {
                 number = load(&store, 129).await.batch;
             }
             Err(
-                error @ (StoreError::Aborted(_) | StoreError::Fenced(_) | StoreError::Corrupt(_)),
+                error @ (StoreError::Aborted(_)
+                | StoreError::Fenced(_)
+                | StoreError::Damaged(_)
+                | StoreError::Corrupt(_)),
             ) => panic!("{error}"),
         }
     }

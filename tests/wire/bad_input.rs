@@ -355,7 +355,13 @@ async fn names_of_any_script_log_in_and_are_told_back_as_they_are() {
         assert_eq!((&answer["type"], &answer["user"]), (&json!("logged_in"), &json!(user)));
         socket.log_out().await;
     }
-    for user in ["a\u{0}b", "a\nb", "\u{202e}", "no such user", &"x".repeat(500)] {
+    for user in ["a\u{0}b", "a\nb"] {
+        let mut socket = broker.connect(129, "session").await;
+        let token = broker.token(Role::Device, 129, user);
+        socket.send(json!({ "type": "login", "token": token, "device": "agent_desktop" })).await;
+        assert_eq!(socket.closed().await.0, 4502, "nobody is called {user:?}");
+    }
+    for user in ["\u{202e}", "no such user", &"x".repeat(500)] {
         let (mut socket, answer) = broker.login(129, user, "agent_desktop").await;
         assert_eq!(answer["reason"], "user_unknown", "{user:?}");
         assert_eq!(socket.closed().await.0, 4507);

@@ -14,7 +14,7 @@ impl Directory {
     /// actor goes on trying, and whoever wants it is told that it is not there now.
     ///
     /// # Errors
-    /// If the store refuses altogether.
+    /// If the store refuses altogether, or is damaged: what is written to a damaged file may be lost.
     pub async fn recover(&self, open: Vec<OrganisationId>) -> Result<(), StoreError> {
         let asked = open.iter().map(async |id| {
             let settled = self.ask(*id, Tick).await;
@@ -22,8 +22,11 @@ impl Directory {
             settled
         });
         let failed = failures(asked, self.0.asks_max).await;
-        if failed > 0 && self.store_refusal().is_some() {
-            return Err(unsettled::why(&self.0.shared, &open).await);
+        if failed > 0 {
+            let why = unsettled::why(&self.0.shared, &open).await;
+            if self.store_refusal().is_some() || matches!(why, StoreError::Damaged(_)) {
+                return Err(why);
+            }
         }
         // What could not be settled is settled later, as of the last run as it was found at the start.
         self.0.shared.journal.begin_life();

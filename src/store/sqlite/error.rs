@@ -59,7 +59,7 @@ pub(super) fn migration(error: MigrateError) -> StoreError {
 /// Whether others would meet the same is what tells `Refused` from `Aborted`.
 fn fate(code: Option<i32>, why: String) -> StoreError {
     match code {
-        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Corrupt(why),
+        Some(SQLITE_CORRUPT | SQLITE_NOTADB) => StoreError::Damaged(why),
         Some(
             SQLITE_PERM | SQLITE_BUSY | SQLITE_NOMEM | SQLITE_READONLY | SQLITE_IOERR | SQLITE_FULL
             | SQLITE_CANTOPEN | SQLITE_PROTOCOL,

@@ -75,6 +75,6 @@ pub(super) fn warn_if_others_read(database: &Path) {
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let mode = format!("{mode:04o}");
-        tracing::warn!(path = %database.display(), mode, "others than the owner can open the database");
+        tracing::warn!(file = %database.display(), mode, "others than the owner can open the database");
     }
 }

@@ -202,6 +202,7 @@ impl Lines<'_> {
         let why = match error {
             StoreError::Aborted(why)
             | StoreError::Refused(why)
+            | StoreError::Damaged(why)
             | StoreError::Corrupt(why)
             | StoreError::MaybeApplied(why) => why.clone(),
             StoreError::Fenced(_) => error.to_string(),
