@@ -88,11 +88,11 @@ async fn a_place_where_nothing_can_be_created_is_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_corrupt() {
+async fn a_file_that_is_no_database_is_told_as_damaged() {
     let backend = SqliteBackend::new();
     std::fs::write(backend.path(), "nothing that SQLite wrote. ".repeat(1_000)).expect("written");
     let error = SqliteStore::open(&backend.url(), catalogue()).await.expect_err("refused");
-    assert!(matches!(&error, StoreError::Corrupt(why) if why.contains("broker.db")), "{error}");
+    assert!(matches!(&error, StoreError::Damaged(why) if why.contains("broker.db")), "{error}");
 }
 
 #[tokio::test]
