@@ -43,11 +43,23 @@ pub(crate) struct Sample {
 pub(crate) fn read(page: &str) -> Result<Figures> {
     let mut figures = [0.0; FIGURES.len()];
     for (figure, (_, name)) in figures.iter_mut().zip(FIGURES) {
-        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        let value = value.with_context(|| format!("/metrics does not show {name}"))?;
-        *figure = value.trim().parse().with_context(|| format!("/metrics: {name} {value}"))?;
+        let mut values = page.lines().filter_map(|line| value(line, name)).peekable();
+        values.peek().with_context(|| format!("/metrics does not show {name}"))?;
+        for value in values {
+            *figure +=
+                value.trim().parse::<f64>().with_context(|| format!("/metrics: {name} {value}"))?;
+        }
     }
     Ok(figures)
+}
+
+/// The value on a line of this name, whatever further labels it has: they are summed up.
+fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let rest = line.strip_prefix(name)?;
+    match rest.strip_prefix('{') {
+        Some(labelled) => Some(labelled.split_once("} ")?.1),
+        None => rest.strip_prefix(' '),
+    }
 }
 
 /// The mean of each figure over the samples between two moments; `None` where there is no sample.
@@ -73,7 +85,9 @@ mod tests {
         let page = "# HELP x y\nprocess_resident_memory_bytes 1048576\nprocess_open_fds 12\n\
             licence_broker_actors{kind=\"organisation\"} 2\n\
             licence_broker_actors{kind=\"session\"} 30\nlicence_broker_actors{kind=\"wallboard\"} 4\n\
-            licence_broker_sessions_of_old 9\nlicence_broker_sessions 29\n\
+            licence_broker_sessions_of_old 9\n\
+            licence_broker_sessions{device=\"deskphone\"} 20\n\
+            licence_broker_sessions{device=\"switchboard\"} 9\n\
             licence_broker_store_memory_bytes 524288\n";
         assert_eq!(
             read(page).expect("all there"),

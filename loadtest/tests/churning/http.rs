@@ -80,7 +80,7 @@ fn metrics(state: &State) -> String {
         "process_resident_memory_bytes {memory}\nprocess_open_fds {descriptors}\n\
          licence_broker_actors{{kind=\"organisation\"}} 2\n\
          licence_broker_actors{{kind=\"session\"}} {alive}\n\
-         licence_broker_actors{{kind=\"wallboard\"}} {boards}\nlicence_broker_sessions {alive}\n\
+         licence_broker_actors{{kind=\"wallboard\"}} {boards}\nlicence_broker_sessions{{device=\"deskphone\"}} {alive}\n\
          licence_broker_store_memory_bytes 0\n"
     )
 }
