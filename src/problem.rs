@@ -3,6 +3,7 @@
 //! One table: the last part of `type` (stable, what a machine looks at), the status and the title.
 
 use crate::actor::directory::AskError;
+use crate::auth::TokenRejected;
 use crate::limits::bound::Bound;
 use crate::store::StoreError;
 use crate::telemetry;
@@ -284,6 +285,16 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::Internal, "this cannot be read")
             }
         }
+    }
+}
+
+impl From<TokenRejected> for Problem {
+    /// Why exactly is for the log: whoever guesses is told no more than that it was wrong.
+    fn from(rejected: TokenRejected) -> Self {
+        tracing::debug!(reason = %rejected, "a token was refused");
+        let is_expired = rejected == TokenRejected::Expired;
+        let detail = if is_expired { "the token has expired" } else { "the token is not valid" };
+        Self::unauthorised(true, detail)
     }
 }
 

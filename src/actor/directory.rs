@@ -18,7 +18,7 @@ use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::{Bounds, Command, Organisation, Settings};
-use crate::domain::release::{RemoveOrganisation, Tick};
+use crate::domain::release::RemoveOrganisation;
 use crate::limits::Heartbeat;
 use crate::limits::bound::Bound;
 use crate::store::{Run, Store, StoreError};
@@ -167,20 +167,14 @@ impl Directory {
         Ok((directory, open))
     }
 
-    /// Waits until everything that these organisations decided, or found at their start, is durable.
-    /// How many did not come so far.
-    async fn settle(&self, organisations: Vec<OrganisationId>) -> usize {
-        let asked = organisations.into_iter().map(|id| self.ask(id, Tick));
-        recovery::failures(asked, self.0.asks_max).await
-    }
-
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let failed = self.settle(self.cells().iter().map(|cell| cell.id()).collect()).await;
-        if failed > 0 {
+        let all = self.cells().iter().map(|cell| cell.id()).collect();
+        let failed = self.settle(all, || {}).await;
+        if !failed.is_empty() {
             tracing::warn!(
-                organisations = failed,
+                organisations = failed.len(),
                 "organisations could not close their interval; they will with their next decision"
             );
         }
@@ -303,13 +297,7 @@ impl Directory {
     {
         let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
         let _permit = self.permit()?;
-        let (sender, answer) = oneshot::channel();
-        let reply = Reply::new(move |answer| {
-            // Whoever asked may have gone; the decision stands all the same.
-            let _ = sender.send(answer);
-        });
-        found.0.submit(command, reply, None, author);
-        Ok(answer.await.unwrap_or(Err(Unavailable))?)
+        put(&found, author, command).await
     }
 
     /// To be held while a question is under way.
@@ -425,7 +413,7 @@ impl Directory {
         let cells = self.cells();
         let served = cells.iter().filter(|cell| cell.address().is_some());
         let ids = served.map(|cell| cell.id()).collect();
-        self.settle(ids).await;
+        self.settle(ids, || {}).await;
         for cell in cells {
             cell.retire();
             if let Some(address) = cell.address() {
@@ -433,6 +421,25 @@ impl Directory {
             }
         }
     }
+}
+
+/// Has a command decided; whoever calls bounds how many are under way.
+async fn put<C>(
+    found: &OrganisationRef,
+    author: Option<Author>,
+    command: C,
+) -> Result<C::Answer, AskError>
+where
+    C: Command + Send + 'static,
+    C::Answer: Send + 'static,
+{
+    let (sender, answer) = oneshot::channel();
+    let reply = Reply::new(move |answer| {
+        // Whoever asked may have gone; the decision stands all the same.
+        let _ = sender.send(answer);
+    });
+    found.0.submit(command, reply, None, author);
+    Ok(answer.await.unwrap_or(Err(Unavailable))?)
 }
 
 /// Does what must not be left half done, even if whoever asked goes before it is: what the store knows

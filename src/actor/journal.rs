@@ -20,7 +20,27 @@ enum Entry {
     Begun,
 }
 
-type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// Takes the outcome to whoever left a batch. One that is dropped, because the committer panicked, says
+/// that nobody knows it: the organisation must not wait for ever.
+struct Done(Option<Deliver>);
+
+type Deliver = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+impl Done {
+    fn tell(mut self, outcome: Result<(), StoreError>) {
+        if let Some(deliver) = self.0.take() {
+            deliver(outcome);
+        }
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        if let Some(deliver) = self.0.take() {
+            deliver(Err(StoreError::MaybeApplied("the journal has stopped".to_owned())));
+        }
+    }
+}
 
 /// Where organisations' actors leave their batches. Each has at most one there, and waits at
 /// most once for those before, so the queue is bounded by the number of organisations.
@@ -75,9 +95,9 @@ impl Journal {
             backlog.settle();
             done(outcome);
         };
-        let entry = Entry::Batch(batch, Box::new(settle));
+        let entry = Entry::Batch(batch, Done(Some(Box::new(settle))));
         if let Err(mpsc::error::SendError(Entry::Batch(_, done))) = self.entries.send(entry) {
-            done(Err(StoreError::Aborted("the journal has stopped".to_owned())));
+            done.tell(Err(StoreError::Aborted("the journal has stopped".to_owned())));
         }
     }
 
@@ -129,7 +149,13 @@ impl Committer {
         let took = self.clock.now().elapsed.saturating_sub(started);
         let events = batches.iter().map(|batch| batch.events.len()).sum();
         telemetry::record_commit(took, batches.len(), events);
-        self.note("commit", &outcome);
+        match &outcome {
+            // What becomes of each by itself tells whether it is the store's fault.
+            Err(error) if batches.len() > 1 && !concerns_all(error) => {
+                telemetry::count_store_error("commit", error.kind());
+            }
+            Ok(()) | Err(_) => self.note("commit", &outcome),
+        }
         outcome
     }
 
@@ -176,7 +202,7 @@ impl Committer {
                 tracing::warn!(%error, batches = batches.len(), "a common commit failed; one by one");
                 self.commit_singly(&batches, dones).await;
             }
-            outcome => dones.into_iter().for_each(|done| done(outcome.clone())),
+            outcome => dones.into_iter().for_each(|done| done.tell(outcome.clone())),
         }
     }
 
@@ -185,12 +211,12 @@ impl Committer {
         let mut refused = None;
         for (batch, done) in batches.iter().zip(dones) {
             if let Some(error) = &refused {
-                done(Err(StoreError::clone(error)));
+                done.tell(Err(StoreError::clone(error)));
                 continue;
             }
             let outcome = self.commit_to_store(std::slice::from_ref(batch)).await;
             refused = outcome.as_ref().err().filter(|error| concerns_all(error)).cloned();
-            done(outcome);
+            done.tell(outcome);
         }
     }
 }

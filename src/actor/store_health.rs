@@ -41,9 +41,10 @@ impl StoreHealth {
         }
     }
 
-    /// The store refused a commit at `at`. What concerns one writer alone says nothing about the store.
+    /// The store refused a commit at `at`. What concerns one writer or its records alone says nothing about
+    /// the store.
     pub(super) fn refused(&self, error: &StoreError, at: DateTime<Utc>) {
-        if matches!(error, StoreError::Fenced(_)) {
+        if matches!(error, StoreError::Fenced(_) | StoreError::Corrupt(_)) {
             return;
         }
         let mut refusal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,10 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_was_overtaken_says_nothing_about_the_store() {
+    fn a_writer_that_was_overtaken_or_is_wrong_itself_says_nothing_about_the_store() {
         let health = StoreHealth::default();
         let organisation = OrganisationId::new(1).expect("a number");
         health.refused(&StoreError::Fenced(organisation), DateTime::UNIX_EPOCH);
+        health.refused(&StoreError::Corrupt("contradictory".to_owned()), DateTime::UNIX_EPOCH);
         assert!(health.refusal().is_none());
     }
 }

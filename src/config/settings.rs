@@ -77,7 +77,8 @@ pub struct Settings {
     #[arg(long, value_name = "DIRECTIVES")]
     pub log_level: Option<String>,
 
-    /// Connections served at once; further ones are answered 503 with Retry-After [default: 100000]
+    /// Sockets and event streams at once; further ones are answered 503 with Retry-After
+    /// [default: 100000]
     #[arg(long, value_name = "N")]
     pub sessions_max: Option<usize>,
 
@@ -101,8 +102,8 @@ pub struct Settings {
     #[arg(long, value_name = "N")]
     pub frames_per_second: Option<u32>,
 
-    /// Connections from one address each second; further ones are answered 503 with Retry-After
-    /// [default: 50000]
+    /// Sockets and event streams that one address opens each second; further ones are answered 503
+    /// with Retry-After [default: 50000]
     #[arg(long, value_name = "N")]
     pub connections_per_address_per_second: Option<u32>,
 

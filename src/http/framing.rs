@@ -12,7 +12,10 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGR
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _};
 
-/// Wraps everything that answers requests: 400 for an upgrade with a body, and the connection is closed.
+/// What a request to become a WebSocket wants to upgrade to.
+const SOCKET: &[u8] = b"websocket";
+
+/// Wraps everything that answers requests: 400 for an upgrade with a body or to several protocols, and the connection is closed.
 ///
 /// # Errors
 /// With what it wraps.
@@ -21,7 +24,10 @@ pub async fn refuse_two_readings(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if has_two_readings(request.headers()) {
-        let problem = Problem::new(Kind::Malformed, "a request to upgrade has no body");
+        let problem = Problem::new(
+            Kind::Malformed,
+            "a request to upgrade names `websocket` alone and has no body",
+        );
         let mut response = problem.error_response();
         response.head_mut().set_connection_type(ConnectionType::Close);
         return Ok(request.into_response(response));
@@ -32,7 +38,10 @@ pub async fn refuse_two_readings(
 fn has_two_readings(headers: &HeaderMap) -> bool {
     let declares_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    let mut upgrades = headers.get_all(UPGRADE);
-    declares_body
-        && upgrades.any(|to| to.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    // The HTTP library knows a socket by this word alone; the handshake finds the word anywhere.
+    headers.get_all(UPGRADE).any(|to| {
+        let to = to.as_bytes().trim_ascii().to_ascii_lowercase();
+        let names_a_socket = to.windows(SOCKET.len()).any(|word| word == SOCKET);
+        names_a_socket && (declares_body || to != SOCKET)
+    })
 }

@@ -1,7 +1,7 @@
 //! The order of judgement (SPEC §9): token 401, organisation 404, role 403, path 404, method 405. What
 //! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
 
-use crate::auth::{Claims, Role, TokenRejected, only_bearer};
+use crate::auth::{Claims, Role, only_bearer};
 use crate::broker::Broker;
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
@@ -178,12 +178,7 @@ fn caller(request: &ServiceRequest) -> Result<Caller, Problem> {
         .flatten()
         .ok_or_else(|| Problem::unauthorised(false, "one bearer token is needed"))?;
     let broker = broker(request);
-    let claims = broker.authenticator.judge(token, broker.clock.now().at).map_err(|rejected| {
-        tracing::debug!(reason = %rejected, "a token was refused");
-        let is_expired = rejected == TokenRejected::Expired;
-        let detail = if is_expired { "the token has expired" } else { "the token is not valid" };
-        Problem::unauthorised(true, detail)
-    })?;
+    let claims = broker.authenticator.judge(token, broker.clock.now().at).map_err(Problem::from)?;
     let caller = Caller(Rc::new(claims));
     request.extensions_mut().insert(caller.clone());
     Ok(caller)

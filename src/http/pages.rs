@@ -4,7 +4,9 @@ use super::headers::{ASK_EACH_TIME, ContentPolicy};
 use crate::problem::Problem;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
+use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
+use std::borrow::Cow;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -37,11 +39,15 @@ pub(super) async fn file(path: web::Path<String>) -> Result<HttpResponse, Proble
 fn page(path: &str, content_policy: ContentPolicy) -> Result<HttpResponse, Problem> {
     let file = Static::get(path).ok_or_else(|| Problem::not_found("there is no such page"))?;
     let EmbeddedFile { data, .. } = file;
+    let body = match data {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, content_type(path)))
         .insert_header(content_policy)
         .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME))
-        .body(data.into_owned()))
+        .body(body))
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -30,6 +30,10 @@ pub(super) async fn issue(
     caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
+    // The number of an organisation that was deleted may be given anew.
+    if caller.0.organisation.is_some_and(|own| !broker.directory.exists(own)) {
+        return Err(Problem::not_found("there is no such organisation"));
+    }
     let fields = body::fields(&request, body, broker.limits.tokens_body_max_bytes).await?;
     let now = broker.clock.now().at;
     let asked = fields.objects("tokens", broker.limits.tokens_per_call_max)?;

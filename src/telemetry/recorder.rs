@@ -3,8 +3,9 @@
 //! What happens is counted by the process's recorder. What stands at the moment of asking is written into a
 //! recorder that lives for one answer, so that an organisation that is gone leaves no series behind.
 
-use super::series::{ALL, Kind};
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use super::series::{ALL, BOUND_HITS, Kind, RELOADS, TLS_RELOADS};
+use crate::limits::bound::Bound;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -27,7 +28,21 @@ fn install_recorder() -> PrometheusHandle {
         tracing::warn!(%error, "another recorder has this process's metrics");
     }
     describe();
+    begin();
     handle
+}
+
+/// What alerts ask for begins at 0: a series that appears with its first event shows no increase by it.
+fn begin() {
+    for cause in ["start", "commit_failed", "panic"] {
+        counter!(RELOADS, "cause" => cause).increment(0);
+    }
+    for bound in Bound::ALL {
+        counter!(BOUND_HITS, "bound" => bound.as_str()).increment(0);
+    }
+    for outcome in ["loaded", "refused"] {
+        counter!(TLS_RELOADS, "outcome" => outcome).increment(0);
+    }
 }
 
 /// What `set` sets, as a page of its own, in Prometheus' text format.

@@ -9,7 +9,8 @@ use std::io;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// Where connections come in; shared by all workers.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ impl Door {
     }
 
     async fn shake_hands(&self, acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<Wire> {
+        // Whoever has said nothing yet costs nothing yet, and takes nobody's turn.
+        let hello = self.in_time(LazyConfigAcceptor::new(Acceptor::default(), stream)).await?;
         let permit = match self.handshakes.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
@@ -56,13 +59,16 @@ impl Door {
                 self.handshakes.acquire().await.map_err(io::Error::other)?
             }
         };
-        let shaking = acceptor.accept(stream);
-        let shaken = tokio::time::timeout(self.limits.tls_handshake_timeout, shaking).await;
+        let shaken = self.in_time(hello.into_stream(acceptor.config().clone())).await;
         drop(permit);
-        let stream = shaken.map_err(|late| {
+        Ok(Wire::Secure(Box::new(shaken?)))
+    }
+
+    async fn in_time<T>(&self, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let done = tokio::time::timeout(self.limits.tls_handshake_timeout, step).await;
+        done.map_err(|late| {
             telemetry::count_bound(Bound::TlsHandshakeTimeout);
             io::Error::new(io::ErrorKind::TimedOut, late)
-        })??;
-        Ok(Wire::Secure(Box::new(stream)))
+        })?
     }
 }

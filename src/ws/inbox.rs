@@ -61,6 +61,14 @@ impl Inbox {
         self.gate.shut();
     }
 
+    /// Adds a frame that wants nothing. One that the rate allows, with none before it, is done with: it
+    /// must not keep others out while the peer waits for an answer.
+    pub fn push_quiet(&mut self, elapsed: Duration) {
+        if !self.frames.is_empty() || self.rate.take(elapsed).is_err() {
+            self.push(Inbound::Quiet);
+        }
+    }
+
     /// Why what came last was not let through: a frame that is refused, or the end of the connection.
     pub fn fault(&self) -> Option<Fault> {
         self.gate.0.fault.get()

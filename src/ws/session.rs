@@ -316,6 +316,11 @@ impl<P: Peer> Session<P> {
         self.inbox.push(frame);
         self.pump(wire);
     }
+
+    fn receive_quiet(&mut self, wire: &mut Wire<P>) {
+        self.inbox.push_quiet(self.connection.broker.clock.now().elapsed);
+        self.pump(wire);
+    }
 }
 
 impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
@@ -343,7 +348,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Ok(Frame::Continuation(item)) => self.fragments.add(item),
             Ok(Frame::Binary(_)) => Fragment::NotText,
             Ok(Frame::Ping(payload)) => return self.receive(Inbound::Ping(payload), wire),
-            Ok(Frame::Pong(_) | Frame::Nop) => return self.receive(Inbound::Quiet, wire),
+            Ok(Frame::Pong(_) | Frame::Nop) => return self.receive_quiet(wire),
             Ok(Frame::Close(reason)) => {
                 self.end(Departure::Logout);
                 wire.close(reason);
@@ -352,7 +357,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Err(error) => return self.on_error(&error, wire),
         };
         match fragment {
-            Fragment::Incomplete => self.receive(Inbound::Quiet, wire),
+            Fragment::Incomplete => self.receive_quiet(wire),
             Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
             Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
             Fragment::TooBig => {

@@ -78,7 +78,7 @@ fn judge(
         None => None,
         Some(token) => {
             let judged = broker.authenticator.judge(token, broker.clock.now().at);
-            let claims = judged.map_err(|error| Problem::unauthorised(true, &error.to_string()))?;
+            let claims = judged.map_err(Problem::from)?;
             let known = number.filter(|number| broker.directory.exists(*number));
             if !known.is_some_and(|number| is_for(&claims, number)) {
                 return Err(unknown_organisation());

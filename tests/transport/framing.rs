@@ -81,6 +81,20 @@ async fn an_upgrade_with_a_body_is_refused_and_nothing_behind_it_is_read() {
 }
 
 #[tokio::test]
+async fn an_upgrade_to_several_protocols_is_refused() {
+    let broker = TestBroker::start().await;
+    for to in ["x, websocket", "websocket, x", "websocket/13", "WebSocket,"] {
+        let request = format!(
+            "GET /v1/organisations/129/session HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+             Upgrade: {to}\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n{SMUGGLED}"
+        );
+        // What follows is a request of its own to whoever reads it: the first was no upgrade.
+        assert_eq!(statuses(&broker, &request).await, [400, 200], "{to}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_refused() {
     let broker = TestBroker::start().await;
     for request in [

@@ -1,6 +1,6 @@
 //! What was open when the broker last stopped, settled before logins are taken.
 
-use super::{AskError, Directory};
+use super::{AskError, Directory, put};
 use crate::actor::unsettled;
 use crate::domain::ids::OrganisationId;
 use crate::domain::release::Tick;
@@ -16,34 +16,46 @@ impl Directory {
     /// # Errors
     /// If the store refuses altogether, or is damaged: what is written to a damaged file may be lost.
     pub async fn recover(&self, open: Vec<OrganisationId>) -> Result<(), StoreError> {
-        let asked = open.iter().map(async |id| {
-            let settled = self.ask(*id, Tick).await;
+        let settled = || {
             self.0.unsettled.fetch_sub(1, Ordering::Relaxed);
-            settled
-        });
-        let failed = failures(asked, self.0.asks_max).await;
-        if failed > 0 {
-            let why = unsettled::why(&self.0.shared, &open).await;
-            if self.store_refusal().is_some() || matches!(why, StoreError::Damaged(_)) {
-                return Err(why);
-            }
+        };
+        let failed = self.settle(open, settled).await;
+        if !failed.is_empty() {
+            unsettled::judge(&self.0.shared, &failed).await?;
         }
         // What could not be settled is settled later, as of the last run as it was found at the start.
         self.0.shared.journal.begin_life();
         let shared = &self.0.shared;
         shared.ready_since.get_or_init(|| shared.clock.now().elapsed);
-        if failed > 0 {
-            tracing::error!(organisations = failed, "organisations cannot be served for now");
+        if !failed.is_empty() {
+            let organisations = failed.len();
+            tracing::error!(organisations, "organisations cannot be served for now");
         }
         Ok(())
     }
-}
 
-/// How many of these questions fail; not all are asked at once.
-pub(super) async fn failures(
-    asked: impl Iterator<Item = impl Future<Output = Result<(), AskError>>>,
-    asks_max: usize,
-) -> usize {
-    let answers = stream::iter(asked).buffer_unordered((asks_max / 2).max(1));
-    answers.filter(|answer| std::future::ready(answer.is_err())).count().await
+    /// Waits until everything that these organisations decided, or found at their start, is durable; not
+    /// all are asked at once. `done` is called after each. Answers which did not come so far.
+    pub(super) async fn settle(
+        &self,
+        organisations: Vec<OrganisationId>,
+        done: impl Fn(),
+    ) -> Vec<OrganisationId> {
+        let done = &done;
+        let asked = organisations.into_iter().map(|id| async move {
+            let settled = self.ask_in_turn(id).await;
+            done();
+            settled.err().map(|_| id)
+        });
+        let answers = stream::iter(asked).buffer_unordered((self.0.asks_max / 2).max(1));
+        answers.filter_map(std::future::ready).collect().await
+    }
+
+    /// Waits until one more question may be under way: what the broker itself has to do is not refused
+    /// because others ask much.
+    async fn ask_in_turn(&self, organisation: OrganisationId) -> Result<(), AskError> {
+        let found = self.find(organisation).ok_or(AskError::UnknownOrganisation)?;
+        let _permit = self.0.asks.acquire().await.map_err(|_| AskError::Overloaded)?;
+        put(&found, None, Tick).await
+    }
 }
