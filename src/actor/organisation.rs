@@ -231,8 +231,10 @@ impl OrganisationActor {
     /// Takes up where the store says that things stand, and reconciles it with the live sockets.
     fn begin(&mut self, loaded: Loaded, ctx: &mut Context<Self>) {
         self.pipeline = Pipeline::new(loaded.batch);
+        let Inventory { connected, departed } = self.cell.links().inventory();
         let session_of = |link| self.cell.links().session_of(link);
-        let told = untold::come_true(self.cell.take_untold(), session_of, &loaded.snapshot);
+        let untold = self.cell.take_untold();
+        let told = untold::come_true(untold, session_of, &connected, &loaded.snapshot);
         let told = Notices::new(self.cell.clone(), told);
         let catalogue = self.shared.catalogue.clone();
         let now = self.shared.clock.now();
@@ -247,7 +249,6 @@ impl OrganisationActor {
         self.organisation = Some(restored);
         telemetry::count_reload(self.cause.as_str());
         self.cell.gauges().set_state(State::Loaded);
-        let Inventory { connected, departed } = self.cell.links().inventory();
         let known = connected.iter().map(|(session, _)| *session);
         let known = known.chain(departed.iter().map(|(session, _, _)| *session)).collect();
         let then = Moment { at: last_run.map_or(now.at, |run| run.last).min(now.at), ..now };

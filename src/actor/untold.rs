@@ -37,10 +37,13 @@ impl Drop for Notices {
     }
 }
 
-/// Those of the notices that hold by what is kept; `session_of` says which session a connection had.
+/// Those of the notices that hold by what is kept, for the connections on which their sessions go on:
+/// where a resume was lost with its answer, that is the one before. `session_of` says which session a
+/// connection had, `connected` where each session is connected.
 pub(super) fn come_true(
     untold: Vec<(LinkId, Notice)>,
     session_of: impl Fn(LinkId) -> Option<SessionId>,
+    connected: &[(SessionId, LinkId)],
     snapshot: &Snapshot,
 ) -> Vec<(LinkId, Notice)> {
     if untold.is_empty() {
@@ -55,10 +58,12 @@ pub(super) fn come_true(
             (session.opened.session, Stands { held, waiting })
         })
         .collect();
+    let present: HashMap<SessionId, LinkId> = connected.iter().copied().collect();
     let restrict = |(link, notice): (LinkId, Notice)| {
+        let session = session_of(link)?;
         // A connection whose session is over hears that instead (SPEC §7: 4003).
-        let stands = kept.get(&session_of(link)?)?;
-        Some((link, notice.restricted_to(stands)?))
+        let stands = kept.get(&session)?;
+        Some((*present.get(&session)?, notice.restricted_to(stands)?))
     };
     untold.into_iter().filter_map(restrict).collect()
 }

@@ -4,7 +4,9 @@ use crate::puppet::{Panic, Puppet, all_logged_in, block, panic};
 use crate::stage::{Stage, agent};
 use crate::support::faulty_store::Fault;
 use crate::support::until::until_seen;
+use licence_broker::actor::link::ToDevice;
 use licence_broker::actor::reply::{Reply, Unavailable};
+use licence_broker::domain::event::Notice;
 use licence_broker::domain::ids::SessionId;
 use licence_broker::domain::reason::Departure;
 use licence_broker::domain::resume::ResumeAnswer;
@@ -65,6 +67,40 @@ async fn a_resume_that_was_not_answered_leaves_the_session_where_it_was() {
     for device in &devices {
         assert!(device.is_connected().await, "nobody was told that it moved");
     }
+}
+
+#[tokio::test]
+async fn what_was_granted_behind_a_resume_that_was_lost_is_told_where_the_session_was() {
+    let stage = Stage::start().await;
+    stage.organisation(1, 3, 3).await;
+    stage.operator.buy(1, "agent_sms", 1, 0).await;
+    let inside = &stage.broker.inside;
+    let holder = Puppet::new(inside, 1, SessionId(1)).await;
+    let mut device = Puppet::new(inside, 1, SessionId(2)).await;
+    let other = Puppet::new(inside, 1, SessionId(3)).await;
+    let logins = [&holder, &device, &other].into_iter().enumerate();
+    all_logged_in(logins.map(|(number, device)| device.log_in(&agent(number), 60)).collect()).await;
+
+    // The first is committed by itself. What follows it goes together, and is applied unanswered.
+    stage.store.hold();
+    drop(other.release("agent_email"));
+    drop(device.release("agent_email"));
+    let again = Puppet::new(inside, 1, device.link.session).await;
+    let answer = again.resume(&agent(1));
+    drop(holder.release("agent_sms"));
+    let hold = block(&device.organisation).await;
+    stage.store.release();
+    until_seen("the first commit", async || (stage.releases(1).await.len() == 1).then_some(()))
+        .await;
+    stage.store.plan(Fault::ApplyUnknown, 1);
+    drop(hold);
+    assert_eq!(answer.await.unwrap(), Err(Unavailable));
+    again.depart(Departure::StorageUnavailable);
+    let told = until_seen("a notice", async || device.heard.try_recv().ok()).await;
+    let ToDevice::Notice(Notice::Granted(granted)) = told else { panic!("{told:?}") };
+    assert_eq!(granted.len(), 1);
+    assert!(device.is_connected().await, "nobody was told that it moved");
+    stage.audit(1, 3).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What can be read of every organisation at once, without asking any of their actors.
 
 use super::{Directory, OrganisationRef};
-use crate::actor::cell::WallboardGuard;
+use crate::actor::cell::{Cell, WallboardGuard};
 use crate::actor::gauges::{Backlog, State};
 use crate::actor::live::LiveFrame;
 use crate::actor::store_health::Refusal;
@@ -72,12 +72,11 @@ impl Directory {
 
     /// The connections that are there, for closing them in batches.
     pub fn connections(&self) -> Vec<(OrganisationRef, LinkId)> {
-        let mut all = Vec::new();
-        for cell in &self.0.cells {
+        let links = |cell: Arc<Cell>| {
             let links = cell.links().ids().into_iter();
-            all.extend(links.map(|link| (OrganisationRef(cell.clone()), link)));
-        }
-        all
+            links.map(move |link| (OrganisationRef(cell.clone()), link))
+        };
+        self.cells().into_iter().flat_map(links).collect()
     }
 
     /// The ids of the wallboards that are connected, configured or not.

@@ -59,6 +59,8 @@ pub(crate) struct Figured {
     began_in: u32,
     /// The life that left the last record.
     last_life: u32,
+    /// What ended by then may have been forgotten by a life that had nothing to do with the organisation.
+    forgotten_until: DateTime<Utc>,
 }
 
 fn floor(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -100,6 +102,7 @@ impl Figured {
             touched_at: at,
             began_in: 0,
             last_life: 0,
+            forgotten_until: DateTime::UNIX_EPOCH,
         }
     }
 
@@ -124,6 +127,7 @@ impl Figured {
             }
         }
         self.doubt(kept.life, lives);
+        self.forgotten_until = self.forgotten_until.max(self.forgotten(kept.life, lives));
         if let Row::Interval { start, .. } = &kept.row {
             none_invented(*start + INTERVAL, kept.life, lives)?;
         }
@@ -160,24 +164,26 @@ impl Figured {
         }
     }
 
+    /// The store knows of the last life alone: what one before it left open, in an organisation that those
+    /// between had nothing to do with, is not known any more in `life`.
+    fn forgotten(&self, life: u32, lives: &[Life]) -> DateTime<Utc> {
+        let between = lives.iter().take(life as usize).skip(self.last_life as usize + 1);
+        between.map(|life| life.running_since).max().unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
     /// Every interval that ended by then has records, if the broker ran at its end.
     fn none_missing(&self, at: DateTime<Utc>, life: u32, lives: &[Life]) -> Result<(), String> {
         if self.users.is_empty() {
             return Ok(());
         }
+        let forgotten_until = self.forgotten_until.max(self.forgotten(life, lives));
         let lives = &lives[..=usize::try_from(life).expect("few")];
         let mut end = self.last_end + INTERVAL;
         while end <= at {
             let was_down = lives
                 .iter()
                 .any(|life| life.sign.is_some_and(|sign| sign < end && end <= life.running_since));
-            // The store knows of the last life alone: what one before it left open, in an organisation
-            // that the one between had nothing to do with, is not known any more.
-            let between = lives.iter().enumerate().skip(self.last_life as usize + 1);
-            let is_forgotten = between
-                .take_while(|(number, _)| number + 1 < lives.len())
-                .any(|(_, life)| end <= life.running_since);
-            if !was_down && !is_forgotten {
+            if !was_down && end > forgotten_until {
                 return Err(format!(
                     "the interval that ended at {end} is missing at {at}, lives {:?}",
                     &lives[lives.len().saturating_sub(3)..]
@@ -218,6 +224,7 @@ impl Figured {
             Row::Interval { start, figures } => {
                 self.close_interval(*start, figures)?;
                 self.began_in = kept.life;
+                self.forgotten_until = DateTime::UNIX_EPOCH;
             }
             Row::Month { month, at, maxima } => return self.close_month(*month, *at, maxima),
             Row::Opened { .. }
