@@ -115,7 +115,7 @@ impl Journal {
 impl Committer {
     async fn run(self, mut receiver: mpsc::UnboundedReceiver<Entry>) {
         let since = self.clock.now().at;
-        let (mut entries, mut has_begun) = (Vec::new(), false);
+        let (mut entries, mut has_begun, mut is_noted) = (Vec::new(), false, false);
         let mut life = tokio::time::interval(LIFE_INTERVAL);
         life.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -126,9 +126,16 @@ impl Committer {
                         return;
                     }
                     has_begun |= entries.iter().any(|entry| matches!(entry, Entry::Begun));
-                    self.serve(std::mem::take(&mut entries)).await;
+                    let entries = std::mem::take(&mut entries);
+                    match self.note_beginning(has_begun && !is_noted, since).await {
+                        Ok(noted) => {
+                            is_noted |= noted;
+                            self.serve(entries).await;
+                        }
+                        Err(error) => refuse(entries, &error),
+                    }
                 }
-                _ = life.tick(), if has_begun => self.note_life(since).await,
+                _ = life.tick(), if has_begun => is_noted |= self.note_life(since).await.is_ok(),
             }
             if self.health.refusal().is_some() {
                 life.reset_after(STORE_PROBE_INTERVAL);
@@ -137,10 +144,20 @@ impl Committer {
     }
 
     /// The smallest of commits; it also finds out whether a store that refused takes any again.
-    async fn note_life(&self, since: DateTime<Utc>) {
+    async fn note_life(&self, since: DateTime<Utc>) -> Result<(), StoreError> {
         let run = Run { since, last: self.clock.now().at };
         let outcome = self.store.record_life(run).await;
         self.note("life", &outcome);
+        outcome
+    }
+
+    /// A record that is kept is a sign of life too. Before the first of this run it must be known when the
+    /// run began, or the time in which the broker was down would pass for a part of it.
+    async fn note_beginning(&self, is_due: bool, since: DateTime<Utc>) -> Result<bool, StoreError> {
+        if is_due {
+            self.note_life(since).await?;
+        }
+        Ok(is_due)
     }
 
     async fn commit_to_store(&self, batches: &[Batch]) -> Result<(), StoreError> {
@@ -217,6 +234,20 @@ impl Committer {
             let outcome = self.commit_to_store(std::slice::from_ref(batch)).await;
             refused = outcome.as_ref().err().filter(|error| concerns_all(error)).cloned();
             done.tell(outcome);
+        }
+    }
+}
+
+/// Nothing of these was tried.
+fn refuse(entries: Vec<Entry>, error: &StoreError) {
+    for entry in entries {
+        match entry {
+            Entry::Batch(_, done) => done.tell(Err(StoreError::Aborted(error.to_string()))),
+            Entry::Settled(settled) => {
+                // Whoever waited may have gone.
+                let _ = settled.send(());
+            }
+            Entry::Begun => {}
         }
     }
 }
