@@ -124,13 +124,21 @@ pub enum ServeError {
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let room = raise_open_files();
     outlive_full_files();
+    outlive_hang_ups();
+    let mut signals = StopSignals::listen()?;
     let database = config.database.clone();
     let mut parts = parts_of(config).await?;
     parts.limits.sessions_max = sockets_within(room, parts.limits.sessions_max);
     parts.limits.connections_max = connections_within(room, &parts.limits);
-    let running = start(parts).await.map_err(|error| error.of_database(&database))?;
+    let started = tokio::select! {
+        started = start(parts) => started,
+        () = signals.next() => {
+            tracing::info!("told to stop before logins were taken");
+            return Ok(());
+        }
+    };
+    let running = started.map_err(|error| error.of_database(&database))?;
     tracing::info!(address = %running.address, "taking logins");
-    let mut signals = StopSignals::listen()?;
     signals.next().await;
     tracing::info!("draining");
     tokio::select! {
@@ -191,6 +199,14 @@ fn outlive_full_files() {
     // The handler stays when the stream of signals is gone.
     if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
         tracing::warn!(%error, "a file that meets its limit of size would end the broker");
+    }
+}
+
+/// Told to read its certificate again, a broker that has none, or does not serve yet, goes on.
+fn outlive_hang_ups() {
+    // The handler stays when the stream of signals is gone.
+    if let Err(error) = signal(SignalKind::hangup()) {
+        tracing::warn!(%error, "SIGHUP would end the broker");
     }
 }
 

@@ -46,3 +46,16 @@ impl Socket {
         self.log_out().await
     }
 }
+
+#[tokio::test]
+async fn a_broker_without_a_certificate_that_is_told_to_read_it_again_goes_on() {
+    let home = Home::new();
+    let process = home.start().await;
+    home.organisation(1, 1, 1).await;
+    process.signal("HUP");
+    let (socket, _) = home.log_in(1, 0, 0).await;
+    assert!(home.is_ready().await);
+    socket.log_out().await;
+    let (status, _) = process.terminate().await;
+    assert!(status.success(), "{status}");
+}
