@@ -221,7 +221,7 @@ fn sockets_within(room: usize, wanted: usize) -> usize {
 
 /// Connections that carry no socket take descriptors too: half of those that are set aside, the store and
 /// the log the rest.
-fn connections_within(room: usize, limits: &Limits) -> usize {
+pub(crate) fn connections_within(room: usize, limits: &Limits) -> usize {
     let others = usize::try_from(FILES_BESIDE_SOCKETS / 2).unwrap_or(usize::MAX);
     limits.connections_max.min(room.saturating_add(others)).max(limits.sessions_max)
 }
@@ -291,6 +291,9 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
 /// # Errors
 /// See [`StartError`].
 pub async fn open(parts: Parts) -> Result<Running, StartError> {
+    // First of all: an address that is taken leaves nothing running.
+    let listener = listener::bind(parts.listen)
+        .map_err(|source| StartError::Listen { address: parts.listen, source })?;
     let last_run = parts.store.last_run().await?;
     parts.authenticator.editions().load(parts.store.editions().await?);
     let running_since = parts.clock.now().at;
@@ -342,8 +345,6 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
     let every = broker.limits.tls_look_every;
     let watching = parts.certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
     let tasks = tasks.into_iter().chain(retaining).chain(watching).collect();
-    let listener = listener::bind(parts.listen)
-        .map_err(|source| StartError::Listen { address: parts.listen, source })?;
     let (address, server, serving) =
         listener::serve(listener, door, &broker, parts.workers, parts.routes)
             .map_err(|source| StartError::Listen { address: parts.listen, source })?;
@@ -352,6 +353,11 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
 
 /// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.
 async fn close_intervals(broker: web::Data<Broker>) {
+    // A commit before that would pass for a sign of life, and date wrongly what is still to be settled.
+    let mut phases = broker.ready.subscribe();
+    if phases.wait_for(|phase| *phase == Phase::Ready).await.is_err() {
+        return;
+    }
     loop {
         let now = broker.clock.now().at;
         let left = interval_of(now) + INTERVAL - now;

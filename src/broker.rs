@@ -54,7 +54,8 @@ pub struct Broker {
 /// Where the broker is between start and stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Settling what was open when the broker last stopped: no connections yet.
+    /// Settling what was open when the broker last stopped: it listens, lets itself be looked at, and
+    /// refuses sockets and changes.
     Starting,
     /// Taking logins.
     Ready,

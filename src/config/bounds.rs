@@ -53,7 +53,10 @@ impl Layered {
                 ($(self.$judge(stringify!($name), given.$name, default.$name)?,)+)
             };
         }
-        let (waiting_per_licence_max, frames_per_second, connections_per_address_per_second) = judged!(rate waiting_per_licence_max frames_per_second connections_per_address_per_second);
+        let (waiting_per_licence_max, frames_per_second) =
+            judged!(rate waiting_per_licence_max frames_per_second);
+        let (connections_per_address_per_second,) =
+            judged!(rate connections_per_address_per_second);
         let (logins_per_user_per_minute, sign_ins_per_address_per_minute) =
             judged!(rate logins_per_user_per_minute sign_ins_per_address_per_minute);
         let (sessions_per_organisation_max, connections_per_user_max) =

@@ -80,7 +80,7 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
         authenticator: Arc::new(Authenticator::with_secret(&secret)),
         clock,
         catalogue,
-        limits: Limits { sessions_max: app::raise_open_files(), ..Limits::default() },
+        limits: limits(),
         heartbeat: Heartbeat { every: options.heartbeat },
         certificate: None,
         allowed_origins: Vec::new(),
@@ -92,6 +92,14 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
     organisation::set_up(running.broker(), options.agents).await?;
     let agents = agents::start(&running, options.agents);
     Ok(Demo { running, folder, agents })
+}
+
+/// What there are descriptors for, as in a broker that is no demo.
+fn limits() -> Limits {
+    let (room, default) = (app::raise_open_files(), Limits::default());
+    let sessions_max = default.sessions_max.min(room);
+    let limits = Limits { sessions_max, ..default };
+    Limits { connections_max: app::connections_within(room, &limits), ..limits }
 }
 
 impl Demo {

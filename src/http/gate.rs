@@ -2,14 +2,14 @@
 //! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
 
 use crate::auth::{Claims, Role, only_bearer};
-use crate::broker::Broker;
+use crate::broker::{Broker, Phase};
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage as _, Responder, Route, web};
 use std::rc::Rc;
@@ -115,6 +115,19 @@ pub(super) async fn admit<B: MessageBody + 'static>(
     }
 }
 
+/// Before what was open at the last stop is settled nothing is changed: a commit would pass for the last
+/// sign of life of the run that ended, and date wrongly what is still to be settled.
+///
+/// # Errors
+/// 503 while the broker starts.
+pub(super) fn check_started(broker: &Broker) -> Result<(), Problem> {
+    if broker.ready.phase() == Phase::Starting {
+        let problem = Problem::new(Kind::Unavailable, "the broker is starting; try again soon");
+        return Err(problem.header(RETRY_AFTER, "1"));
+    }
+    Ok(())
+}
+
 fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse {
     request.into_response(actix_web::ResponseError::error_response(problem))
 }
@@ -125,7 +138,13 @@ fn judge_organisation(request: &ServiceRequest) -> Result<OrganisationId, Proble
     let exists = |organisation| broker(request).directory.exists(organisation);
     let organisation = organisation_of(&claims, named, exists)?;
     // Devices and wallboards have their own doors, and nothing else here is theirs, known or not.
-    if Who::Supervisor.admits(claims.role) { Ok(organisation) } else { Err(forbidden(claims.role)) }
+    if !Who::Supervisor.admits(claims.role) {
+        return Err(forbidden(claims.role));
+    }
+    if !request.method().is_safe() {
+        check_started(broker(request))?;
+    }
+    Ok(organisation)
 }
 
 /// The organisation that a path names, if there is one and it is the caller's to see.

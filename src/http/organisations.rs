@@ -5,7 +5,7 @@
 use super::body::{self, Fields, Invalid, check_text};
 use super::cursor::List;
 use super::etag;
-use super::gate::Caller;
+use super::gate::{self, Caller};
 use super::page::Page;
 use super::query::Parameters;
 use super::words;
@@ -78,6 +78,7 @@ pub(super) async fn create(
     caller: ReqData<Caller>,
     body: Payload,
 ) -> Answer {
+    gate::check_started(&broker)?;
     let fields = body::fields(&request, body, broker.limits.body_max_bytes).await?;
     let settings = new_settings(&fields, broker.limits.max_grace_default_s, broker.clock.now().at)?;
     if !broker.directory.exists(settings.id) {

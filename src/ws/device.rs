@@ -63,6 +63,8 @@ struct Identified {
     claims: Claims,
     marks: Arc<Marks>,
     requests_under_way: usize,
+    /// Whether it was told that the broker is about to stop.
+    knows_of_drain: bool,
     /// For the metrics, until the session or its connection ends.
     _present: Present,
 }
@@ -91,7 +93,8 @@ impl Device {
         let judged = match envelope.request {
             Ok(Request::Login(login)) => judge(login.token.as_deref())
                 .and_then(|claims| self.take_place(claims, connection))
-                .and_then(|claims| self.login((id, arrived), login, claims, connection, wire)),
+                .and_then(|claims| self.login((id, arrived), login, claims, connection, wire))
+                .inspect_err(count_overloaded),
             Ok(Request::Resume(resume)) => judge(resume.token.as_deref())
                 .and_then(|claims| self.take_place(claims, connection))
                 .and_then(|claims| self.resume(id, &resume, claims, connection, wire)),
@@ -232,16 +235,23 @@ impl Device {
             session = %welcome.session, device = %welcome.device, is_resumed, "logged in"
         );
         let _present = telemetry::present_on(welcome.device);
-        let identified = Identified { attachment, claims, marks, requests_under_way: 0, _present };
-        self.stage = Stage::Identified(identified);
+        self.stage = Stage::Identified(Identified {
+            attachment,
+            claims,
+            marks,
+            requests_under_way: 0,
+            knows_of_drain: false,
+            _present,
+        });
         if !connection.broker.ready.is_ready() {
             self.draining(DRAIN_TIMEOUT.as_secs(), wire);
         }
     }
 
-    /// The broker is about to stop. Who is still being decided on is told after the answer.
-    pub(super) fn draining(&self, reconnect_within_s: u64, wire: &mut Wire<Self>) {
-        if matches!(self.stage, Stage::Identified(_)) {
+    /// The broker is about to stop; told once. Who is still being decided on is told after the answer.
+    pub(super) fn draining(&mut self, reconnect_within_s: u64, wire: &mut Wire<Self>) {
+        let Stage::Identified(identified) = &mut self.stage else { return };
+        if !std::mem::replace(&mut identified.knows_of_drain, true) {
             send(wire, device::draining(reconnect_within_s));
         }
     }
@@ -365,6 +375,13 @@ impl Device {
             let reply = Reply::new(move |answer| recipient.do_send(Resolved::Leave(id, answer)));
             identified.attachment.depart(Departure::Logout, reply);
         }
+    }
+}
+
+/// A login that was sent away before it was decided.
+fn count_overloaded(close: &Close) {
+    if *close == Close::OVERLOADED {
+        telemetry::count_login("overloaded");
     }
 }
 

@@ -7,6 +7,7 @@ use super::following::Following;
 use super::refresh::{self, Judged, Refreshable};
 use super::session::{Connection, Flow, Peer, Session, Who, Wire, send};
 use super::token::{self, Purpose};
+use crate::actor::directory::AskError;
 use crate::actor::live::Feed;
 use crate::auth::Claims;
 use crate::broker::admission::Subscriber;
@@ -94,7 +95,10 @@ impl Wallboard {
         let found = wrap_future::<_, Session<Self>>(found);
         wire.spawn(found.map(move |feed, session: &mut Session<Self>, wire| match feed {
             Ok(feed) => session.follow_live(id, feed, wire),
-            Err(_) => {
+            Err(AskError::Overloaded) => {
+                session.close(Close::OVERLOADED, Departure::Unanswered, wire);
+            }
+            Err(AskError::Unavailable | AskError::UnknownOrganisation) => {
                 let departure = Departure::StorageUnavailable;
                 session.close(Close::STORAGE_UNAVAILABLE, departure, wire);
             }

@@ -1,28 +1,21 @@
 //! How large the store is, and how far behind what commits left for later.
 
 use super::super::{Extent, StoreError};
+use super::preflight::beside;
 use super::runs;
 use sqlx::sqlite::SqlitePool;
-use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(super) async fn read(path: &Path, readers: &SqlitePool) -> Result<Extent, StoreError> {
     let path = path.to_owned();
     // A disk that hangs must not hang a thread that serves.
     let sizes = tokio::task::spawn_blocking(move || {
-        Ok([("database", size(&path)?), ("journal", size(&journal(&path))?)])
+        Ok([("database", size(&path)?), ("journal", size(&beside(&path, "-wal"))?)])
     });
     let aborted = |error: std::io::Error| StoreError::Aborted(error.to_string());
     let files = sizes.await.map_err(std::io::Error::other).flatten().map_err(aborted)?;
     Ok(Extent { files: files.into(), runs_behind: runs::behind(readers).await? })
-}
-
-/// SQLite's write-ahead log, which stands beside the database.
-fn journal(database: &Path) -> PathBuf {
-    let mut name = OsString::from(database);
-    name.push("-wal");
-    name.into()
 }
 
 fn size(file: &Path) -> std::io::Result<u64> {

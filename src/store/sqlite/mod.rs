@@ -126,8 +126,9 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Refused`] or [`StoreError::Aborted`] if the file cannot be opened, or another broker
-    /// has it open (a lock on `<path>.lock` tells); [`StoreError::Corrupt`] if it is no database, a damaged
-    /// one, or one of another program or version. Nothing of what is there is changed then.
+    /// has it open (a lock on `<path>.lock` tells); [`StoreError::Damaged`] if SQLite finds that it is no
+    /// database, or a damaged one; [`StoreError::Corrupt`] if it is empty, its journal is damaged or has
+    /// lost it, or it is of another program or version. Nothing of what is there is changed then.
     pub async fn open(url_or_path: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
         let Opened { path, writer, lock } = open::open(url_or_path).await?;
         let readers = SqlitePoolOptions::new()

@@ -34,7 +34,8 @@ pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
 /// thread where waiting is allowed.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if what there is cannot be used as it is, else why it cannot be looked at.
+/// [`StoreError::Corrupt`] if what there is cannot be used as it is, [`StoreError::Damaged`] if SQLite
+/// finds that it is no database or a damaged one, else why it cannot be looked at.
 pub(super) fn look(database: &Path) -> Result<Found, StoreError> {
     let journal = beside(database, "-wal");
     let length = match fs::metadata(database) {
