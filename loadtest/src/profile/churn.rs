@@ -11,8 +11,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
+use super::note_bought;
 use crate::api::{Api, TokenWanted, bearer};
-use crate::audit::{Bought, Verdict};
+use crate::audit::Verdict;
 use crate::churn::Shared;
 use crate::churn::agent::{self, Slot};
 use crate::churn::board;
@@ -81,7 +82,7 @@ async fn play(
     let ttl = options.length() + Duration::from_secs(TOKEN_MARGIN_S);
     let population = Population::of(&options.tenancy, options.agents, &DEVICES);
     let organisations = set_up(api, &population, ttl, created).await.context("set-up")?;
-    note_bought(shared, &organisations);
+    note_bought(&mut shared.audit(), &organisations);
     let boards = board_tokens(api, created, ttl).await?;
     let before = sample::read(&api.metrics().await?)?;
     progress.say("set up");
@@ -121,20 +122,6 @@ fn hang_boards(
             let (shared, leaving) = (Arc::clone(shared), leaving.clone());
             let authorization = authorization.clone();
             actors.spawn(board::live(*organisation, authorization, seed, shared, leaving));
-        }
-    }
-}
-
-fn note_bought(shared: &Shared, organisations: &[Ready]) {
-    let mut audit = shared.audit();
-    for organisation in organisations {
-        for row in &organisation.licences {
-            let bought = if row.is_concurrent() {
-                Bought::Holders(row.concurrent.total + row.contingency.total)
-            } else {
-                Bought::Uncounted
-            };
-            audit.bought(organisation.number, &row.licence, bought);
         }
     }
 }

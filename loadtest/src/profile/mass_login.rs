@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::note_bought;
 use crate::agent::{Login, live};
 use crate::api::Api;
-use crate::audit::Bought;
 use crate::bounded::{Ended, bounded};
 use crate::cli::MassLogin;
 use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
@@ -72,7 +72,7 @@ async fn act(
     let begun = Instant::now();
     let organisations = set_up(api, &population, ttl, &mut course.created).await?;
     course.ready = true;
-    note_bought(run, &organisations);
+    note_bought(&mut run.audit(), &organisations);
     progress.say(&format!("set up in {:.1} s", begun.elapsed().as_secs_f64()));
 
     let start = Instant::now();
@@ -92,20 +92,6 @@ async fn act(
         over.context("an agent of this tool broke")?;
     }
     Ok(())
-}
-
-fn note_bought(run: &Run, organisations: &[Ready]) {
-    let mut audit = run.audit();
-    for organisation in organisations {
-        for row in &organisation.licences {
-            let bought = if row.is_concurrent() {
-                Bought::Holders(row.concurrent.total + row.contingency.total)
-            } else {
-                Bought::Uncounted
-            };
-            audit.bought(organisation.number, &row.licence, bought);
-        }
-    }
 }
 
 /// The logins in the order in which they are due: organisations take turns, the devices of an
