@@ -17,7 +17,9 @@ use crate::limits::{BROKER_END_WAIT, BROKER_START_WAIT, READY_POLL};
 pub(crate) struct BrokerProcess {
     program: PathBuf,
     folder: PathBuf,
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
+    /// Worker threads; `None`: its own default.
+    pub(crate) workers: Option<usize>,
     child: Option<Child>,
 }
 
@@ -32,7 +34,7 @@ impl BrokerProcess {
         let program = found.with_context(|| format!("--broker {}", program.display()))?;
         let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self { program, folder, listen, child: None })
+        Ok(Self { program, folder, listen, workers: None, child: None })
     }
 
     /// Starts it; whether it is ready is another question.
@@ -45,6 +47,7 @@ impl BrokerProcess {
             .command()
             .args(["serve", "--listen", &self.listen.to_string()])
             .args(["--database", "sqlite://herd.db", "--data-dir", "data", "--log-level", "warn"])
+            .args(self.workers.map(|workers| format!("--workers={workers}")))
             .kill_on_drop(true)
             .spawn()
             .context("--broker: it cannot be started")?;
@@ -64,6 +67,16 @@ impl BrokerProcess {
         let said = said.context("--broker: it gives no token")?;
         ensure!(said.status.success(), "--broker: it gives no token: {}", said.status);
         Ok(String::from_utf8(said.stdout)?.trim().to_owned())
+    }
+
+    /// Its number among the system's processes.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not run.
+    pub(crate) fn id(&self) -> Result<u32> {
+        let id = self.child.as_ref().and_then(Child::id);
+        id.context("the broker does not run")
     }
 
     /// Ends it and waits until it has; how long that took.

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::arrival::Arrival;
+use crate::baseline::options::{Baseline, EchoServer};
 use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
@@ -36,6 +37,12 @@ pub(crate) enum Profile {
     /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
     /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
     Reconnect(Reconnect),
+    /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
+    /// and an echo; exit 1 if a connection was not served
+    Baseline(Baseline),
+    /// The bare server itself, as `baseline` starts it: until standard input ends
+    #[command(hide = true)]
+    EchoServer(EchoServer),
 }
 
 #[derive(Args)]

@@ -12,6 +12,7 @@ mod agent;
 mod api;
 mod arrival;
 mod audit;
+mod baseline;
 mod bounded;
 mod broker_process;
 mod churn;
@@ -20,6 +21,7 @@ mod herd;
 mod limits;
 mod net;
 mod population;
+mod process;
 mod profile;
 mod progress;
 mod provision;
@@ -47,6 +49,8 @@ async fn main() -> ExitCode {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
         Profile::Reconnect(options) => profile::reconnect::run(&options).await,
+        Profile::Baseline(options) => profile::baseline::run(&options).await,
+        Profile::EchoServer(options) => baseline::echo::serve(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

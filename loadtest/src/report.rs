@@ -53,7 +53,7 @@ pub(crate) struct LatencyMs {
 }
 
 /// Milliseconds.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Percentiles {
     pub(crate) count: u64,
     pub(crate) p50: f64,
