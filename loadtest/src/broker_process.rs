@@ -100,6 +100,30 @@ impl BrokerProcess {
         Ok(begun.elapsed())
     }
 
+    /// Keeps a copy of its data as they are now; it must not run.
+    ///
+    /// # Errors
+    ///
+    /// Where the data cannot be copied.
+    pub(crate) fn keep_data(&self) -> Result<()> {
+        copy_folder(&self.folder, &self.kept()).context("--broker: its data cannot be kept")
+    }
+
+    /// Goes back to the data that were kept; it must not run.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be brought back.
+    pub(crate) fn restore_data(&self) -> Result<()> {
+        let restored = std::fs::remove_dir_all(&self.folder)
+            .and_then(|()| copy_folder(&self.kept(), &self.folder));
+        restored.context("--broker: its data cannot be brought back")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.folder.with_extension("kept")
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).stdin(Stdio::null());
@@ -111,7 +135,22 @@ impl Drop for BrokerProcess {
     fn drop(&mut self) {
         // Its process may still write there; what is left then is in the system's folder for such.
         let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(self.kept());
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a broker takes logins; how long that took.

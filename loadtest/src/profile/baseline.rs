@@ -81,8 +81,7 @@ fn made_up(connections: usize) -> Result<Vec<HeaderValue>> {
     Ok(vec![one; connections])
 }
 
-/// Everything that a turn needs and must not pay for: what is set up stays in the folder, and each turn
-/// begins with a fresh process.
+/// Everything that a turn needs and must not pay for: each turn begins with these data, and a fresh process.
 async fn prepare(options: &Baseline, program: &Path) -> Result<(Prepared, Vec<HeaderValue>)> {
     let mut broker = BrokerProcess::new(program, free_address()?)?;
     broker.workers = Some(options.workers);
@@ -97,6 +96,7 @@ async fn prepare(options: &Baseline, program: &Path) -> Result<(Prepared, Vec<He
     let ready = set_up(&api, &population, life, &mut Vec::new()).await?;
     let first = ready.into_iter().next().context("no organisation was set up")?;
     broker.end(End::Terminate).await?;
+    broker.keep_data()?;
     let authorizations = first.agents.into_iter().map(|(_, authorization)| authorization).collect();
     Ok((Prepared { broker, operator_token, organisation: first.number }, authorizations))
 }
@@ -126,6 +126,7 @@ async fn broker_turn(
     authorizations: &[HeaderValue],
 ) -> Result<Turn> {
     let Prepared { broker, operator_token, organisation } = prepared;
+    broker.restore_data()?;
     broker.start()?;
     let process = broker.id()?;
     let plan = Plan {
