@@ -1,7 +1,9 @@
 //! The command line, and what can be judged about it before anything is touched.
 
+mod output;
 mod reconnect;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use crate::baseline::options::{Baseline, EchoServer};
 use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
+use crate::process::listening_on;
+pub(crate) use output::OutputArgs;
 pub(crate) use reconnect::{End, Reconnect};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
@@ -79,9 +83,8 @@ pub(crate) struct MassLogin {
     /// twice its default heartbeat, and a little
     #[arg(long, default_value_t = 35, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Args)]
@@ -100,6 +103,10 @@ pub(crate) struct TargetArgs {
     /// absent: as many as are needed
     #[arg(long, value_name = "N")]
     pub(crate) source_addresses: Option<usize>,
+    /// Process of the broker, whose processor time and memory are shown; absent: whoever listens there,
+    /// if it is on loopback
+    #[arg(long, value_name = "PID")]
+    broker_pid: Option<u32>,
 }
 
 #[derive(Args, Clone)]
@@ -187,6 +194,11 @@ impl MassLogin {
 }
 
 impl TargetArgs {
+    /// The broker's process, if it is known or can be found.
+    pub(crate) fn broker_process(&self, address: SocketAddr) -> Option<u32> {
+        self.broker_pid.or_else(|| listening_on(address))
+    }
+
     /// The operator's token, from the option, the file or the environment, without blanks around.
     ///
     /// # Errors

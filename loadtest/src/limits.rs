@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+/// Looks of the sampler that are kept; past that every other one goes.
+pub(crate) const SAMPLES_MAX: usize = 2_000;
 /// Turns of each server in a baseline at most.
 pub(crate) const BASELINE_TURNS_MAX: usize = 100;
 /// Source addresses that the turns of a baseline come from, in turn.
@@ -42,6 +44,8 @@ pub(crate) const UNBALANCED_NAMED_MAX: usize = 20;
 /// Users whom a violation names.
 pub(crate) const USERS_NAMED_MAX: usize = 5;
 
+/// Between two looks of the sampler, as long as there are not too many.
+pub(crate) const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// One connection of a baseline, from its begin to its answer.
 pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(20);
 /// Between the last answer of a turn and the look at what it cost.

@@ -1,10 +1,12 @@
 //! What another process uses: processor time and memory, as Linux counts them in `/proc`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use procfs::process::Process;
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process, all_processes};
 
 const BYTES_PER_KIB: u64 = 1024;
 
@@ -60,6 +62,31 @@ impl Meter {
     }
 }
 
+/// The process of this machine that listens there; `None` where it is not to be found: elsewhere, another
+/// user's, or behind a proxy.
+pub(crate) fn listening_on(address: SocketAddr) -> Option<u32> {
+    if !address.ip().is_loopback() {
+        return None;
+    }
+    let entries = [procfs::net::tcp(), procfs::net::tcp6()].into_iter().flatten().flatten();
+    let sockets: HashSet<_> = entries
+        .filter(|entry| entry.state == TcpState::Listen && is_at(entry.local_address, address))
+        .map(|entry| entry.inode)
+        .collect();
+    let owns = |process: &Process| {
+        let is_one_of_them = |target: &FDTarget| matches!(target, FDTarget::Socket(inode) if sockets.contains(inode));
+        let mut descriptors = process.fd().into_iter().flatten().flatten();
+        descriptors.any(|descriptor| is_one_of_them(&descriptor.target))
+    };
+    let found = all_processes().ok()?.flatten().find(owns)?;
+    u32::try_from(found.pid()).ok()
+}
+
+/// Whether who listens at `local` is reached at `address`.
+fn is_at(local: SocketAddr, address: SocketAddr) -> bool {
+    local.port() == address.port() && (local.ip() == address.ip() || local.ip().is_unspecified())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +106,17 @@ mod tests {
         assert!(block.iter().any(|byte| *byte != 0));
         assert!(after.anonymous_bytes >= before.anonymous_bytes + (16 << 20), "{after:?}");
         assert!(after.resident_bytes >= after.anonymous_bytes);
+    }
+
+    #[test]
+    fn who_listens_on_loopback_is_found() {
+        for any in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let listener = std::net::TcpListener::bind(any).expect("a port");
+            let port = listener.local_addr().expect("an address").port();
+            let here = SocketAddr::from(([127, 0, 0, 1], port));
+            assert_eq!(listening_on(here), Some(std::process::id()), "{any}");
+        }
+        assert_eq!(listening_on(SocketAddr::from(([10, 0, 0, 1], 80))), None, "elsewhere");
     }
 
     #[test]

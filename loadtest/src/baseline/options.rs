@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use crate::cli::TenancyArgs;
+use crate::cli::{OutputArgs, TenancyArgs};
 use crate::limits::{BASELINE_TURNS_MAX, CONNECTIONS_PER_ADDRESS};
 
 #[derive(Args)]
@@ -29,9 +29,8 @@ pub(crate) struct Baseline {
     /// Seconds for everything together; then the run ends by itself
     #[arg(long, default_value_t = 170, value_name = "SECONDS")]
     pub(crate) timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// The bare server on its own.

@@ -24,6 +24,8 @@ pub(crate) struct BaselineReport {
 /// A login against a bare connect and echo.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Ratio {
+    /// As the results call it.
+    pub(crate) name: &'static str,
     pub(crate) measure: &'static str,
     /// Medians of the turns, in the measure's own unit.
     pub(crate) bare: f64,
@@ -35,13 +37,14 @@ pub(crate) struct Ratio {
     pub(crate) higher_is_better: bool,
 }
 
-type Measure = (&'static str, fn(&Turn) -> f64, bool);
+/// Its name, how the table calls it, where it is read, and whether more is better.
+type Measure = (&'static str, &'static str, fn(&Turn) -> f64, bool);
 
 const MEASURES: [Measure; 4] = [
-    ("server CPU, µs", |turn| turn.cpu_us, false),
-    ("per second", |turn| turn.per_second, true),
-    ("resident memory, bytes", |turn| turn.resident_bytes, false),
-    ("of it anonymous, bytes", |turn| turn.anonymous_bytes, false),
+    ("cpu_us", "server CPU, µs", |turn| turn.cpu_us, false),
+    ("per_s", "per second", |turn| turn.per_second, true),
+    ("resident_bytes", "resident memory, bytes", |turn| turn.resident_bytes, false),
+    ("anonymous_bytes", "of it anonymous, bytes", |turn| turn.anonymous_bytes, false),
 ];
 
 impl BaselineReport {
@@ -73,9 +76,10 @@ fn ratios(turns: &[Turn]) -> Vec<Ratio> {
     if pairs.is_empty() {
         return Vec::new();
     }
-    let ratio = |(measure, read, higher_is_better): Measure| {
+    let ratio = |(name, measure, read, higher_is_better): Measure| {
         let ratios: Vec<_> = pairs.iter().map(|(bare, broker)| read(broker) / read(bare)).collect();
         Ratio {
+            name,
             measure,
             bare: median(of(Server::Bare).map(read)),
             broker: median(of(Server::Broker).map(read)),
@@ -156,6 +160,8 @@ fn row(out: &mut Formatter<'_>, turn: &Turn) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use hdrhistogram::Histogram;
+
     use super::*;
     use crate::report::Percentiles;
     use crate::tally::Words;
@@ -174,7 +180,12 @@ mod tests {
             resident_bytes: 10_000.0,
             anonymous_bytes: 8_000.0,
             latency_ms,
+            latency: latency(),
         }
+    }
+
+    fn latency() -> Histogram<u64> {
+        Histogram::new_with_bounds(1, 1_000, 3).expect("bounds")
     }
 
     fn report(turns: Vec<Turn>, cut_short: Option<String>) -> BaselineReport {

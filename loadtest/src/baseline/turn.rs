@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Result;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -45,6 +46,9 @@ pub(crate) struct Turn {
     pub(crate) anonymous_bytes: f64,
     /// From the begin of a connection to its answer, in milliseconds.
     pub(crate) latency_ms: Percentiles,
+    /// The same in microseconds, every one of them.
+    #[serde(skip)]
+    pub(crate) latency: Histogram<u64>,
 }
 
 impl Turn {
@@ -78,6 +82,7 @@ impl Turn {
             resident_bytes: grown(before.0.resident_bytes, after.resident_bytes),
             anonymous_bytes: grown(before.0.anonymous_bytes, after.anonymous_bytes),
             latency_ms: Percentiles::new(&crowd.latency),
+            latency: crowd.latency,
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::set_up;
-use crate::report::publish;
+use crate::results::Results;
 
 /// As long as a token that a broker issues for a device.
 const MADE_UP_TOKEN_CHARS: usize = 180;
@@ -54,7 +54,8 @@ pub(crate) async fn run(options: &Baseline) -> Result<bool> {
     };
     let Baseline { connections, at_once, workers, .. } = *options;
     let report = BaselineReport::new(connections, at_once, workers, turns, cut_short);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = Results::of_baseline(&report)?;
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 
