@@ -18,6 +18,7 @@ mod broker_process;
 mod churn;
 mod cli;
 mod herd;
+mod html;
 mod limits;
 mod net;
 mod population;

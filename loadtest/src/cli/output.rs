@@ -10,4 +10,7 @@ pub(crate) struct OutputArgs {
     /// error
     #[arg(long, value_name = "FILE|-")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the results as one page of HTML with charts to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }

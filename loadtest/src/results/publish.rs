@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Results;
 use crate::cli::OutputArgs;
+use crate::html::page;
 
 /// The JSON: what the profile alone has to say, and under `results` what all have in common.
 #[derive(Serialize)]
@@ -29,6 +30,10 @@ impl Results {
         table: &str,
         output: &OutputArgs,
     ) -> Result<()> {
+        if let Some(path) = output.html.as_deref() {
+            let written = std::fs::write(path, page(self));
+            written.with_context(|| format!("--html {}", path.display()))?;
+        }
         let broker = self.broker_in_words();
         let mut json = serde_json::to_string_pretty(&Document { own, results: self })?;
         json.push('\n');

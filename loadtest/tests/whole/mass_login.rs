@@ -71,6 +71,36 @@ async fn the_results_tell_what_the_broker_s_process_used_and_what_changed_over_t
 }
 
 #[tokio::test]
+async fn the_page_holds_every_figure_of_the_json() {
+    let broker = FakeBroker::start(Vice::None).await;
+    let name = format!("loadtest-{}.html", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let options = format!("--agents 50 --rate 200 --hold 0.3 --html {}", path.display());
+    let played = play(&broker, &options).await;
+    assert_eq!(played.code, Some(0), "{}", played.said);
+    let page = std::fs::read_to_string(&path).expect("a page");
+    std::fs::remove_file(&path).expect("a page");
+    let results = &played.report["results"];
+    for (name, figure) in results["figures"].as_object().expect("figures") {
+        let value = figure["value"].as_f64().expect("a number");
+        assert!(page.contains(&format!("<td>{name}</td>")), "{name}");
+        assert!(page.contains(&format!("<data value=\"{value}\">")), "{name}: {value}");
+    }
+    for (name, latency) in results["latency_ms"].as_object().expect("latencies") {
+        for percentile in ["p50", "p90", "p99", "p99_9", "max"] {
+            let value = latency[percentile].as_f64().expect("a number");
+            assert!(page.contains(&format!("<data value=\"{value}\">")), "{name} {percentile}");
+        }
+    }
+    for (kind, words) in results["outcomes"].as_object().expect("outcomes") {
+        for (word, times) in words.as_object().expect("words") {
+            let row = format!("<td>{kind}</td><td>{word}</td><td class=\"number\">{times}</td>");
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn dropping_agents_prove_their_holds_too_and_kept_organisations_stay() {
     let broker = FakeBroker::start(Vice::None).await;
     let played =
