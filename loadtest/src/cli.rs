@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::arrival::Arrival;
 use crate::baseline::options::{Baseline, EchoServer};
 use crate::churn::options::Churn;
+use crate::compare::Compare;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
 use crate::process::listening_on;
@@ -44,6 +45,9 @@ pub(crate) enum Profile {
     /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
     /// and an echo; exit 1 if a connection was not served
     Baseline(Baseline),
+    /// What changed between two runs, from the JSON of both; exit 1 if something is worse by more than
+    /// --fail-above allows
+    Compare(Compare),
     /// The bare server itself, as `baseline` starts it: until standard input ends
     #[command(hide = true)]
     EchoServer(EchoServer),

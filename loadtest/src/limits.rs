@@ -29,6 +29,8 @@ pub(crate) const USERS_PER_IMPORT: usize = 5_000;
 pub(crate) const TOKENS_PER_CALL: usize = 500;
 /// Bytes of an HTTP answer that are read at most.
 pub(crate) const HTTP_ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a file of results that is compared.
+pub(crate) const RESULTS_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a WebSocket message that are read at most (a device's messages are far smaller).
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Buffer of each connection, in bytes, in either direction.

@@ -17,6 +17,7 @@ mod bounded;
 mod broker_process;
 mod churn;
 mod cli;
+mod compare;
 mod herd;
 mod html;
 mod limits;
@@ -53,6 +54,7 @@ async fn main() -> ExitCode {
         Profile::Churn(options) => profile::churn::run(&options).await,
         Profile::Reconnect(options) => profile::reconnect::run(&options).await,
         Profile::Baseline(options) => profile::baseline::run(&options).await,
+        Profile::Compare(options) => compare::run(&options),
         Profile::EchoServer(options) => baseline::echo::serve(&options).await,
     };
     match result {

@@ -33,7 +33,8 @@ fn of_series(results: &Results, title: &str, names: &[&str]) -> Markup {
     let Some((_, first)) = found.first() else { return html! {} };
     let places = found.iter().flat_map(|(_, series)| &series.points).map(|(at, _)| *at);
     let marks = ticks::round(places.fold(0.0, f64::max));
-    let marks = marks.into_iter().map(|at| (at, ticks::label(at))).collect();
+    let label = |at| format!("{} {}", ticks::label(at), first.over);
+    let marks = marks.into_iter().map(|at| (at, label(at))).collect();
     let line = |(name, series): &(&'_ str, &Series)| (name.to_string(), series.points.clone());
     let lines: Vec<_> = found.iter().map(line).collect();
     let lines = lines.iter().map(|(name, points)| Line { name, points: points.clone() }).collect();
@@ -86,7 +87,11 @@ mod tests {
     #[test]
     fn arrivals_stand_beside_logins_and_a_series_of_tomorrow_has_its_own_chart() {
         let mut results = Results::of("day");
-        let series = || Series { unit: "1/s".to_owned(), points: vec![(0.0, 1.0), (1.0, 2.0)] };
+        let series = || Series {
+            unit: "1/s".to_owned(),
+            over: "s".to_owned(),
+            points: vec![(0.0, 1.0), (1.0, 2.0)],
+        };
         for name in ["arrivals_per_s", "logins_per_s", "of_tomorrow"] {
             results.series.insert(name.to_owned(), series());
         }

@@ -102,7 +102,7 @@ mod tests {
         (1..=500).for_each(|ms| latency.saturating_record(ms * 1_000));
         results.latency_ms.insert("licence".to_owned(), Latency::of(&latency));
         let points = vec![(0.0, 0.0), (0.5, 120.0), (1.0, 80.0)];
-        let series = Series { unit: "1/s".to_owned(), points };
+        let series = Series { unit: "1/s".to_owned(), over: "s".to_owned(), points };
         results.series.insert("logins_per_s".to_owned(), series);
         let mut refused = Words::default();
         refused.put("seat_exhausted", 17);

@@ -74,6 +74,8 @@ pub(super) fn audit(results: &Results) -> Markup {
         return html! { p { "Nothing was held that others could want: every answer was judged by itself." } };
     };
     let Verdict { holds, proven, pools, violations } = audit;
+    let pools: Vec<_> =
+        pools.iter().filter(|pool| pool.bought > 0 || pool.peak_holders > 0).collect();
     html! {
         p {
             (holds) " holds seen, " (proven) " of them proven; "

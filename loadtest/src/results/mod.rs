@@ -77,7 +77,9 @@ pub(crate) enum Better {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Series {
     pub(crate) unit: String,
-    /// Seconds since the run's watch began, and the value.
+    /// What the points are places of: `s`, since the run's watch began, or `turn`, from 1.
+    pub(crate) over: String,
+    /// Place and value; places do not go backwards.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -104,9 +106,12 @@ impl Results {
         self.options.insert(name.to_owned(), value.to_string());
     }
 
-    /// A number; the name ends with its unit.
+    /// A number; the name ends with its unit. One that is none (over nothing) is left out: JSON has no word
+    /// for it.
     pub(crate) fn figure(&mut self, name: &str, value: f64, better: Better) {
-        self.figures.insert(name.to_owned(), Figure { value, better });
+        if value.is_finite() {
+            self.figures.insert(name.to_owned(), Figure { value, better });
+        }
     }
 
     /// How often the words of one kind came; a kind of which there were none is left out.
@@ -141,13 +146,15 @@ mod tests {
         let mut results = Results::of("churn");
         results.option("agents", &5);
         results.figure("broker_cpu_s", 1.5, Better::Lower);
+        results.figure("per_nothing", 1.5 / 0.0, Better::Lower);
         let mut words = Words::default();
         words.add("logged in");
         results.outcome("lives", &words);
         results.outcome("faults", &Words::default());
         let text = serde_json::to_string(&results).expect("JSON");
         let again: Results = serde_json::from_str(&text).expect("results");
-        assert_eq!(again.figures["broker_cpu_s"], results.figures["broker_cpu_s"]);
+        assert_eq!(again.figures, results.figures);
+        assert_eq!(again.figures.len(), 1);
         assert_eq!((again.options["agents"].as_str(), again.outcomes.len()), ("5", 1));
     }
 }

@@ -50,7 +50,8 @@ impl Results {
     fn turns<'a>(&mut self, asked: &str, turns: impl Iterator<Item = &'a Turn>) -> Result<()> {
         let histogram = Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS);
         let mut histogram = histogram.context("a histogram could not be made")?;
-        let mut cpu = Series { unit: "µs, by turn".to_owned(), points: Vec::new() };
+        let (unit, over) = ("µs".to_owned(), "turn".to_owned());
+        let mut cpu = Series { unit, over, points: Vec::new() };
         for (number, turn) in (1_u32..).zip(turns) {
             histogram.add(&turn.latency).context("histograms do not fit")?;
             cpu.points.push((f64::from(number), turn.cpu_us));

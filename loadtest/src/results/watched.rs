@@ -51,7 +51,8 @@ impl Results {
 
     fn chart(&mut self, name: &str, unit: &str, points: Vec<(f64, f64)>) {
         if !points.is_empty() {
-            self.series.insert(name.to_owned(), Series { unit: unit.to_owned(), points });
+            let (unit, over) = (unit.to_owned(), "s".to_owned());
+            self.series.insert(name.to_owned(), Series { unit, over, points });
         }
     }
 
