@@ -1,6 +1,6 @@
 //! The command line, and what can be judged about it before anything is touched.
 
-mod reconnect;
+mod reconnect_storm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::arrival::Arrival;
 use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
-pub(crate) use reconnect::{End, Reconnect};
+pub(crate) use reconnect_storm::{End, ReconnectStorm};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -33,9 +33,11 @@ pub(crate) enum Profile {
     /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
     /// afterwards, or if the log does not balance
     Churn(Churn),
-    /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
-    /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
-    Reconnect(Reconnect),
+    /// Everybody logs in with grace, the broker ends and starts again or all connections are dropped, and
+    /// all come back at once; exit 1 if anybody is lost, has other licences than before, is charged again,
+    /// or had no answer in time, if more users than were bought ever held a licence, or if anything is
+    /// still held afterwards
+    ReconnectStorm(ReconnectStorm),
 }
 
 #[derive(Args)]

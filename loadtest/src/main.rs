@@ -12,10 +12,12 @@ mod agent;
 mod api;
 mod arrival;
 mod audit;
+mod backoff;
 mod bounded;
 mod broker_process;
 mod churn;
 mod cli;
+mod conversation;
 mod herd;
 mod limits;
 mod net;
@@ -46,7 +48,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
-        Profile::Reconnect(options) => profile::reconnect::run(&options).await,
+        Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

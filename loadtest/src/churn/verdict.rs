@@ -107,7 +107,7 @@ mod tests {
     fn options() -> Churn {
         match Cli::try_parse_from(["loadtest", "churn"]).expect("defaults").profile {
             Profile::Churn(options) => options,
-            Profile::MassLogin(_) | Profile::Reconnect(_) => panic!("another profile"),
+            Profile::MassLogin(_) | Profile::ReconnectStorm(_) => panic!("another profile"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod churn;
 pub(crate) mod mass_login;
-pub(crate) mod reconnect;
+pub(crate) mod reconnect_storm;
 
 use crate::audit::{Auditor, Bought};
 use crate::provision::Ready;

@@ -1,5 +1,5 @@
 //! The tool as a whole, against a fake broker that keeps the contract or breaks it.
 
 mod mass_login;
-mod reconnect;
+mod reconnect_storm;
 mod support;
