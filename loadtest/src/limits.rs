@@ -50,6 +50,8 @@ pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
 pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at the progress.
 pub(crate) const PROGRESS_POLL: Duration = Duration::from_millis(50);
+/// Between two looks whether everybody is ready to drop the connection.
+pub(crate) const DROP_POLL: Duration = Duration::from_millis(10);
 /// First ping of a session after everybody has arrived comes within this time.
 pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.

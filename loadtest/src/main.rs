@@ -18,6 +18,7 @@ mod broker_process;
 mod churn;
 mod cli;
 mod conversation;
+mod free;
 mod herd;
 mod limits;
 mod net;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::audit::Verdict;
 use crate::cli::{Leave, MassLogin};
+use crate::free::Dropped;
 use crate::provision::Afterwards;
 use crate::table;
 use crate::tally::{Latencies, Outcomes, Tally};
@@ -25,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) latency_ms: LatencyMs,
     pub(crate) outcomes: Outcomes,
     pub(crate) audit: Verdict,
+    /// `None` where nobody was to drop the connection, or not everybody came to it.
+    pub(crate) dropped: Option<Dropped>,
     /// `None` where the run ended before anybody could have left.
     pub(crate) afterwards: Option<Afterwards>,
 }
@@ -68,6 +71,7 @@ pub(crate) struct Seen {
     /// Why the run did not come to its end, in words.
     pub(crate) cut_short: Option<String>,
     pub(crate) decided_after_s: Option<f64>,
+    pub(crate) dropped: Option<Dropped>,
     pub(crate) afterwards: Option<Afterwards>,
     /// What could not be looked at or removed, in words.
     pub(crate) problems: Vec<String>,
@@ -90,6 +94,7 @@ impl Report {
             latency_ms: LatencyMs::new(&tally.latencies),
             outcomes: tally.outcomes.clone(),
             audit,
+            dropped: seen.dropped,
             afterwards: seen.afterwards,
         };
         report.judge(tally.decided());
@@ -214,7 +219,13 @@ mod tests {
     }
 
     fn seen() -> Seen {
-        Seen { cut_short: None, decided_after_s: Some(0.5), afterwards: None, problems: vec![] }
+        Seen {
+            cut_short: None,
+            decided_after_s: Some(0.5),
+            dropped: None,
+            afterwards: None,
+            problems: vec![],
+        }
     }
 
     fn report(auditor: &Auditor, seen: Seen) -> Report {

@@ -75,9 +75,10 @@ fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
         ("POST", ["tokens"]) => {
             let wanted = parsed()["tokens"].as_array().expect("a list").clone();
             let issue = |want: &Value| {
-                assert_eq!(want["role"], "device");
                 let user = want["sub"].as_str().expect("a user");
-                json!({"sub": user, "token": format!("device-{user}")})
+                let role = want["role"].as_str().expect("a role");
+                assert!(["device", "supervisor"].contains(&role), "{role}");
+                json!({"sub": user, "token": format!("{role}-{user}")})
             };
             (200, json!({"items": wanted.iter().map(issue).collect::<Vec<_>>()}))
         }

@@ -2,6 +2,7 @@
 //! told to break it.
 
 mod http;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -154,6 +155,9 @@ async fn serve(state: Arc<State>, mut stream: TcpStream) {
     let Ok(mut socket) = accepted.await else {
         return;
     };
+    if head.contains("/live ") {
+        return live::follow(&state, &mut socket, &organisation).await;
+    }
     let mut restarts = state.restarts.subscribe();
     tokio::select! {
         () = session(&state, &mut socket, &organisation, &user) => {}
@@ -174,7 +178,8 @@ impl Callback for Upgrade<'_> {
         assert_eq!(protocol, "licence-broker.v1");
         answer.headers_mut().insert("sec-websocket-protocol", protocol);
         let token = header("authorization").to_str().expect("text");
-        *self.0 = token.strip_prefix("Bearer device-").expect("a device's token").to_owned();
+        let (_, user) = token.split_once('-').expect("a token that was issued here");
+        user.clone_into(self.0);
         Ok(answer)
     }
 }
