@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::arrival::Arrival;
 use crate::churn::options::Churn;
+use crate::day::options::Day;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
+use crate::storm::options::StormBeside;
 pub(crate) use reconnect_storm::{End, ReconnectStorm};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
@@ -38,6 +40,13 @@ pub(crate) enum Profile {
     /// or had no answer in time, if more users than were bought ever held a licence, or if anything is
     /// still held afterwards
     ReconnectStorm(ReconnectStorm),
+    /// A working day in minutes: a morning with its peak, lunch, a shift change, an outage, an evening;
+    /// exit 1 if anybody waits in vain or is thrown out, if more users than were bought ever held a
+    /// licence, if anything is still held afterwards, or if log or bill do not balance
+    Day(Day),
+    /// One organisation in a storm of logins beside many calm ones; exit 1 if the calm ones' time to licence
+    /// grows by it beyond what passes, or for what `day` fails for
+    StormBeside(StormBeside),
 }
 
 #[derive(Args)]
@@ -119,6 +128,14 @@ pub(crate) struct TenancyArgs {
     /// Keep the organisations afterwards
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+impl TenancyArgs {
+    /// With a licence for each of so many agents where nothing else is said.
+    pub(crate) fn with_room_for(&self, agents: usize) -> Self {
+        let everybody = u64::try_from(agents).unwrap_or(u64::MAX);
+        Self { seats: Some(self.seats.unwrap_or(everybody)), ..self.clone() }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -206,7 +223,7 @@ impl TargetArgs {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }

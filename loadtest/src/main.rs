@@ -18,6 +18,7 @@ mod broker_process;
 mod churn;
 mod cli;
 mod conversation;
+mod day;
 mod free;
 mod herd;
 mod limits;
@@ -30,8 +31,10 @@ mod report;
 mod run;
 mod session;
 mod socket;
+mod storm;
 mod table;
 mod tally;
+mod visit;
 mod wire;
 
 use std::io::Write;
@@ -49,6 +52,8 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
+        Profile::Day(options) => profile::day::run(&options).await,
+        Profile::StormBeside(options) => profile::storm_beside::run(&options).await,
         Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,
     };
     match result {

@@ -4,12 +4,10 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::audit::{Verdict, Violation};
 use crate::free::Dropped;
+use crate::limits::FAILURES_PRINTED_MAX;
 use crate::provision::Afterwards;
 use crate::report::{LatencyMs, Percentiles, Report};
 use crate::tally::{Outcomes, Words};
-
-/// Failures that are printed; the JSON has them all.
-const FAILURES_PRINTED_MAX: usize = 20;
 
 struct Table<'a>(&'a Report);
 

@@ -107,7 +107,10 @@ mod tests {
     fn options() -> Churn {
         match Cli::try_parse_from(["loadtest", "churn"]).expect("defaults").profile {
             Profile::Churn(options) => options,
-            Profile::MassLogin(_) | Profile::ReconnectStorm(_) => panic!("another profile"),
+            Profile::MassLogin(_)
+            | Profile::ReconnectStorm(_)
+            | Profile::Day(_)
+            | Profile::StormBeside(_) => panic!("another profile"),
         }
     }
 

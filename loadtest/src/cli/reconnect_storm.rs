@@ -65,9 +65,7 @@ pub(crate) enum End {
 impl ReconnectStorm {
     /// What is bought: a licence for each agent where nothing else is said.
     pub(crate) fn tenancy(&self) -> TenancyArgs {
-        let everybody = u64::try_from(self.agents).unwrap_or(u64::MAX);
-        let seats = Some(self.tenancy.seats.unwrap_or(everybody));
-        TenancyArgs { seats, ..self.tenancy.clone() }
+        self.tenancy.with_room_for(self.agents)
     }
 
     pub(crate) fn timeout(&self) -> Duration {

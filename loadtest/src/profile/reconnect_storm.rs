@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::note_bought;
+use super::{note_bought, operator_token};
 use crate::api::Api;
 use crate::bounded::{Ended, bounded};
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
@@ -49,7 +49,7 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     let sources = SourceAddresses::choose(target.address, asked, options.agents)?;
     let program = options.broker.as_deref();
     let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
-    let token = operator_token(options, broker.as_mut()).await?;
+    let token = operator_token(&options.target, broker.as_mut(), options.timeout()).await?;
     let herd = Herd::new(target, Duration::from_secs(options.answer_timeout_s))?;
     let herd = Arc::new(herd);
     let api = Api::new(&herd.target, &token)?;
@@ -76,18 +76,6 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     let report = HerdReport::new(agents, organisations, hasty, &herd.tally(), &herd.witness, seen);
     publish(&report, &report.to_string(), options.json.as_deref())?;
     Ok(report.passed)
-}
-
-/// Of the broker that the run starts, or of the one that is there.
-async fn operator_token(
-    options: &ReconnectStorm,
-    broker: Option<&mut BrokerProcess>,
-) -> Result<String> {
-    let Some(broker) = broker else { return options.target.operator_token() };
-    let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
-    let token = broker.operator_token(life).await?;
-    broker.start()?;
-    Ok(token)
 }
 
 /// Tells everybody what to do.
