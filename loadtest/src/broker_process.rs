@@ -10,8 +10,16 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Api;
-use crate::cli::End;
 use crate::limits::{BROKER_END_WAIT, BROKER_START_WAIT, READY_POLL};
+
+/// How a broker is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// SIGTERM: it drains.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
 
 /// Its process ends, and its folder is removed, when this is dropped.
 pub(crate) struct BrokerProcess {
@@ -84,19 +92,19 @@ impl BrokerProcess {
     /// # Errors
     ///
     /// Where it does not end in time, or a drain ends with another code than 0.
-    pub(crate) async fn end(&mut self, how: End) -> Result<Duration> {
+    pub(crate) async fn end(&mut self, how: Ending) -> Result<Duration> {
         let mut child = self.child.take().context("there is no broker to end")?;
         let begun = Instant::now();
         match how {
-            End::Kill => child.start_kill()?,
-            End::Terminate => {
+            Ending::Kill => child.start_kill()?,
+            Ending::Terminate => {
                 let id = child.id().context("the broker has ended by itself")?.to_string();
                 Command::new("kill").args(["-TERM", &id]).status().await?;
             }
         }
         let ended = timeout(BROKER_END_WAIT, child.wait()).await;
         let status = ended.context("the broker did not end in time")??;
-        ensure!(how == End::Kill || status.success(), "the broker did not drain well: {status}");
+        ensure!(how == Ending::Kill || status.success(), "the broker did not drain well: {status}");
         Ok(begun.elapsed())
     }
 

@@ -1,7 +1,7 @@
 //! The command line, and what can be judged about it before anything is touched.
 
 mod output;
-mod reconnect;
+mod reconnect_storm;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,11 +14,13 @@ use crate::arrival::Arrival;
 use crate::baseline::options::{Baseline, EchoServer};
 use crate::churn::options::Churn;
 use crate::compare::Compare;
+use crate::day::options::Day;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
 use crate::process::listening_on;
+use crate::storm::options::StormBeside;
 pub(crate) use output::OutputArgs;
-pub(crate) use reconnect::{End, Reconnect};
+pub(crate) use reconnect_storm::{End, ReconnectStorm};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -39,9 +41,6 @@ pub(crate) enum Profile {
     /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
     /// afterwards, or if the log does not balance
     Churn(Churn),
-    /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
-    /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
-    Reconnect(Reconnect),
     /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
     /// and an echo; exit 1 if a connection was not served
     Baseline(Baseline),
@@ -51,6 +50,18 @@ pub(crate) enum Profile {
     /// The bare server itself, as `baseline` starts it: until standard input ends
     #[command(hide = true)]
     EchoServer(EchoServer),
+    /// Everybody logs in with grace, the broker ends and starts again or all connections are dropped, and
+    /// all come back at once; exit 1 if anybody is lost, has other licences than before, is charged again,
+    /// or had no answer in time, if more users than were bought ever held a licence, or if anything is
+    /// still held afterwards
+    ReconnectStorm(ReconnectStorm),
+    /// A working day in minutes: a morning with its peak, lunch, a shift change, an outage, an evening;
+    /// exit 1 if anybody waits in vain or is thrown out, if more users than were bought ever held a
+    /// licence, if anything is still held afterwards, or if log or bill do not balance
+    Day(Day),
+    /// One organisation in a storm of logins beside many calm ones; exit 1 if the calm ones' time to licence
+    /// grows by it beyond what passes, or for what `day` fails for
+    StormBeside(StormBeside),
 }
 
 #[derive(Args)]
@@ -135,6 +146,14 @@ pub(crate) struct TenancyArgs {
     /// Keep the organisations afterwards
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+impl TenancyArgs {
+    /// With a licence for each of so many agents where nothing else is said.
+    pub(crate) fn with_room_for(&self, agents: usize) -> Self {
+        let everybody = u64::try_from(agents).unwrap_or(u64::MAX);
+        Self { seats: Some(self.seats.unwrap_or(everybody)), ..self.clone() }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -227,7 +246,7 @@ impl TargetArgs {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }

@@ -39,6 +39,12 @@ pub(crate) const SOCKET_BUFFER_BYTES: usize = 2 << 10;
 pub(crate) const WORDS_PER_TABLE_MAX: usize = 64;
 /// The longest latency that the histograms tell apart, in microseconds (an hour).
 pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
+/// Failures that a table prints; the JSON has them all.
+pub(crate) const FAILURES_PRINTED_MAX: usize = 20;
+/// The longest day, in minutes.
+pub(crate) const DAY_MINUTES_MAX: f64 = 24.0 * 60.0;
+/// Turns of calm and storm at most.
+pub(crate) const TURNS_MAX: usize = 1_000;
 /// The longest churn, in minutes: a week.
 pub(crate) const CHURN_MINUTES_MAX: f64 = 7.0 * 24.0 * 60.0;
 /// Records of a log that does not balance that are named.
@@ -66,6 +72,8 @@ pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
 pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at the progress.
 pub(crate) const PROGRESS_POLL: Duration = Duration::from_millis(50);
+/// Between two looks whether everybody is ready to drop the connection.
+pub(crate) const DROP_POLL: Duration = Duration::from_millis(10);
 /// First ping of a session after everybody has arrived comes within this time.
 pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.
@@ -78,6 +86,12 @@ pub(crate) const FIRST_LOGINS_AT_ONCE: usize = 256;
 pub(crate) const BACKOFF_BASE: Duration = Duration::from_millis(500);
 /// The longest back-off.
 pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The longest back-off of whoever is there for a time only.
+pub(crate) const VISITOR_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Who has had no licence for so long from when they were due comes no more.
+pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// Between two looks whether a storm is over.
+pub(crate) const STORM_POLL: Duration = Duration::from_millis(2);
 /// A broker that was told to stop must have ended by then; the contract allows 10 s.
 pub(crate) const BROKER_END_WAIT: Duration = Duration::from_secs(15);
 /// A broker must be ready by then.

@@ -13,15 +13,17 @@ use crate::net::Target;
 use crate::sampler::Counts;
 use crate::tally::Tally;
 
-/// Told by the profile to all agents, through a watch channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Told by the profile to all agents, through a watch channel; in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// Logins are still due or under way.
     Arriving,
     /// Every login is decided.
     Holding,
-    /// Everybody leaves, now.
+    /// Everybody leaves, now; whoever is to drop the connection proves first that it lived.
     Leaving,
+    /// Whoever has proved it drops the connection.
+    Dropping,
 }
 
 /// Owned by the profile; every agent holds it for its life. The two locks are never held

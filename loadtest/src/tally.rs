@@ -167,6 +167,11 @@ impl Tally {
 }
 
 impl Outcomes {
+    /// Whether a session neither ended nor is ready to leave.
+    pub(crate) fn is_anybody_in(&self) -> bool {
+        self.left.total() + self.ended_early.total() < self.logged_in_full + self.logged_in_partial
+    }
+
     /// Logins to which the broker said yes or no.
     pub(crate) fn answered(&self) -> u64 {
         self.logged_in_full + self.logged_in_partial + self.login_refused.total()

@@ -14,8 +14,7 @@ use crate::baseline::options::Baseline;
 use crate::baseline::report::BaselineReport;
 use crate::baseline::turn::{Server, Turn, source};
 use crate::bounded::{Ended, bounded};
-use crate::broker_process::{BrokerProcess, until_ready};
-use crate::cli::End;
+use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
 use crate::population::{Device, Population};
@@ -96,7 +95,7 @@ async fn prepare(options: &Baseline, program: &Path) -> Result<(Prepared, Vec<He
     let population = Population::of(&options.tenancy(), options.connections, &devices);
     let ready = set_up(&api, &population, life, &mut Vec::new()).await?;
     let first = ready.into_iter().next().context("no organisation was set up")?;
-    broker.end(End::Terminate).await?;
+    broker.end(Ending::Terminate).await?;
     broker.keep_data()?;
     let authorizations = first.agents.into_iter().map(|(_, authorization)| authorization).collect();
     Ok((Prepared { broker, operator_token, organisation: first.number }, authorizations))
@@ -140,7 +139,7 @@ async fn broker_turn(
     };
     until_ready(&Api::new(&plan.target, operator_token)?).await?;
     let turn = Turn::play(Server::Broker, process, plan).await?;
-    broker.end(End::Terminate).await?;
+    broker.end(Ending::Terminate).await?;
     Ok(turn)
 }
 

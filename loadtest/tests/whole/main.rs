@@ -2,6 +2,8 @@
 
 mod baseline;
 mod compare;
+mod day;
 mod mass_login;
-mod reconnect;
+mod reconnect_storm;
+mod storm_beside;
 mod support;

@@ -114,6 +114,9 @@ async fn dropping_agents_prove_their_holds_too_and_kept_organisations_stay() {
         play(&broker, "--agents 20 --hold 0 --leave drop --keep --source-addresses 2").await;
     assert_eq!(played.code, Some(0), "{}", played.said);
     assert_eq!(played.report["outcomes"]["left"], json!({"dropped": 16}));
+    let dropped = &played.report["dropped"];
+    assert_eq!(dropped["connections"], 16);
+    assert!(dropped["free_after_s"].as_f64().is_some_and(|s| s < 5.0), "{dropped}");
     assert_eq!(played.report["audit"]["holds"], played.report["audit"]["proven"]);
     assert_eq!(broker.organisations(), ["9001"]);
 }
@@ -141,6 +144,11 @@ async fn a_broker_that_leaks_is_caught() {
     let played = play(&broker, "--agents 10 --hold 0 --release-timeout-s 1").await;
     assert_eq!(played.code, Some(1), "{}", played.said);
     assert_eq!(played.report["afterwards"]["held"][0]["holders"], 8);
+    assert_eq!(played.report["dropped"], Value::Null);
+    let dropping = play(&broker, "--agents 10 --hold 0 --leave drop --release-timeout-s 1").await;
+    assert_eq!(dropping.code, Some(1), "{}", dropping.said);
+    let failures = dropping.report["failures"].to_string();
+    assert!(failures.contains("live counts did not show in time"), "{failures}");
 }
 
 #[tokio::test]
