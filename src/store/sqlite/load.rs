@@ -1,7 +1,9 @@
 //! Reads an organisation as a whole, from one snapshot of the database.
 
 use super::error::aborted;
-use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, corrupt, millis, number};
+use super::value::{
+    self, Reader, SETTINGS_COLUMNS, SessionText, USER_COLUMNS, corrupt, millis, number,
+};
 use super::{Loaded, StoreError};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::SessionOpened;
@@ -238,6 +240,6 @@ fn session_of(
 ) -> Result<&mut StoredSession, StoreError> {
     match sessions.binary_search_by_key(&id, |stored| stored.opened.session) {
         Ok(position) => Ok(&mut sessions[position]),
-        Err(_) => Err(corrupt("something held by the unknown session", value::session_text(id))),
+        Err(_) => Err(corrupt("something held by the unknown session", SessionText::of(id))),
     }
 }
