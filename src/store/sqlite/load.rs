@@ -10,9 +10,9 @@ use crate::domain::event::SessionOpened;
 use crate::domain::ids::{LicenceId, OrganisationId, ResumeDigest, SessionId, UserName};
 use crate::domain::moment::{day_of, start_of_day};
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{DenialReason, Device, GrantPool};
-use crate::domain::resume::{Snapshot, StoredInstance, StoredSession};
-use crate::domain::session::{Instance, Place};
+use crate::domain::reason::{DenialReason, Device};
+use crate::domain::resume::{Snapshot, StoredSession};
+use crate::domain::session::Place;
 use crate::domain::user::UserRecord;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -130,39 +130,16 @@ impl Loading<'_> {
             users.iter().map(|record| (&*record.user, &record.user)).collect();
         let rows = self
             .rows(
-                "SELECT session, user, device, since, grace_s, resume, address FROM sessions \
+                "SELECT session, user, device, since, grace_s, resume, address, held FROM sessions \
                  WHERE organisation = ? ORDER BY session",
             )
             .await?;
         let mut sessions = rows
             .iter()
-            .map(|row| opened(Reader(row), &users))
+            .map(|row| opened(Reader(row), &users, self.catalogue))
             .collect::<Result<Vec<StoredSession>, StoreError>>()?;
-        self.instances(&mut sessions).await?;
         self.places(&mut sessions).await?;
         Ok(sessions)
-    }
-
-    async fn instances(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
-        let rows = self
-            .rows(
-                "SELECT session, licence, pool, since, holder_order, holder_since FROM instances \
-                 WHERE organisation = ? ORDER BY session",
-            )
-            .await?;
-        for row in rows.iter().map(Reader) {
-            let instance = StoredInstance {
-                instance: Instance {
-                    licence: row.licence("licence", self.catalogue)?,
-                    pool: row.word("pool", GrantPool::from_word)?,
-                    since: row.instant("since")?,
-                },
-                holder_order: row.counter("holder_order")?,
-                holder_since: row.instant("holder_since")?,
-            };
-            session_of(sessions, row.session()?)?.instances.push(instance);
-        }
-        Ok(())
     }
 
     async fn places(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
@@ -215,7 +192,11 @@ impl Loading<'_> {
     }
 }
 
-fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSession, StoreError> {
+fn opened(
+    row: Reader<'_>,
+    users: &HashMap<&str, &UserName>,
+    catalogue: &Catalogue,
+) -> Result<StoredSession, StoreError> {
     let user = row.text("user")?;
     let user = users.get(user).ok_or_else(|| corrupt("a session of the unknown user", user))?;
     let resume = row.blob("resume")?;
@@ -230,7 +211,8 @@ fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSes
         resume: ResumeDigest(digest),
         address: row.shared_text("address")?,
     };
-    Ok(StoredSession { opened, instances: Vec::new(), places: Vec::new() })
+    let instances = value::held(row.text("held")?, catalogue)?;
+    Ok(StoredSession { opened, instances, places: Vec::new() })
 }
 
 /// The session among those that are ordered by id.

@@ -2,11 +2,11 @@
 
 use super::bulk;
 use super::commit::Change;
-use super::value::{SessionText, features_text, millis, seconds_of_day};
+use super::value::{SessionText, features_text, held_text, millis, seconds_of_day};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::{DeniedName, UsageRecord};
 use crate::domain::reason::ReleaseReason;
-use crate::store::net_effect::{Held, NetEffect};
+use crate::store::net_effect::NetEffect;
 use rusqlite::{Connection, Statement, params};
 use std::collections::BTreeMap;
 
@@ -22,11 +22,10 @@ impl<'a> Writing<'a> {
     pub(super) fn all(&self) -> rusqlite::Result<()> {
         self.users_deleted()?;
         self.users_saved()?;
-        self.instances_released()?;
+        self.held_changed()?;
         self.places_left()?;
         self.sessions_closed()?;
         self.sessions()?;
-        self.instances()?;
         self.places()?;
         self.usage()?;
         self.denials()?;
@@ -94,26 +93,27 @@ impl<'a> Writing<'a> {
         })
     }
 
-    /// Instances that sessions which go on gave back.
-    fn instances_released(&self) -> rusqlite::Result<()> {
-        const DELETE: &str =
-            "DELETE FROM instances WHERE organisation = ? AND session = ? AND licence = ?";
-        self.remove_held(DELETE, self.rows(|effect| without_value(&effect.instances)))
+    /// What sessions that go on got and gave back.
+    fn held_changed(&self) -> rusqlite::Result<()> {
+        const CHANGE: &str = "UPDATE sessions SET held = json_patch(held, ?3) \
+            WHERE organisation = ?1 AND session = ?2";
+        let changed = self.rows(NetEffect::sessions_changed);
+        self.each(CHANGE, changed, |change, (key, (session, held))| {
+            let text = held_text(held.clone(), self.catalogue);
+            let rows = change.execute(params![key, SessionText::of(session), text])?;
+            if rows == 0 && held.clone().any(|(_, instance)| instance.is_some()) {
+                return Err(rusqlite::Error::StatementChangedRows(rows));
+            }
+            Ok(rows)
+        })
     }
 
     /// Places that sessions which go on gave back.
     fn places_left(&self) -> rusqlite::Result<()> {
         const DELETE: &str =
             "DELETE FROM places WHERE organisation = ? AND session = ? AND licence = ?";
-        self.remove_held(DELETE, self.rows(|effect| without_value(&effect.places)))
-    }
-
-    fn remove_held(
-        &self,
-        statement: &str,
-        rows: impl Iterator<Item = (i64, Held)>,
-    ) -> rusqlite::Result<()> {
-        self.each(statement, rows, |delete, (key, (session, licence))| {
+        let left = self.rows(|effect| without_value(&effect.places));
+        self.each(DELETE, left, |delete, (key, (session, licence))| {
             delete.execute(params![key, SessionText::of(session), self.catalogue.key(licence)])
         })
     }
@@ -127,11 +127,13 @@ impl<'a> Writing<'a> {
         })
     }
 
+    /// Each with what it holds: one row for a login.
     fn sessions(&self) -> rusqlite::Result<()> {
         const OPEN: &str = "INSERT INTO sessions (organisation, session, user, device, since, \
-            grace_s, resume, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        let opened = self.rows(|effect| effect.sessions.values().copied().flatten());
-        self.each(OPEN, opened, |open, (key, opened)| {
+            grace_s, resume, address, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let opened = self.rows(NetEffect::sessions_opened);
+        self.each(OPEN, opened, |open, (key, (opened, held))| {
+            let held = held.filter(|(_, instance)| instance.is_some());
             open.execute(params![
                 key,
                 SessionText::of(opened.session),
@@ -141,23 +143,7 @@ impl<'a> Writing<'a> {
                 opened.grace_s,
                 opened.resume.0,
                 opened.address,
-            ])
-        })
-    }
-
-    fn instances(&self) -> rusqlite::Result<()> {
-        const HOLD: &str = "INSERT OR REPLACE INTO instances (organisation, session, licence, \
-            pool, since, holder_order, holder_since) VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let held = self.rows(|effect| with_value(&effect.instances));
-        self.each(HOLD, held, |hold, (key, ((session, licence), instance))| {
-            hold.execute(params![
-                key,
-                SessionText::of(session),
-                self.catalogue.key(licence),
-                instance.pool.as_str(),
-                millis(instance.since),
-                instance.holder_order.cast_signed(),
-                millis(instance.holder_since),
+                held_text(held, self.catalogue),
             ])
         })
     }

@@ -5,12 +5,16 @@ use super::error::aborted;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId, SessionId};
 use crate::domain::organisation::Settings;
-use crate::domain::reason::UserStatus;
+use crate::domain::reason::{GrantPool, UserStatus};
+use crate::domain::resume::StoredInstance;
+use crate::domain::session::Instance;
 use crate::domain::user::UserRecord;
+use crate::store::net_effect::InstanceRow;
 use chrono::{DateTime, NaiveDate, NaiveTime, Timelike, Utc};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use ulid::Ulid;
@@ -84,6 +88,55 @@ pub(super) fn features_text(features: LicenceSet, catalogue: &Catalogue) -> Stri
     let keys: Vec<String> =
         features.iter().map(|licence| format!("\"{}\"", catalogue.key(licence))).collect();
     format!("[{}]", keys.join(","))
+}
+
+/// What a session holds as it is kept: a JSON object of arrays, by the keys of the types. `None` takes a type
+/// out where the text is merged with what was held before.
+pub(super) fn held_text(
+    held: impl Iterator<Item = (LicenceId, Option<InstanceRow>)>,
+    catalogue: &Catalogue,
+) -> String {
+    let mut text = String::with_capacity(256);
+    for (licence, instance) in held {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        // Writing into a text cannot fail; neither keys nor words need escapes.
+        let _ = write!(text, "\"{}\":", catalogue.key(licence));
+        let _ = match instance {
+            None => text.write_str("null"),
+            Some(InstanceRow { pool, since, holder_order, holder_since }) => write!(
+                text,
+                "[\"{}\",{},{},{}]",
+                pool.as_str(),
+                millis(since),
+                holder_order.cast_signed(),
+                millis(holder_since)
+            ),
+        };
+    }
+    text.push_str(if text.is_empty() { "{}" } else { "}" });
+    text
+}
+
+/// What a session holds, from [`held_text`]; in the order of the keys.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if it is not what could have been written, or of types that the catalogue has
+/// lost.
+pub(super) fn held(text: &str, catalogue: &Catalogue) -> Result<Vec<StoredInstance>, StoreError> {
+    let kept: BTreeMap<&str, (&str, i64, i64, i64)> =
+        serde_json::from_str(text).map_err(|_| corrupt("held", text))?;
+    let instant = |at| DateTime::from_timestamp_millis(at).ok_or_else(|| corrupt("since", at));
+    let instance = |(key, (pool, since, holder_order, holder_since)): (&str, _)| {
+        let instance = Instance {
+            licence: catalogue.find(key).ok_or_else(|| corrupt("licence", key))?,
+            pool: GrantPool::from_word(pool).ok_or_else(|| corrupt("pool", pool))?,
+            since: instant(since)?,
+        };
+        let (holder_order, holder_since) =
+            (i64::cast_unsigned(holder_order), instant(holder_since)?);
+        Ok(StoredInstance { instance, holder_order, holder_since })
+    };
+    kept.into_iter().map(instance).collect()
 }
 
 /// What is kept is not what could have been written.
