@@ -299,7 +299,7 @@ impl OrganisationActor {
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_decision();
-        telemetry::count_events(organisation.catalogue(), &effects.events);
+        self.shared.counters.count(&effects.events);
         self.cell.gauges().set_lingering(organisation.lingering());
         if effects.events.iter().any(concerns_wallboards) {
             self.cell.live().publish_kinds(organisation);
