@@ -17,6 +17,7 @@ use licence_broker::catalogue_file;
 use licence_broker::clock::Clock;
 use licence_broker::domain::admission::{Login, LoginAnswer, Wanted};
 use licence_broker::domain::bounded_login::BoundedLogin;
+use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::ids::{LicenceId, LinkId, OrganisationId, ResumeDigest, SessionId};
 use licence_broker::domain::organisation::{Bounds, Settings};
 use licence_broker::domain::pool::Totals;
@@ -73,6 +74,7 @@ struct Bench {
     admission: Admission,
     clock: Clock,
     limits: Limits,
+    catalogue: Arc<Catalogue>,
     sink: Addr<Sink>,
     tokens: Vec<String>,
 }
@@ -115,7 +117,7 @@ impl Bench {
             store,
             journal,
             clock: clock.clone(),
-            catalogue,
+            catalogue: catalogue.clone(),
             bounds: Bounds { waiting_per_licence_max: 0, users_max: usize::MAX },
             heartbeat: Heartbeat { every: Duration::from_secs(600) },
             arbiters: vec![arbiter.handle()],
@@ -137,7 +139,7 @@ impl Bench {
         let tokens = (0..=LOGINS).map(issue).collect();
         let admission = Admission::new(&limits);
         let sink = Sink.start();
-        Self { directory, authenticator, admission, clock, limits, sink, tokens }
+        Self { directory, authenticator, admission, clock, limits, catalogue, sink, tokens }
     }
 
     /// What `ws/device.rs` does with the first message, from its text to the text of the answer.
@@ -169,9 +171,8 @@ impl Bench {
             panic!("logged in")
         };
         let resume_token = "0123456789abcdefghijklmnopqrstuv".to_owned();
-        let catalogue = catalogue_file::built_in();
         let terms = SessionTerms { resume_token: &resume_token, heartbeat_s: 15 };
-        Writer(&catalogue).logged_in(Some(&RequestId::Number(1)), &welcome, terms);
+        Writer(&self.catalogue).logged_in(Some(&RequestId::Number(1)), &welcome, terms);
         Kept {
             _claims: claims,
             _place: place,

@@ -4,38 +4,30 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a stack has to have in it to be somebody's, the first that fits; and who that is.
+/// What a frame has to have in it to be somebody's, and who that is: the innermost frame that is somebody's
+/// says whose the block is.
 const OWNERS: &[(&str, &str)] = &[
-    ("store::sqlite", "store"),
-    ("rusqlite::", "store"),
+    ("insert_session (", "organisation: sessions"),
+    ("grant (", "organisation: what is held"),
+    ("domain/", "organisation: the decision itself"),
+    ("store/", "store"),
     ("sqlx", "store"),
-    ("protocol::request", "protocol: parse"),
-    ("protocol::device", "protocol: write"),
-    ("catalogue_file", "(the benchmark itself)"),
-    ("auth::", "auth: claims"),
-    ("broker::places", "admission: places"),
-    ("broker::rates", "admission: rates"),
-    ("actor::admission", "login queue"),
-    ("actor::link::Links", "links"),
-    ("actor::live", "live counts"),
-    (
-        "domain::admission::<impl licence_broker::domain::organisation::Organisation>::insert_session",
-        "organisation: sessions",
-    ),
-    (
-        "domain::admission::<impl licence_broker::domain::organisation::Organisation>::grant",
-        "organisation: instances, holdings, events",
-    ),
-    ("insert_session", "organisation: sessions"),
-    ("::grant", "organisation: instances, holdings, events"),
-    ("domain::", "organisation: plan, events"),
-    ("actor::pipeline", "pipeline"),
-    ("actor::journal", "journal"),
-    ("telemetry", "metrics"),
-    ("actor::organisation", "actor"),
-    ("actor::", "mailbox, reply"),
-    ("Bench::log_in", "session actor's own"),
-    ("session_bytes", "session actor's own"),
+    ("protocol/request.rs", "message read"),
+    ("protocol/device.rs", "answer written"),
+    ("protocol/lists.rs", "answer written"),
+    ("auth/", "token"),
+    ("broker/places.rs", "places of users"),
+    ("broker/rates.rs", "rates of users"),
+    ("actor/admission.rs", "queue of logins"),
+    ("actor/link.rs", "connections of the organisation"),
+    ("actor/live.rs", "live counts"),
+    ("actor/pipeline.rs", "pipeline"),
+    ("actor/journal.rs", "journal"),
+    ("telemetry/", "metrics"),
+    ("actor/", "mailbox and reply"),
+    ("log_in::{async_fn", "(the benchmark's futures)"),
+    ("{async_fn#0} (benches/session_bytes", "connection: claims, marks, tokens, reply"),
+    ("login (benches/session_bytes", "connection: claims, marks, tokens, reply"),
 ];
 
 #[derive(Deserialize)]
@@ -109,8 +101,8 @@ pub(crate) fn print(profile: &Path, logins: u32) {
 }
 
 fn owner_of(point: &Point, frames: &[String]) -> &'static str {
-    let has = |part: &str| point.fs.iter().any(|frame| frames[*frame].contains(part));
-    OWNERS.iter().find(|(part, _)| has(part)).map_or("elsewhere", |(_, owner)| owner)
+    let owner = |frame: &usize| OWNERS.iter().find(|(part, _)| frames[*frame].contains(part));
+    point.fs.iter().find_map(owner).map_or("elsewhere", |(_, owner)| owner)
 }
 
 /// Every place that allocated for most logins, with the frames of this program.
