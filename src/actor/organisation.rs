@@ -299,7 +299,7 @@ impl OrganisationActor {
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_decision();
-        telemetry::count_events(organisation.catalogue(), &effects.events);
+        self.shared.counters.count(&effects.events);
         self.cell.gauges().set_lingering(organisation.lingering());
         if effects.events.iter().any(concerns_wallboards) {
             self.cell.live().publish_kinds(organisation);
@@ -370,7 +370,7 @@ impl OrganisationActor {
     fn sweep_soon(&mut self, ctx: &mut Context<Self>) {
         if self.organisation.is_some() && !self.sweep_is_due {
             self.sweep_is_due = true;
-            ctx.address().do_send(Sweep { arrived: self.shared.clock.now().elapsed });
+            ctx.address().do_send(Sweep { arrived: self.shared.clock.elapsed() });
         }
     }
 
@@ -404,7 +404,7 @@ impl OrganisationActor {
             return;
         }
         self.live_is_due = true;
-        let since = self.shared.clock.now().elapsed.saturating_sub(self.live_sent);
+        let since = self.shared.clock.elapsed().saturating_sub(self.live_sent);
         ctx.run_later(LIVE_INTERVAL.saturating_sub(since), |actor, _| actor.publish());
     }
 

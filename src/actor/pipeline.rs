@@ -5,7 +5,7 @@
 
 use crate::domain::event::Event;
 use crate::domain::ids::SessionId;
-use std::collections::HashSet;
+use crate::domain::lookup::LookupSet;
 
 /// Something to be done once all that was decided before it is durable.
 pub(super) type Delivery<T> = Box<dyn FnOnce(&mut T)>;
@@ -19,9 +19,9 @@ pub(super) struct Pipeline<T> {
     /// Waits for the batch under way; `None` while there is none.
     under_way: Option<Vec<Delivery<T>>>,
     /// The sessions that `events` change.
-    sessions: HashSet<SessionId>,
+    sessions: LookupSet<SessionId>,
     /// The sessions that the batch under way changes.
-    sessions_under_way: HashSet<SessionId>,
+    sessions_under_way: LookupSet<SessionId>,
     /// The number of the last batch that was sent.
     number: u64,
 }
@@ -33,8 +33,8 @@ impl<T> Pipeline<T> {
             events: Vec::new(),
             deliveries: Vec::new(),
             under_way: None,
-            sessions: HashSet::new(),
-            sessions_under_way: HashSet::new(),
+            sessions: LookupSet::default(),
+            sessions_under_way: LookupSet::default(),
             number,
         }
     }

@@ -189,7 +189,7 @@ impl Device {
             user: claims.subject.clone(),
             resume: resume_token::digest(&resume.resume_token),
         };
-        let marks = Arc::new(Marks::new(broker.clock.now().elapsed, claims.expires_at));
+        let marks = Arc::new(Marks::new(broker.clock.elapsed(), claims.expires_at));
         connection.heart.mark(marks.clone());
         let recipient = wire.address();
         let reply = Reply::new(move |answer| recipient.do_send(Resolved::Resume(id, answer)));
