@@ -24,7 +24,7 @@ pub const EVENTS_PER_PORTION: usize = 384;
 /// Upgrades of one organisation that a worker serves before it looks after everything else that is ready.
 pub const UPGRADES_PER_TURN: usize = 4;
 /// For so long after another organisation left something to be committed an organisation is in company.
-pub const COMPANY_LASTS: Duration = Duration::from_secs(1);
+pub const COMPANY_LASTS: Duration = Duration::from_secs(5);
 /// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
 pub const REPORTS_UNDER_WAY_MAX: usize = 2;
 /// A custom report that takes longer is stopped: 503.
