@@ -25,7 +25,9 @@ pub(crate) enum Ending {
 pub(crate) struct BrokerProcess {
     program: PathBuf,
     folder: PathBuf,
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
+    /// Worker threads; `None`: its own default.
+    pub(crate) workers: Option<usize>,
     child: Option<Child>,
 }
 
@@ -40,7 +42,7 @@ impl BrokerProcess {
         let program = found.with_context(|| format!("--broker {}", program.display()))?;
         let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self { program, folder, listen, child: None })
+        Ok(Self { program, folder, listen, workers: None, child: None })
     }
 
     /// Starts it; whether it is ready is another question.
@@ -53,6 +55,7 @@ impl BrokerProcess {
             .command()
             .args(["serve", "--listen", &self.listen.to_string()])
             .args(["--database", "sqlite://herd.db", "--data-dir", "data", "--log-level", "warn"])
+            .args(self.workers.map(|workers| format!("--workers={workers}")))
             .kill_on_drop(true)
             .spawn()
             .context("--broker: it cannot be started")?;
@@ -72,6 +75,16 @@ impl BrokerProcess {
         let said = said.context("--broker: it gives no token")?;
         ensure!(said.status.success(), "--broker: it gives no token: {}", said.status);
         Ok(String::from_utf8(said.stdout)?.trim().to_owned())
+    }
+
+    /// Its number among the system's processes.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not run.
+    pub(crate) fn id(&self) -> Result<u32> {
+        let id = self.child.as_ref().and_then(Child::id);
+        id.context("the broker does not run")
     }
 
     /// Ends it and waits until it has; how long that took.
@@ -95,6 +108,30 @@ impl BrokerProcess {
         Ok(begun.elapsed())
     }
 
+    /// Keeps a copy of its data as they are now; it must not run.
+    ///
+    /// # Errors
+    ///
+    /// Where the data cannot be copied.
+    pub(crate) fn keep_data(&self) -> Result<()> {
+        copy_folder(&self.folder, &self.kept()).context("--broker: its data cannot be kept")
+    }
+
+    /// Goes back to the data that were kept; it must not run.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be brought back.
+    pub(crate) fn restore_data(&self) -> Result<()> {
+        let restored = std::fs::remove_dir_all(&self.folder)
+            .and_then(|()| copy_folder(&self.kept(), &self.folder));
+        restored.context("--broker: its data cannot be brought back")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.folder.with_extension("kept")
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).stdin(Stdio::null());
@@ -106,7 +143,22 @@ impl Drop for BrokerProcess {
     fn drop(&mut self) {
         // Its process may still write there; what is left then is in the system's folder for such.
         let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(self.kept());
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a broker takes logins; how long that took.

@@ -1,7 +1,9 @@
 //! The command line, and what can be judged about it before anything is touched.
 
+mod output;
 mod reconnect_storm;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,11 +11,15 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::arrival::Arrival;
+use crate::baseline::options::{Baseline, EchoServer};
 use crate::churn::options::Churn;
+use crate::compare::Compare;
 use crate::day::options::Day;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
+use crate::process::listening_on;
 use crate::storm::options::StormBeside;
+pub(crate) use output::OutputArgs;
 pub(crate) use reconnect_storm::{End, ReconnectStorm};
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
@@ -35,6 +41,15 @@ pub(crate) enum Profile {
     /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
     /// afterwards, or if the log does not balance
     Churn(Churn),
+    /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
+    /// and an echo; exit 1 if a connection was not served
+    Baseline(Baseline),
+    /// What changed between two runs, from the JSON of both; exit 1 if something is worse by more than
+    /// --fail-above allows
+    Compare(Compare),
+    /// The bare server itself, as `baseline` starts it: until standard input ends
+    #[command(hide = true)]
+    EchoServer(EchoServer),
     /// Everybody logs in with grace, the broker ends and starts again or all connections are dropped, and
     /// all come back at once; exit 1 if anybody is lost, has other licences than before, is charged again,
     /// or had no answer in time, if more users than were bought ever held a licence, or if anything is
@@ -83,9 +98,8 @@ pub(crate) struct MassLogin {
     /// twice its default heartbeat, and a little
     #[arg(long, default_value_t = 35, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Args)]
@@ -104,6 +118,10 @@ pub(crate) struct TargetArgs {
     /// absent: as many as are needed
     #[arg(long, value_name = "N")]
     pub(crate) source_addresses: Option<usize>,
+    /// Process of the broker, whose processor time and memory are shown; absent: whoever listens there,
+    /// if it is on loopback
+    #[arg(long, value_name = "PID")]
+    broker_pid: Option<u32>,
 }
 
 #[derive(Args, Clone)]
@@ -199,6 +217,11 @@ impl MassLogin {
 }
 
 impl TargetArgs {
+    /// The broker's process, if it is known or can be found.
+    pub(crate) fn broker_process(&self, address: SocketAddr) -> Option<u32> {
+        self.broker_pid.or_else(|| listening_on(address))
+    }
+
     /// The operator's token, from the option, the file or the environment, without blanks around.
     ///
     /// # Errors

@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+/// Looks of the sampler that are kept; past that every other one goes.
+pub(crate) const SAMPLES_MAX: usize = 2_000;
+/// Turns of each server in a baseline at most.
+pub(crate) const BASELINE_TURNS_MAX: usize = 100;
+/// Source addresses that the turns of a baseline come from, in turn.
+pub(crate) const BASELINE_SOURCES: usize = 200;
+/// Connections that the kernel has taken and the bare server has not; as many as the broker asks for.
+pub(crate) const LISTEN_BACKLOG: u32 = 65_535;
 /// Connections that leave one source address at most: a little less than the 28,232 ports that
 /// Linux hands out by default.
 pub(crate) const CONNECTIONS_PER_ADDRESS: usize = 28_000;
@@ -21,6 +29,8 @@ pub(crate) const USERS_PER_IMPORT: usize = 5_000;
 pub(crate) const TOKENS_PER_CALL: usize = 500;
 /// Bytes of an HTTP answer that are read at most.
 pub(crate) const HTTP_ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a file of results that is compared.
+pub(crate) const RESULTS_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a WebSocket message that are read at most (a device's messages are far smaller).
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Buffer of each connection, in bytes, in either direction.
@@ -42,6 +52,12 @@ pub(crate) const UNBALANCED_NAMED_MAX: usize = 20;
 /// Users whom a violation names.
 pub(crate) const USERS_NAMED_MAX: usize = 5;
 
+/// Between two looks of the sampler, as long as there are not too many.
+pub(crate) const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+/// One connection of a baseline, from its begin to its answer.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(20);
+/// Between the last answer of a turn and the look at what it cost.
+pub(crate) const BASELINE_SETTLE: Duration = Duration::from_millis(300);
 /// One HTTP call, from the connect to the last byte of the answer.
 pub(crate) const HTTP_WAIT: Duration = Duration::from_secs(60);
 /// The answer to a logout or to a last ping, and the close after it.

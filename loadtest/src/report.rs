@@ -4,13 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::Verdict;
 use crate::cli::{Leave, MassLogin};
 use crate::free::Dropped;
 use crate::provision::Afterwards;
-use crate::table;
 use crate::tally::{Latencies, Outcomes, Tally};
 
 #[derive(Debug, Serialize)]
@@ -56,7 +55,7 @@ pub(crate) struct LatencyMs {
 }
 
 /// Milliseconds.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) count: u64,
     pub(crate) p50: f64,
@@ -120,15 +119,6 @@ impl Report {
         let held = self.afterwards.iter().flat_map(|afterwards| &afterwards.held);
         failures.extend(held.map(ToString::to_string));
         self.passed = self.failures.is_empty() && self.audit.passed();
-    }
-
-    /// Prints the table, and writes the JSON where it is wanted.
-    ///
-    /// # Errors
-    ///
-    /// Where the JSON cannot be written.
-    pub(crate) fn publish(&self, json: Option<&Path>) -> Result<()> {
-        publish(self, &table::of(self), json)
     }
 }
 

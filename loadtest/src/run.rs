@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::audit::Auditor;
 use crate::cli::Leave;
 use crate::net::Target;
+use crate::sampler::Counts;
 use crate::tally::Tally;
 
 /// Told by the profile to all agents, through a watch channel; in the order in which they come.
@@ -47,6 +48,15 @@ impl Run {
 
     pub(crate) fn audit(&self) -> MutexGuard<'_, Auditor> {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the sampler shows over time.
+    pub(crate) fn counts(&self) -> Counts {
+        let (begun, granted) = {
+            let tally = self.tally();
+            (tally.latencies.begun.len(), tally.latencies.licence.len())
+        };
+        Counts { begun, granted, held: self.audit().held_now() }
     }
 
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
 use crate::wire::Denied;
@@ -48,7 +48,7 @@ pub(crate) struct Outcomes {
 }
 
 /// Counts by word; bounded, since some of the words are the broker's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Words(pub(crate) BTreeMap<String, u64>);
 
@@ -72,6 +72,13 @@ impl Words {
         }
         let word = if self.0.len() < WORDS_PER_TABLE_MAX { word } else { OTHER };
         *self.0.entry(word.to_owned()).or_default() += 1;
+    }
+
+    /// Sets a word's count, unless it is 0.
+    pub(crate) fn put(&mut self, word: &str, count: u64) {
+        if count > 0 {
+            self.0.insert(word.to_owned(), count);
+        }
     }
 
     /// How many there were of all.

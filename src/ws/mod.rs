@@ -18,6 +18,7 @@
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
 //! | [`token`] | judging the token of a first message |
 //! | `refresh` | a fresh token for a connection that goes on |
+//! | [`pulse`] | what is done for every socket several times in each heartbeat |
 //! | [`tcp`] | options and state of accepted sockets |
 
 mod admitted;
@@ -29,6 +30,7 @@ mod following;
 pub mod frames;
 pub mod inbox;
 pub mod origin;
+pub mod pulse;
 mod refresh;
 mod resolved;
 mod resume_token;

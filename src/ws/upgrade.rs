@@ -34,7 +34,7 @@ pub async fn session(
     // Between the lines of the request and those of the connection.
     tracing::debug!(organisation = organisation.get(), link = link.0, "a device connects");
     let device = Device::new(organisation, link, claims);
-    session::start(&request, connection(broker, &request)?, device)
+    session::start(&request, Connection::new(broker, &request)?, device)
 }
 
 /// `GET /v1/organisations/{org}/live`: a WebSocket where one is asked for, else server-sent events.
@@ -50,7 +50,7 @@ pub async fn live(
     if is_upgrade(&request) {
         check_handshake(&request)?;
         let wallboard = Wallboard::new(organisation, claims, broker.clock.now().elapsed);
-        return session::start(&request, connection(broker, &request)?, wallboard);
+        return session::start(&request, Connection::new(broker, &request)?, wallboard);
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let address = request.peer_addr().map(|peer| peer.ip());
@@ -129,12 +129,4 @@ fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
         return Err(Problem::new(Kind::Malformed, detail));
     }
     Ok(())
-}
-
-/// Takes a place among the sockets that may be open.
-fn connection(broker: web::Data<Broker>, request: &HttpRequest) -> Result<Connection, Problem> {
-    let address = request.peer_addr().map(|peer| peer.ip());
-    let permit = broker.admission.socket(address)?;
-    let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-    Ok(Connection { broker, address: address.into(), permit })
 }

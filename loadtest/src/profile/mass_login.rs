@@ -20,7 +20,10 @@ use crate::population::Population;
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
 use crate::report::{Report, Seen};
+use crate::results::Results;
 use crate::run::{Phase, Run};
+use crate::sampler::Sampler;
+use crate::table;
 
 /// How far the run came, for the report.
 #[derive(Default)]
@@ -29,6 +32,8 @@ struct Course {
     /// Everything is set up, so that it can be looked at afterwards.
     ready: bool,
     decided_after: Option<Duration>,
+    /// From the moment at which the first login is due.
+    sampler: Option<Sampler>,
     dropped: Option<Dropped>,
 }
 
@@ -53,11 +58,14 @@ pub(crate) async fn run(options: &MassLogin) -> Result<bool> {
     let acts = act(options, &sources, &run, &api, &progress, &mut course);
     let ended = bounded(options.timeout(), acts).await;
     progress.finish();
+    let sampler = course.sampler.take();
+    let samples = sampler.map_or_else(Vec::new, |sampler| sampler.finish(run.counts()));
     let seen = conclude(options, &api, &progress, course, ended).await?;
 
     let audit = run.audit().verdict();
     let report = Report::new("mass-login", options, &run.tally(), audit, seen);
-    report.publish(options.json.as_deref())?;
+    let results = Results::of_mass_login(&report, &run.tally(), &samples);
+    results.publish(&report, &table::of(&report), &options.output)?;
     Ok(report.passed)
 }
 
@@ -77,6 +85,8 @@ async fn act(
     note_bought(&mut run.audit(), &organisations);
     progress.say(&format!("set up in {:.1} s", begun.elapsed().as_secs_f64()));
 
+    let (broker, counting) = (options.target.broker_process(run.target.address), Arc::clone(run));
+    course.sampler = Some(Sampler::start(broker, move || counting.counts()));
     let start = Instant::now();
     let logins = plan(options, sources, &organisations, start);
     let (phase, _) = watch::channel(Phase::Arriving);

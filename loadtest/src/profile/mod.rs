@@ -1,6 +1,7 @@
 //! The kinds of load test, a file for each.
 
 mod balance;
+pub(crate) mod baseline;
 pub(crate) mod churn;
 pub(crate) mod day;
 pub(crate) mod mass_login;

@@ -1,5 +1,7 @@
 //! The tool as a whole, against a fake broker that keeps the contract or breaks it.
 
+mod baseline;
+mod compare;
 mod day;
 mod mass_login;
 mod reconnect_storm;
