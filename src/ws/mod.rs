@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`upgrade`] | what is judged before there is a socket |
+//! | `turnstile` | in which order upgrades are served when many come at once |
 //! | [`origin`] | which pages may connect |
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
@@ -36,5 +37,6 @@ mod resume_token;
 pub mod session;
 pub mod tcp;
 pub mod token;
+mod turnstile;
 pub mod upgrade;
 pub mod wallboard;

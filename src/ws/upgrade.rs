@@ -6,6 +6,7 @@ use super::origin;
 use super::session::{self, Connection};
 use super::tcp::Socket;
 use super::token::{Purpose, is_for};
+use super::turnstile;
 use super::wallboard::Wallboard;
 use crate::auth::{Claims, NoBearer, only_bearer};
 use crate::broker::Broker;
@@ -24,6 +25,9 @@ pub async fn session(
     request: HttpRequest,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
+    if let Some(organisation) = numbered(&organisation) {
+        turnstile::pass(organisation, broker.clock.now().elapsed).await;
+    }
     let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
     check_handshake(&request)?;
     let link = broker.links.next();
@@ -68,10 +72,7 @@ fn judge(
     if !broker.ready.is_ready() {
         return Err(Problem::stopping());
     }
-    // `0129` is another path than `129`, here as everywhere.
-    let number: Option<u64> = organisation.parse().ok();
-    let number = number.filter(|number| number.to_string() == organisation);
-    let number = number.and_then(OrganisationId::new);
+    let number = numbered(organisation);
     let claims = match token(request)? {
         None => None,
         Some(token) => {
@@ -88,6 +89,12 @@ fn judge(
         }
     };
     Ok((number.ok_or_else(unknown_organisation)?, claims))
+}
+
+/// `0129` is another path than `129`, here as everywhere.
+fn numbered(organisation: &str) -> Option<OrganisationId> {
+    let number: u64 = organisation.parse().ok()?;
+    OrganisationId::new(number).filter(|_| number.to_string() == organisation)
 }
 
 fn unknown_organisation() -> Problem {
