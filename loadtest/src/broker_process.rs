@@ -52,6 +52,11 @@ impl BrokerProcess {
         Ok(())
     }
 
+    /// Of its process, while that has not been ended.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
     /// An operator's token, signed with the key that it trusts.
     ///
     /// # Errors

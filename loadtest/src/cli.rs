@@ -1,6 +1,7 @@
 //! The command line, and what can be judged about it before anything is touched.
 
 mod reconnect;
+mod wallboards;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
 pub(crate) use reconnect::{End, Reconnect};
+pub(crate) use wallboards::Wallboards;
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -36,6 +38,9 @@ pub(crate) enum Profile {
     /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
     /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
     Reconnect(Reconnect),
+    /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
+    /// misses a change without a snapshot, or if more users than were bought ever held a licence
+    Wallboards(Wallboards),
 }
 
 #[derive(Args)]

@@ -13,6 +13,10 @@ pub(crate) const SOURCE_ADDRESSES_MAX: usize = 250;
 pub(crate) const ORGANISATIONS_MAX: usize = 1_000;
 /// Sessions of one run at most.
 pub(crate) const SESSIONS_MAX: usize = 1_000_000;
+/// Subscribers of live counts at most.
+pub(crate) const BOARDS_MAX: usize = 25_000;
+/// Turns of each kind at most.
+pub(crate) const TURNS_MAX: usize = 100;
 /// Open files that the tool needs beside its sessions.
 pub(crate) const OTHER_OPEN_FILES: u64 = 64;
 /// Users in one body of `users/import`.
@@ -50,6 +54,12 @@ pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
 pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at the progress.
 pub(crate) const PROGRESS_POLL: Duration = Duration::from_millis(50);
+/// Between two looks whether all wallboards show what they should.
+pub(crate) const SETTLE_POLL: Duration = Duration::from_millis(5);
+/// Rounds of the bare loop that writes what frames are held against.
+pub(crate) const FLOOR_ROUNDS: u32 = 30;
+/// Between two of them.
+pub(crate) const FLOOR_PAUSE: Duration = Duration::from_millis(100);
 /// First ping of a session after everybody has arrived comes within this time.
 pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.

@@ -29,6 +29,7 @@ mod session;
 mod socket;
 mod table;
 mod tally;
+mod wallboards;
 mod wire;
 
 use std::io::Write;
@@ -47,6 +48,7 @@ async fn main() -> ExitCode {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
         Profile::Reconnect(options) => profile::reconnect::run(&options).await,
+        Profile::Wallboards(options) => profile::wallboards::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 pub(crate) mod churn;
 pub(crate) mod mass_login;
 pub(crate) mod reconnect;
+pub(crate) mod wallboards;
 
 use crate::audit::{Auditor, Bought};
 use crate::provision::Ready;

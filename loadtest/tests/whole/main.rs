@@ -3,3 +3,4 @@
 mod mass_login;
 mod reconnect;
 mod support;
+mod wallboards;

@@ -2,6 +2,7 @@
 //! told to break it.
 
 mod http;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -41,6 +42,10 @@ pub(crate) enum Vice {
     ChargesAgain,
     /// Never answers a resume.
     SilentToResumes,
+    /// Leaves out counts, and does not say so.
+    SkipsCounts,
+    /// Sends the first counts and no others.
+    StopsCounts,
 }
 
 pub(crate) struct FakeBroker {
@@ -58,6 +63,8 @@ pub(crate) struct State {
     usage: Mutex<Vec<String>>,
     /// Who was sent away once.
     sent_away: Mutex<BTreeSet<String>>,
+    /// Counts what changed who holds what.
+    changes: watch::Sender<u64>,
     /// Counts restarts; connections end with each.
     restarts: watch::Sender<u32>,
 }
@@ -79,6 +86,7 @@ impl FakeBroker {
             kept: Mutex::default(),
             usage: Mutex::default(),
             sent_away: Mutex::default(),
+            changes: watch::Sender::default(),
             restarts: watch::Sender::default(),
         });
         let serving = Arc::clone(&state);
@@ -149,11 +157,15 @@ async fn serve(state: Arc<State>, mut stream: TcpStream) {
         return;
     }
     let organisation = head.split('/').nth(3).expect("a path with an organisation").to_owned();
+    let is_live = head.contains("/live HTTP");
     let mut user = String::new();
     let accepted = accept_hdr_async(stream, Upgrade(&mut user));
     let Ok(mut socket) = accepted.await else {
         return;
     };
+    if is_live {
+        return live::follow(&state, socket, &organisation).await;
+    }
     let mut restarts = state.restarts.subscribe();
     tokio::select! {
         () = session(&state, &mut socket, &organisation, &user) => {}
@@ -251,6 +263,7 @@ fn login(state: &State, request: &Value, organisation: &str, user: &str) -> Valu
         "user": user, "device": request["device"], "granted": granted, "denied": denied,
         "waiting": [], "heartbeat_s": 15, "grace_s": request["grace_s"]});
     state.usage.lock().expect("no panic").push(user.to_owned());
+    state.changes.send_modify(|changes| *changes += 1);
     if request["grace_s"].as_u64().is_some_and(|grace_s| grace_s > 0) {
         state.kept.lock().expect("no panic").insert(user.to_owned(), welcome.clone());
     }
