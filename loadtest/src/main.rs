@@ -41,6 +41,7 @@ mod storm;
 mod table;
 mod tally;
 mod visit;
+mod wallboards;
 mod wire;
 
 use std::io::Write;
@@ -64,6 +65,7 @@ async fn main() -> ExitCode {
         Profile::Day(options) => profile::day::run(&options).await,
         Profile::StormBeside(options) => profile::storm_beside::run(&options).await,
         Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,
+        Profile::Wallboards(options) => profile::wallboards::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

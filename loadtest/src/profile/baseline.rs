@@ -128,7 +128,7 @@ async fn broker_turn(
     let Prepared { broker, operator_token, organisation } = prepared;
     broker.restore_data()?;
     broker.start()?;
-    let process = broker.id()?;
+    let process = broker.id().context("the broker does not run")?;
     let plan = Plan {
         target: target(broker.listen).await?,
         organisation: *organisation,

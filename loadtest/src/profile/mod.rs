@@ -7,6 +7,7 @@ pub(crate) mod day;
 pub(crate) mod mass_login;
 pub(crate) mod reconnect_storm;
 pub(crate) mod storm_beside;
+pub(crate) mod wallboards;
 
 use std::time::Duration;
 
