@@ -188,9 +188,7 @@ impl Peer for Wallboard {
         self.seen = elapsed;
     }
 
-    fn taken(&mut self, _: Duration) {
-        // It holds nothing: that its own beat and the kernel notice is enough.
-    }
+    const IS_RESTLESS: bool = true;
 
     fn on_beat(&mut self, connection: &Connection) -> Flow {
         let broker = &connection.broker;
@@ -252,7 +250,7 @@ impl Session<Wallboard> {
         if *is_behind {
             return;
         }
-        if self.output.is_behind() {
+        if self.connection.heart.is_behind() {
             *is_behind = true;
             count_bound(Bound::LiveBacklogBytes);
             wire.run_later(LIVE_INTERVAL, |session, wire| {

@@ -48,6 +48,8 @@ pub(crate) struct Conversation {
     /// The latest request, while it is not answered.
     open: Option<(u64, Stamp)>,
     heartbeat: Duration,
+    /// When the connection was there and upgraded.
+    pub(crate) upgraded: Instant,
 }
 
 /// What the auditor knows of it; however the conversation ends, nothing is proven from then on.
@@ -73,6 +75,7 @@ impl Conversation {
         let Caller { organisation, user, authorization, source, grace_s } = caller;
         let opened = Socket::open(target, *organisation, authorization, *source).await;
         let mut socket = opened.map_err(NotServed::of_upgrade)?;
+        let upgraded = Instant::now();
         let session = witness.audit().begun(*organisation, user);
         let witnessed = Witnessed { witness: Arc::clone(witness), session };
         socket
@@ -82,7 +85,7 @@ impl Conversation {
         let welcome = first_answer(&mut socket).await?;
         witnessed.granted(welcome.granted.iter().map(|granted| granted.licence.as_str()));
         let heartbeat = Duration::from_secs(welcome.heartbeat_s.unwrap_or(HEARTBEAT_S).max(1));
-        Ok((Self { socket, witnessed, last_id: 1, open: None, heartbeat }, welcome))
+        Ok((Self { socket, witnessed, last_id: 1, open: None, heartbeat, upgraded }, welcome))
     }
 
     /// Gives signs of life until it is time to leave; an error where the connection ends before.

@@ -33,8 +33,9 @@ pub(crate) struct VisitsReport {
 #[derive(Debug, Serialize)]
 pub(crate) struct PhaseReport {
     pub(crate) phase: &'static str,
-    /// This tool's own lateness, contained in the other.
+    /// This tool's own lateness, contained in the others.
     pub(crate) begun_ms: Percentiles,
+    pub(crate) connect_upgrade_ms: Percentiles,
     /// From the moment at which somebody was due.
     pub(crate) licence_ms: Percentiles,
     pub(crate) outcomes: Outcomes,
@@ -76,6 +77,7 @@ impl VisitsReport {
         let phases = scene.phases().map(|phase| PhaseReport {
             phase: phase.name,
             begun_ms: Percentiles::new(&phase.begun),
+            connect_upgrade_ms: Percentiles::new(&phase.upgraded),
             licence_ms: Percentiles::new(&phase.licence),
             outcomes: phase.outcomes.clone(),
         });

@@ -41,8 +41,9 @@ fn latencies(out: &mut Formatter<'_>, phases: &[PhaseReport]) -> fmt::Result {
         "\n{:<28}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}",
         "licence from due, ms", "count", "p50", "p90", "p99", "p99.9", "max"
     )?;
-    for PhaseReport { phase, licence_ms, begun_ms, .. } in phases {
+    for PhaseReport { phase, licence_ms, connect_upgrade_ms, begun_ms, .. } in phases {
         line(out, phase, licence_ms)?;
+        line(out, "  connect and upgrade", connect_upgrade_ms)?;
         line(out, "  begun (own lateness)", begun_ms)?;
     }
     Ok(())

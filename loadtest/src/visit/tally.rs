@@ -14,8 +14,10 @@ pub(crate) struct Phase {
     pub(crate) name: &'static str,
     pub(crate) outcomes: Outcomes,
     /// In microseconds, from the moment at which somebody was due until this tool began with it: its own
-    /// lateness, contained in the other.
+    /// lateness, contained in the others.
     pub(crate) begun: Histogram<u64>,
+    /// Until the connection was there and upgraded, of the attempt that succeeded.
+    pub(crate) upgraded: Histogram<u64>,
     /// Until the licences were there, every attempt and the waits between them included.
     pub(crate) licence: Histogram<u64>,
 }
@@ -56,13 +58,17 @@ impl Phase {
             Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
                 .context("a histogram could not be made")
         };
-        let (begun, licence) = (histogram()?, histogram()?);
-        Ok(Self { name, outcomes: Outcomes::default(), begun, licence })
+        let (begun, upgraded, licence) = (histogram()?, histogram()?, histogram()?);
+        Ok(Self { name, outcomes: Outcomes::default(), begun, upgraded, licence })
     }
 
     pub(super) fn begun(&mut self, late: Duration) {
         self.outcomes.due += 1;
         self.begun.saturating_record(microseconds(late));
+    }
+
+    pub(super) fn upgraded(&mut self, after: Duration) {
+        self.upgraded.saturating_record(microseconds(after));
     }
 
     pub(super) fn served(&mut self, after: Duration, is_resumed: bool, is_full: bool) {

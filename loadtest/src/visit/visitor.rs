@@ -74,7 +74,9 @@ impl Visitor<'_> {
             match timeout(scene.answer_timeout, attempt).await {
                 Ok(Ok((conversation, welcome))) => {
                     let (is_resumed, is_full) = (ticket.is_some(), welcome.denied.is_empty());
-                    scene.phase(phase).served(due.elapsed(), is_resumed, is_full);
+                    let mut tally = scene.phase(phase);
+                    tally.upgraded(conversation.upgraded.saturating_duration_since(due));
+                    tally.served(due.elapsed(), is_resumed, is_full);
                     return Some((conversation, welcome));
                 }
                 Ok(Err(NotServed::Later(why))) => scene.phase(phase).sent_away(&why),

@@ -4,7 +4,7 @@
 //! across with a copy of every value, which costs several times what SQLite takes to find it
 //! (docs/PERFORMANCE.md). `rusqlite` is the same SQLite, and lends the values where they stand.
 
-use super::error::unread;
+use super::error::aborted;
 use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ impl Scanner {
 
     fn take(&self) -> Result<Connection, StoreError> {
         let idle = self.idle().pop();
-        idle.map_or_else(|| self.open().map_err(unread), Ok)
+        idle.map_or_else(|| self.open().map_err(aborted), Ok)
     }
 
     /// Not read-only, with which SQLite cannot always open a database in write-ahead mode.
