@@ -58,7 +58,12 @@ pub(super) struct Next {
 
 impl<T> Portion<T> {
     fn new(standing: Standing) -> Self {
-        Self { events: Vec::new(), deliveries: Vec::new(), sessions: LookupSet::default(), standing }
+        Self {
+            events: Vec::new(),
+            deliveries: Vec::new(),
+            sessions: LookupSet::default(),
+            standing,
+        }
     }
 
     fn append(&mut self, later: Self) {

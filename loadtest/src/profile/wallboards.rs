@@ -14,7 +14,6 @@ use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::{set_up, tear_down};
-use crate::report::publish;
 use crate::run::Run;
 use crate::wallboards::floor;
 use crate::wallboards::report::BoardsReport;
@@ -43,7 +42,8 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     if let Some(why) = cut_short {
         report.fail(why);
     }
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = report.results(options);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 
