@@ -27,6 +27,7 @@ async fn boards_that_show_every_login_in_time_pass() {
     let aged = report["age_ms"]["count"].as_u64().expect("a number");
     assert!(aged >= 20 && frames >= aged, "each of 20 boards is shown something: {report}");
     assert_eq!(report["snapshots"], 0);
+    assert_eq!(report["results"]["outcomes"]["frames"]["delivered"], frames);
     assert_eq!(report["per_frame_median_us"], Value::Null, "whose process it is, nobody said");
 }
 
