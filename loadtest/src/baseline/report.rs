@@ -69,7 +69,7 @@ impl BaselineReport {
     }
 }
 
-/// Each broker's turn against the bare one before it.
+/// Each broker's turn against the bare one beside it.
 fn ratios(turns: &[Turn]) -> Vec<Ratio> {
     let of = |server| turns.iter().filter(move |turn| turn.server == server);
     let pairs: Vec<_> = of(Server::Bare).zip(of(Server::Broker)).collect();
