@@ -24,6 +24,7 @@ impl Results {
         results.option("connections", &report.connections);
         results.option("at-once", &report.at_once);
         results.option("workers", &report.workers);
+        results.option("optimised", &report.is_optimised);
         for ratio in &report.ratios {
             let better = if ratio.higher_is_better { Better::Higher } else { Better::Lower };
             results.figure(&format!("echo_{}", ratio.name), ratio.bare, Better::Neither);
