@@ -75,6 +75,14 @@ impl Sampler {
         Self { looks, task }
     }
 
+    /// Set-up is over: what was seen of it is forgotten, and time counts from now.
+    pub(crate) fn begin(&self) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.begun = Instant::now();
+        looks.samples.clear();
+        looks.look(Counts::default());
+    }
+
     /// The broker has this process now; if it is another one, its processor time is added to that of the one
     /// before.
     pub(crate) fn follow(&self, broker: Option<u32>) {
@@ -142,6 +150,18 @@ mod tests {
         assert!(samples.len() <= SAMPLES_MAX);
         assert!(samples[0].counts.granted <= 1);
         assert_eq!(samples.last().map(|last| last.counts.granted), Some(u64::MAX));
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_of_the_set_up_is_forgotten() {
+        let sampler = Sampler::start(None, Counts::default);
+        let looks = Arc::clone(&sampler.looks);
+        (0..50).for_each(|_| looks.lock().expect("no panic").look(Counts::default()));
+        sampler.begin();
+        let samples = sampler.finish(Counts { granted: 7, ..Counts::default() });
+        assert!(samples.len() < 50, "{}", samples.len());
+        let granted: Vec<_> = samples.iter().map(|sample| sample.counts.granted).collect();
+        assert_eq!((granted[0], granted[granted.len() - 1]), (0, 7));
     }
 
     #[tokio::test]

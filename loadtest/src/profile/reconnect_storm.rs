@@ -110,6 +110,7 @@ impl Herdsman<'_> {
         let organisations = set_up(self.api, &population, ttl, &mut course.created).await?;
         course.ready = true;
         note_bought(&mut self.herd.witness.audit(), &organisations);
+        self.sampler.begin();
 
         let (stage, _) = watch::channel(Stage::Working);
         let mut members = JoinSet::new();
