@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
 use crate::wire::Denied;
 
-pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
+const SIGNIFICANT_DIGITS: u8 = 3;
 const OTHER: &str = "other";
 
 pub(crate) struct Tally {
