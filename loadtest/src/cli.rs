@@ -2,6 +2,7 @@
 
 mod output;
 mod reconnect_storm;
+mod wallboards;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::process::listening_on;
 use crate::storm::options::StormBeside;
 pub(crate) use output::OutputArgs;
 pub(crate) use reconnect_storm::{End, ReconnectStorm};
+pub(crate) use wallboards::Wallboards;
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -62,6 +64,9 @@ pub(crate) enum Profile {
     /// One organisation in a storm of logins beside many calm ones; exit 1 if the calm ones' time to licence
     /// grows by it beyond what passes, or for what `day` fails for
     StormBeside(StormBeside),
+    /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
+    /// misses a change without a snapshot, or if more users than were bought ever held a licence
+    Wallboards(Wallboards),
 }
 
 #[derive(Args)]

@@ -6,8 +6,6 @@ use anyhow::{Context, Result, ensure};
 
 /// Looks of the sampler that are kept; past that every other one goes.
 pub(crate) const SAMPLES_MAX: usize = 2_000;
-/// Turns of each server in a baseline at most.
-pub(crate) const BASELINE_TURNS_MAX: usize = 100;
 /// Source addresses that the turns of a baseline come from, in turn.
 pub(crate) const BASELINE_SOURCES: usize = 200;
 /// Connections that the kernel has taken and the bare server has not; as many as the broker asks for.
@@ -21,6 +19,8 @@ pub(crate) const SOURCE_ADDRESSES_MAX: usize = 250;
 pub(crate) const ORGANISATIONS_MAX: usize = 1_000;
 /// Sessions of one run at most.
 pub(crate) const SESSIONS_MAX: usize = 1_000_000;
+/// Subscribers of live counts at most.
+pub(crate) const BOARDS_MAX: usize = 25_000;
 /// Open files that the tool needs beside its sessions.
 pub(crate) const OTHER_OPEN_FILES: u64 = 64;
 /// Users in one body of `users/import`.
@@ -43,7 +43,7 @@ pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
 pub(crate) const FAILURES_PRINTED_MAX: usize = 20;
 /// The longest day, in minutes.
 pub(crate) const DAY_MINUTES_MAX: f64 = 24.0 * 60.0;
-/// Turns of calm and storm at most.
+/// Turns of each kind that a run compares, at most.
 pub(crate) const TURNS_MAX: usize = 1_000;
 /// The longest churn, in minutes: a week.
 pub(crate) const CHURN_MINUTES_MAX: f64 = 7.0 * 24.0 * 60.0;
@@ -74,6 +74,12 @@ pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
 pub(crate) const PROGRESS_POLL: Duration = Duration::from_millis(50);
 /// Between two looks whether everybody is ready to drop the connection.
 pub(crate) const DROP_POLL: Duration = Duration::from_millis(10);
+/// Between two looks whether all wallboards show what they should.
+pub(crate) const SETTLE_POLL: Duration = Duration::from_millis(5);
+/// Rounds of the bare loop that writes what frames are held against.
+pub(crate) const FLOOR_ROUNDS: u32 = 30;
+/// Between two of them.
+pub(crate) const FLOOR_PAUSE: Duration = Duration::from_millis(100);
 /// First ping of a session after everybody has arrived comes within this time.
 pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.

@@ -2,9 +2,10 @@
 //! auditor that counts holders from the messages alone.
 //!
 //! `cli` parses, a file of `profile` is one kind of test and tells its story from top to bottom.
-//! A profile provisions through `api` and `provision`, plans its logins (`population`, `arrival`),
-//! lets an `agent` live each of them as a `session` over a `socket`, and hands what `tally` and `audit` gathered
-//! to `report`, which `table` prints.
+//! A profile provisions through `api` and `provision`, plans its logins (`population`, `arrival`), lets an `agent` live
+//! each of them as a `session` over a `socket` while the `sampler` looks at the broker's process, and hands what
+//! `tally` and `audit` gathered to a report of its own. `results` is what the reports of all profiles have in common:
+//! written as JSON, drawn by `html`, and held against another run by `compare`.
 //!
 //! Exit codes: 0 the run passed, 1 it failed (the report says why), 2 it could not be set up.
 
@@ -41,6 +42,7 @@ mod storm;
 mod table;
 mod tally;
 mod visit;
+mod wallboards;
 mod wire;
 
 use std::io::Write;
@@ -64,6 +66,7 @@ async fn main() -> ExitCode {
         Profile::Day(options) => profile::day::run(&options).await,
         Profile::StormBeside(options) => profile::storm_beside::run(&options).await,
         Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,
+        Profile::Wallboards(options) => profile::wallboards::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

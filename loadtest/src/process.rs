@@ -40,6 +40,11 @@ impl Meter {
         Ok(Self { process, threads: HashMap::new() })
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.pid().unsigned_abs()
+    }
+
     /// The usage up to now.
     ///
     /// # Errors

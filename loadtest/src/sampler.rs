@@ -40,6 +40,10 @@ pub(crate) struct Sampler {
 struct Looks {
     begun: Instant,
     meter: Option<Meter>,
+    /// Processor time of the broker's processes before this one.
+    cpu_before: Duration,
+    /// Of the present process, when it was last seen.
+    cpu_last: Duration,
     every: Duration,
     samples: Vec<Sample>,
 }
@@ -50,6 +54,8 @@ impl Sampler {
         let looks = Looks {
             begun: Instant::now(),
             meter: broker.and_then(|id| Meter::of(id).ok()),
+            cpu_before: Duration::ZERO,
+            cpu_last: Duration::ZERO,
             every: SAMPLE_EVERY,
             samples: Vec::new(),
         };
@@ -69,6 +75,26 @@ impl Sampler {
         Self { looks, task }
     }
 
+    /// Set-up is over: what was seen of it is forgotten, and time counts from now.
+    pub(crate) fn begin(&self) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.begun = Instant::now();
+        looks.samples.clear();
+        looks.look(Counts::default());
+    }
+
+    /// The broker has this process now; if it is another one, its processor time is added to that of the one
+    /// before.
+    pub(crate) fn follow(&self, broker: Option<u32>) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.meter.as_ref().map(Meter::id) == broker {
+            return;
+        }
+        let ended = std::mem::take(&mut looks.cpu_last);
+        looks.cpu_before += ended;
+        looks.meter = broker.and_then(|id| Meter::of(id).ok());
+    }
+
     /// Looks a last time, and ends; what was seen, oldest first.
     pub(crate) fn finish(self, counts: Counts) -> Vec<Sample> {
         self.task.abort();
@@ -86,7 +112,11 @@ impl Drop for Sampler {
 
 impl Looks {
     fn look(&mut self, counts: Counts) {
-        let broker = self.meter.as_mut().and_then(|meter| meter.read().ok());
+        let usage = self.meter.as_mut().and_then(|meter| meter.read().ok());
+        let broker = usage.map(|usage| {
+            self.cpu_last = usage.cpu;
+            Usage { cpu: self.cpu_before + usage.cpu, ..usage }
+        });
         self.samples.push(Sample { at: self.begun.elapsed(), broker, counts });
         if self.samples.len() >= SAMPLES_MAX {
             self.thin();
@@ -120,5 +150,34 @@ mod tests {
         assert!(samples.len() <= SAMPLES_MAX);
         assert!(samples[0].counts.granted <= 1);
         assert_eq!(samples.last().map(|last| last.counts.granted), Some(u64::MAX));
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_of_the_set_up_is_forgotten() {
+        let sampler = Sampler::start(None, Counts::default);
+        let looks = Arc::clone(&sampler.looks);
+        (0..50).for_each(|_| looks.lock().expect("no panic").look(Counts::default()));
+        sampler.begin();
+        let samples = sampler.finish(Counts { granted: 7, ..Counts::default() });
+        assert!(samples.len() < 50, "{}", samples.len());
+        let granted: Vec<_> = samples.iter().map(|sample| sample.counts.granted).collect();
+        assert_eq!((granted[0], granted[granted.len() - 1]), (0, 7));
+    }
+
+    #[tokio::test]
+    async fn a_process_after_another_goes_on_from_its_processor_time() {
+        let sampler = Sampler::start(Some(std::process::id()), Counts::default);
+        let looks = Arc::clone(&sampler.looks);
+        looks.lock().expect("no panic").look(Counts::default());
+        sampler.follow(Some(std::process::id()));
+        assert_eq!(looks.lock().expect("no panic").cpu_before, Duration::ZERO, "the same process");
+        sampler.follow(None);
+        looks.lock().expect("no panic").look(Counts::default());
+        sampler.follow(Some(std::process::id()));
+        let samples = sampler.finish(Counts::default());
+        assert!(samples.iter().any(|sample| sample.broker.is_none()), "while it was down");
+        let cpu: Vec<_> = samples.iter().filter_map(|s| s.broker.map(|b| b.cpu)).collect();
+        let (first, last) = (cpu[0], cpu[cpu.len() - 1]);
+        assert!(last >= first * 2, "{first:?} and then {last:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! What became of the logins, and how long it took.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
 use crate::wire::Denied;
 
-pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
+const SIGNIFICANT_DIGITS: u8 = 3;
 const OTHER: &str = "other";
 
 pub(crate) struct Tally {
     pub(crate) outcomes: Outcomes,
     pub(crate) latencies: Latencies,
+    /// When each `logged_in` came in.
+    pub(crate) logged_in_at: Vec<Instant>,
     decided: usize,
 }
 
@@ -92,17 +94,14 @@ impl Tally {
     ///
     /// Where the histograms cannot be made.
     pub(crate) fn new() -> Result<Self> {
-        let histogram = || {
-            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-                .context("a histogram could not be made")
-        };
         let latencies = Latencies {
-            begun: histogram()?,
-            upgraded: histogram()?,
-            licence: histogram()?,
-            refusal: histogram()?,
+            begun: latencies()?,
+            upgraded: latencies()?,
+            licence: latencies()?,
+            refusal: latencies()?,
         };
-        Ok(Self { outcomes: Outcomes::default(), latencies, decided: 0 })
+        let (outcomes, logged_in_at) = (Outcomes::default(), Vec::new());
+        Ok(Self { outcomes, latencies, logged_in_at, decided: 0 })
     }
 
     /// Logins whose outcome is known.
@@ -120,6 +119,7 @@ impl Tally {
 
     pub(crate) fn logged_in(&mut self, after: Duration, denied: &[Denied]) {
         self.latencies.licence.saturating_record(microseconds(after));
+        self.logged_in_at.push(Instant::now());
         if denied.is_empty() {
             self.outcomes.logged_in_full += 1;
         } else {
@@ -169,13 +169,28 @@ impl Tally {
 impl Outcomes {
     /// Whether a session neither ended nor is ready to leave.
     pub(crate) fn is_anybody_in(&self) -> bool {
-        self.left.total() + self.ended_early.total() < self.logged_in_full + self.logged_in_partial
+        self.left.total() + self.ended_early.total() < self.granted()
+    }
+
+    /// Logins that hold at least their seat.
+    pub(crate) fn granted(&self) -> u64 {
+        self.logged_in_full + self.logged_in_partial
     }
 
     /// Logins to which the broker said yes or no.
     pub(crate) fn answered(&self) -> u64 {
-        self.logged_in_full + self.logged_in_partial + self.login_refused.total()
+        self.granted() + self.login_refused.total()
     }
+}
+
+/// For latencies in microseconds.
+///
+/// # Errors
+///
+/// Where the histogram cannot be made.
+pub(crate) fn latencies() -> Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
+        .context("a histogram could not be made")
 }
 
 pub(crate) fn microseconds(duration: Duration) -> u64 {

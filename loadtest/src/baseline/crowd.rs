@@ -12,12 +12,12 @@ use hyper::header::HeaderValue;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::limits::{CONNECT_WAIT, LATENCY_US_MAX};
+use crate::limits::CONNECT_WAIT;
 use crate::net::Target;
 use crate::population::Device;
 use crate::session::code_in_words;
 use crate::socket::{Incoming, NotOpened, Socket};
-use crate::tally::{SIGNIFICANT_DIGITS, Words, microseconds};
+use crate::tally::{Words, latencies, microseconds};
 use crate::wire::{LoggedIn, Message, Request};
 
 /// Licences of a full login: the seat and the desktop's two channels.
@@ -62,10 +62,9 @@ pub(crate) struct Crowd {
 ///
 /// Where the histogram cannot be made, or a task of this tool broke.
 pub(crate) async fn gather(plan: Plan) -> Result<Crowd> {
-    let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS);
     let mut crowd = Crowd {
         sockets: Vec::with_capacity(plan.authorizations.len()),
-        latency: latency.context("a histogram could not be made")?,
+        latency: latencies()?,
         took: Duration::ZERO,
         failures: Words::default(),
     };

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::cli::{OutputArgs, TenancyArgs};
-use crate::limits::{BASELINE_TURNS_MAX, CONNECTIONS_PER_ADDRESS};
+use crate::limits::{CONNECTIONS_PER_ADDRESS, TURNS_MAX};
 
 #[derive(Args)]
 pub(crate) struct Baseline {
@@ -67,7 +67,7 @@ impl Baseline {
     pub(crate) fn check(&self) -> Result<()> {
         let most = CONNECTIONS_PER_ADDRESS;
         ensure!((1..=most).contains(&self.connections), "--connections: from 1 to {most}");
-        let most = BASELINE_TURNS_MAX;
+        let most = TURNS_MAX;
         ensure!((1..=most).contains(&self.turns), "--turns: from 1 to {most}");
         ensure!(self.at_once > 0, "--at-once: at least 1");
         ensure!(self.workers > 0, "--workers: at least 1");

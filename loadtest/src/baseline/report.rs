@@ -16,6 +16,8 @@ pub(crate) struct BaselineReport {
     pub(crate) connections: usize,
     pub(crate) at_once: usize,
     pub(crate) workers: usize,
+    /// Whether this tool, and so its bare server, was built with optimisation; else the ratios mean nothing.
+    pub(crate) is_optimised: bool,
     pub(crate) turns: Vec<Turn>,
     /// None where there was no broker.
     pub(crate) ratios: Vec<Ratio>,
@@ -64,12 +66,21 @@ impl BaselineReport {
         }
         let ratios = ratios(&turns);
         let passed = failures.is_empty();
-        let profile = "baseline";
-        Self { profile, passed, failures, connections, at_once, workers, turns, ratios }
+        Self {
+            profile: "baseline",
+            passed,
+            failures,
+            connections,
+            at_once,
+            workers,
+            is_optimised: !cfg!(debug_assertions),
+            turns,
+            ratios,
+        }
     }
 }
 
-/// Each broker's turn against the bare one before it.
+/// Each broker's turn against the bare one beside it.
 fn ratios(turns: &[Turn]) -> Vec<Ratio> {
     let of = |server| turns.iter().filter(move |turn| turn.server == server);
     let pairs: Vec<_> = of(Server::Bare).zip(of(Server::Broker)).collect();
@@ -135,6 +146,9 @@ impl Display for BaselineReport {
         for Ratio { measure, bare, broker, ratio, lowest, highest, .. } in &self.ratios {
             let range = format!("{lowest:.2}..{highest:.2}");
             writeln!(out, "  {measure:<24}{bare:>12.1}{broker:>12.1}{ratio:>10.3}{range:>18}")?;
+        }
+        if !self.is_optimised {
+            writeln!(out, "this tool was built without optimisation: its bare server is no floor")?;
         }
         for failure in &self.failures {
             writeln!(out, "  {failure}")?;

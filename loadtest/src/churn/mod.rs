@@ -15,14 +15,13 @@ pub(crate) mod verdict;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 
 use crate::audit::Auditor;
-use crate::limits::LATENCY_US_MAX;
 use crate::net::Target;
 use crate::sampler;
-use crate::tally::{SIGNIFICANT_DIGITS, Words};
+use crate::tally::{Words, latencies};
 
 /// What all agents and boards of a run share. The three locks are never held together, nor over an await.
 pub(crate) struct Shared {
@@ -54,11 +53,7 @@ impl Shared {
     ///
     /// Where the histograms cannot be made.
     pub(crate) fn new(target: Target, pause: Duration) -> Result<Self> {
-        let histogram = || {
-            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-                .context("a histogram could not be made")
-        };
-        let arrivals = Mutex::new(Arrivals { begun: histogram()?, licence: histogram()? });
+        let arrivals = Mutex::new(Arrivals { begun: latencies()?, licence: latencies()? });
         let (audit, counts) = (Mutex::default(), Mutex::default());
         Ok(Self { target, pause, audit, counts, arrivals })
     }

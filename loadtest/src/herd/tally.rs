@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::limits::LATENCY_US_MAX;
-use crate::tally::{SIGNIFICANT_DIGITS, Words, microseconds};
+use crate::tally::{Words, latencies, microseconds};
 
 pub(crate) struct Tally {
     pub(crate) outcomes: Outcomes,
@@ -44,8 +43,7 @@ impl Tally {
     ///
     /// Where the histogram cannot be made.
     pub(crate) fn new() -> Result<Self> {
-        let back = Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-            .context("a histogram could not be made")?;
+        let back = latencies()?;
         Ok(Self { outcomes: Outcomes::default(), back, counts: false, shown: 0 })
     }
 

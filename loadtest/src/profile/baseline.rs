@@ -67,9 +67,16 @@ async fn act(options: &Baseline, progress: &Progress, turns: &mut Vec<Turn>) -> 
         progress.say("set up");
     }
     for number in 1..=options.turns {
-        turns.push(bare_turn(options, turns.len(), &authorizations).await?);
+        // Now one is first and now the other: a machine that gets slower is so for both.
+        let is_bare_first = number % 2 == 1;
+        if is_bare_first {
+            turns.push(bare_turn(options, turns.len(), &authorizations).await?);
+        }
         if let Some(prepared) = &mut prepared {
             turns.push(broker_turn(options, turns.len(), prepared, &authorizations).await?);
+        }
+        if !is_bare_first {
+            turns.push(bare_turn(options, turns.len(), &authorizations).await?);
         }
         progress.say(&format!("turn {number} of {}", options.turns));
     }
@@ -128,7 +135,7 @@ async fn broker_turn(
     let Prepared { broker, operator_token, organisation } = prepared;
     broker.restore_data()?;
     broker.start()?;
-    let process = broker.id()?;
+    let process = broker.id().context("the broker does not run")?;
     let plan = Plan {
         target: target(broker.listen).await?,
         organisation: *organisation,

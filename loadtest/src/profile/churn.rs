@@ -62,7 +62,7 @@ pub(crate) async fn run(options: &Churn) -> Result<bool> {
     let counting = Arc::clone(&shared);
     let broker = options.target.broker_process(shared.target.address);
     let sampler = Sampler::start(broker, move || counting.so_far());
-    let played = play(options, &sources, &shared, &api, &mut created).await;
+    let played = play(options, &sources, &shared, &api, &sampler, &mut created).await;
     let samples = sampler.finish(shared.so_far());
     let mut remains = Vec::new();
     if !options.tenancy.keep {
@@ -88,6 +88,7 @@ async fn play(
     sources: &SourceAddresses,
     shared: &Arc<Shared>,
     api: &Api<'_>,
+    sampler: &Sampler,
     created: &mut Vec<u64>,
 ) -> Result<Outcome> {
     let progress = Progress::new(0);
@@ -98,6 +99,7 @@ async fn play(
     let boards = board_tokens(api, created, ttl).await?;
     let before = sample::read(&api.metrics().await?)?;
     progress.say("set up");
+    sampler.begin();
 
     let (leave, leaving) = watch::channel(false);
     let mut actors = JoinSet::new();

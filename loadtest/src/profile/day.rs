@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::balance::balance;
-use super::{note_bought, operator_token};
+use super::{broker_process, note_bought, operator_token};
 use crate::api::Api;
 use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
@@ -22,7 +22,8 @@ use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
-use crate::report::publish;
+use crate::results::Results;
+use crate::sampler::Sampler;
 use crate::visit::report::{Seen, VisitsReport};
 use crate::visit::visitor::live;
 use crate::visit::{Label, Outage, Scene, Visit};
@@ -66,15 +67,21 @@ pub(crate) async fn run(options: &Day) -> Result<bool> {
 
     let scene = Arc::new(scene);
     let api = Api::new(&scene.target, &token)?;
-    let director = Director { options, sources: &sources, scene: &scene, api: &api, start };
+    let process = broker_process(&options.target, broker.as_ref(), scene.target.address);
+    let counting = Arc::clone(&scene);
+    let sampler = Sampler::start(process, move || counting.counts());
+    let director =
+        Director { options, sources: &sources, scene: &scene, api: &api, sampler: &sampler, start };
     let acts = director.act(broker.as_mut(), &mut course, &progress);
     let ended = bounded(options.timeout(), acts).await;
+    let samples = sampler.finish(scene.counts());
     course.seen.cut_short = ended.cut_short(options.timeout());
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
     let report = VisitsReport::new("day", options.settings(), &scene, None, course.seen);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = Results::of_visits(&report, &scene, &samples);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 
@@ -102,6 +109,7 @@ struct Director<'a> {
     sources: &'a SourceAddresses,
     scene: &'a Arc<Scene>,
     api: &'a Api<'a>,
+    sampler: &'a Sampler,
     start: Instant,
 }
 
@@ -165,6 +173,7 @@ impl Director<'_> {
         broker.end(Ending::Kill).await?;
         sleep_until(outage.ends).await;
         broker.start()?;
+        self.sampler.follow(broker.id());
         until_ready(self.api).await?;
         Ok(Some(outage.begins.elapsed().as_secs_f64()))
     }

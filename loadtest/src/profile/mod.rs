@@ -7,7 +7,9 @@ pub(crate) mod day;
 pub(crate) mod mass_login;
 pub(crate) mod reconnect_storm;
 pub(crate) mod storm_beside;
+pub(crate) mod wallboards;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -28,6 +30,15 @@ async fn operator_token(
     let token = broker.operator_token(life + Duration::from_secs(TOKEN_MARGIN_S)).await?;
     broker.start()?;
     Ok(token)
+}
+
+/// The process of the broker that the run starts, or of the one that is there, if it is known.
+fn broker_process(
+    target: &TargetArgs,
+    broker: Option<&BrokerProcess>,
+    address: SocketAddr,
+) -> Option<u32> {
+    broker.and_then(BrokerProcess::id).or_else(|| target.broker_process(address))
 }
 
 /// Tells the auditor what there is of each type.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::{note_bought, operator_token};
+use super::{broker_process, note_bought, operator_token};
 use crate::api::Api;
 use crate::bounded::{Ended, bounded};
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
@@ -25,7 +25,8 @@ use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
-use crate::report::publish;
+use crate::results::Results;
+use crate::sampler::Sampler;
 
 /// What the run made, and what it saw.
 #[derive(Default)]
@@ -56,9 +57,19 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     let progress = Progress::new(options.agents);
 
     let mut course = Course::default();
-    let stage =
-        Herdsman { options, sources: &sources, herd: &herd, api: &api, progress: &progress };
+    let process = broker_process(&options.target, broker.as_ref(), herd.target.address);
+    let counting = Arc::clone(&herd);
+    let sampler = Sampler::start(process, move || counting.counts());
+    let stage = Herdsman {
+        options,
+        sources: &sources,
+        herd: &herd,
+        api: &api,
+        progress: &progress,
+        sampler: &sampler,
+    };
     let ended = bounded(options.timeout(), stage.act(broker.as_mut(), &mut course)).await;
+    let samples = sampler.finish(herd.counts());
     progress.finish();
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
@@ -74,7 +85,8 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     let seen = course.seen;
     let hasty = options.without_grace;
     let report = HerdReport::new(agents, organisations, hasty, &herd.tally(), &herd.witness, seen);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = Results::of_herd(options, &report, &herd.tally(), &samples);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 
@@ -85,6 +97,7 @@ struct Herdsman<'a> {
     herd: &'a Arc<Herd>,
     api: &'a Api<'a>,
     progress: &'a Progress,
+    sampler: &'a Sampler,
 }
 
 impl Herdsman<'_> {
@@ -97,6 +110,7 @@ impl Herdsman<'_> {
         let organisations = set_up(self.api, &population, ttl, &mut course.created).await?;
         course.ready = true;
         note_bought(&mut self.herd.witness.audit(), &organisations);
+        self.sampler.begin();
 
         let (stage, _) = watch::channel(Stage::Working);
         let mut members = JoinSet::new();
@@ -171,12 +185,15 @@ impl Herdsman<'_> {
             self.progress.say("restart the broker now");
             self.until(Tally::gone).await;
             until_ready(self.api).await?;
+            let address = self.herd.target.address;
+            self.sampler.follow(self.options.target.broker_process(address));
             return Ok(());
         };
         seen.ended_after_s = Some(broker.end(how).await?.as_secs_f64());
         self.until(Tally::gone).await;
         let begun = Instant::now();
         broker.start()?;
+        self.sampler.follow(broker.id());
         until_ready(self.api).await?;
         seen.ready_after_s = Some(begun.elapsed().as_secs_f64());
         Ok(())

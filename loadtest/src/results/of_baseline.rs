@@ -1,14 +1,12 @@
 //! The results of a baseline.
 
 use anyhow::{Context, Result};
-use hdrhistogram::Histogram;
 
 use super::latency::Latency;
 use super::{Better, Results, Series};
 use crate::baseline::report::BaselineReport;
 use crate::baseline::turn::{Server, Turn};
-use crate::limits::LATENCY_US_MAX;
-use crate::tally::{SIGNIFICANT_DIGITS, Words};
+use crate::tally::{Words, latencies};
 
 /// The servers, and what is asked of each.
 const SERVERS: [(Server, &str); 2] = [(Server::Bare, "echo"), (Server::Broker, "login")];
@@ -24,6 +22,7 @@ impl Results {
         results.option("connections", &report.connections);
         results.option("at-once", &report.at_once);
         results.option("workers", &report.workers);
+        results.option("optimised", &report.is_optimised);
         for ratio in &report.ratios {
             let better = if ratio.higher_is_better { Better::Higher } else { Better::Lower };
             results.figure(&format!("echo_{}", ratio.name), ratio.bare, Better::Neither);
@@ -48,8 +47,7 @@ impl Results {
     }
 
     fn turns<'a>(&mut self, asked: &str, turns: impl Iterator<Item = &'a Turn>) -> Result<()> {
-        let histogram = Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS);
-        let mut histogram = histogram.context("a histogram could not be made")?;
+        let mut histogram = latencies()?;
         let (unit, over) = ("µs".to_owned(), "turn".to_owned());
         let mut cpu = Series { unit, over, points: Vec::new() };
         for (number, turn) in (1_u32..).zip(turns) {

@@ -5,7 +5,7 @@ use super::{Better, Results};
 use crate::audit::Verdict;
 use crate::churn::Shared;
 use crate::churn::options::Churn;
-use crate::churn::sample::FIGURES;
+use crate::churn::sample::{FIGURES, MEMORY};
 use crate::churn::verdict::Course;
 use crate::sampler::Sample;
 
@@ -63,7 +63,9 @@ impl Results {
     fn growth(&mut self, course: &Course) {
         for (index, (name, _)) in FIGURES.iter().enumerate() {
             self.figure(&format!("{name}, after warm-up"), course.warm[index], Better::Neither);
-            self.figure(&format!("{name}, at the end"), course.end[index], Better::Lower);
+            // The others follow the load, and the profile judges them itself.
+            let better = if index == MEMORY { Better::Lower } else { Better::Neither };
+            self.figure(&format!("{name}, at the end"), course.end[index], better);
         }
     }
 }

@@ -28,11 +28,27 @@ impl Results {
             let per_second = float(report.outcomes.answered()) / seconds;
             results.figure("decided_per_s", per_second, Better::Higher);
         }
+        results.price_of_a_login(report, samples);
         if let Some(afterwards) = &report.afterwards {
             results.figure("released_after_s", afterwards.waited_s, Better::Lower);
         }
         results.logins(&report.outcomes);
         results
+    }
+
+    /// What the broker used from the first login that was due to the last decision, and the memory that it then
+    /// had taken, for each login; what follows (holding, leaving) is not in it.
+    fn price_of_a_login(&mut self, report: &Report, samples: &[Sample]) {
+        let Some(decided_after_s) = report.decided_after_s else { return };
+        let seen = || samples.iter().filter_map(|sample| Some((sample.at, sample.broker?)));
+        let decided = seen().find(|(at, _)| at.as_secs_f64() >= decided_after_s);
+        let (Some((_, first)), Some((_, decided))) = (seen().next(), decided) else { return };
+        let cpu = decided.cpu.saturating_sub(first.cpu).as_secs_f64() * 1e6;
+        let answered = float(report.outcomes.answered());
+        self.figure("broker_cpu_per_decision_us", cpu / answered, Better::Lower);
+        let grown = decided.resident_bytes.saturating_sub(first.resident_bytes);
+        let sessions = float(report.outcomes.granted());
+        self.figure("broker_resident_per_session_bytes", float(grown) / sessions, Better::Lower);
     }
 
     fn mass_login_options(&mut self, report: &Report) {

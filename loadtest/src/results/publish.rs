@@ -1,14 +1,12 @@
 //! Out it goes: the table for people, JSON and HTML where they are wanted.
 
-use std::io::{Write, stderr, stdout};
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::Results;
 use crate::cli::OutputArgs;
 use crate::html::page;
+use crate::report::publish;
 
 /// The JSON: what the profile alone has to say, and under `results` what all have in common.
 #[derive(Serialize)]
@@ -34,20 +32,7 @@ impl Results {
             let written = std::fs::write(path, page(self));
             written.with_context(|| format!("--html {}", path.display()))?;
         }
-        let broker = self.broker_in_words();
-        let mut json = serde_json::to_string_pretty(&Document { own, results: self })?;
-        json.push('\n');
-        match output.json.as_deref() {
-            Some(path) if path == Path::new("-") => {
-                stdout().write_all(json.as_bytes()).context("--json -")?;
-                return write!(stderr(), "{broker}{table}").context("standard error");
-            }
-            Some(path) => {
-                let written = std::fs::write(path, json);
-                written.with_context(|| format!("--json {}", path.display()))?;
-            }
-            None => {}
-        }
-        write!(stdout(), "{broker}{table}").context("standard output")
+        let table = self.broker_in_words() + table;
+        publish(&Document { own, results: self }, &table, output.json.as_deref())
     }
 }

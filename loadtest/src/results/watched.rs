@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::{Better, Results, Series};
 use crate::sampler::Sample;
 
+/// Points of a series of rates, at most, or one more.
+const RATES_MAX: usize = 120;
 const MIB: f64 = 1024.0 * 1024.0;
 
 impl Results {
@@ -75,7 +77,8 @@ impl Results {
     }
 }
 
-/// Growth per second between each two looks, at the later of them.
+/// Growth per second between looks, at the later of each two; in a long run between looks further apart, so
+/// that a rate is one of more than a few logins.
 fn rates(samples: &[Sample], read: impl Fn(&Sample) -> Option<f64>) -> Vec<(f64, f64)> {
     let rate = |pair: &[Sample]| {
         let (before, after) = (pair.first()?, pair.last()?);
@@ -83,7 +86,12 @@ fn rates(samples: &[Sample], read: impl Fn(&Sample) -> Option<f64>) -> Vec<(f64,
         let grown = read(after)? - read(before)?;
         (time > Duration::ZERO).then(|| (seconds(after), grown.max(0.0) / time.as_secs_f64()))
     };
-    samples.windows(2).filter_map(rate).collect()
+    let step = samples.len().div_ceil(RATES_MAX).max(1);
+    let mut looks: Vec<_> = samples.iter().step_by(step).copied().collect();
+    if let Some(last) = samples.last().filter(|last| looks.last() != Some(last)) {
+        looks.push(*last);
+    }
+    looks.windows(2).filter_map(rate).collect()
 }
 
 fn seconds(sample: &Sample) -> f64 {
@@ -130,6 +138,15 @@ mod tests {
         assert!((figure("broker_cpu_s") - 0.75).abs() < 1e-9);
         assert!((figure("broker_cpu_per_login_us") - 18_750.0).abs() < 1e-6);
         assert!((figure("broker_resident_peak_bytes") - 50.0 * MIB).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_long_run_has_rates_over_longer_times() {
+        let looks: Vec<_> = (0..1_000).map(|look| sample(look * 100, look * 5, None)).collect();
+        let rates = rates(&looks, |sample| Some(count(sample.counts.granted)));
+        assert!(rates.len() <= RATES_MAX, "{}", rates.len());
+        assert!(rates.iter().all(|(_, rate)| (rate - 50.0).abs() < 1e-6));
+        assert_eq!(rates.last().map(|(at, _)| *at), Some(99.9));
     }
 
     #[test]

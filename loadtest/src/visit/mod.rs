@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use self::tally::Phase;
 use crate::conversation::Witness;
 use crate::net::Target;
+use crate::sampler::Counts;
 
 /// From one login to the logout that belongs to it.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +114,17 @@ impl Scene {
             }
             Some(_) | None => (at, None),
         }
+    }
+
+    /// What the sampler shows over time.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for phase in self.phases() {
+            counts.begun += phase.begun.len();
+            counts.granted += phase.licence.len();
+        }
+        counts.held = self.witness.audit().held_now();
+        counts
     }
 
     pub(crate) fn phases(&self) -> impl Iterator<Item = MutexGuard<'_, Phase>> {

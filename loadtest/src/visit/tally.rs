@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::limits::LATENCY_US_MAX;
-use crate::tally::{SIGNIFICANT_DIGITS, Words, microseconds};
+use crate::tally::{Words, latencies, microseconds};
 
 /// A phase of the run.
 pub(crate) struct Phase {
@@ -54,11 +53,7 @@ impl Phase {
     ///
     /// Where the histograms cannot be made.
     pub(super) fn new(name: &'static str) -> Result<Self> {
-        let histogram = || {
-            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-                .context("a histogram could not be made")
-        };
-        let (begun, upgraded, licence) = (histogram()?, histogram()?, histogram()?);
+        let (begun, upgraded, licence) = (latencies()?, latencies()?, latencies()?);
         Ok(Self { name, outcomes: Outcomes::default(), begun, upgraded, licence })
     }
 

@@ -29,6 +29,10 @@ fn outcomes<'a>(report: &'a Value, phase: &str) -> &'a Value {
 async fn everybody_comes_and_goes_as_the_day_says() {
     let (code, report) = play(Vice::None, "").await;
     assert_eq!(code, Some(0), "{report}");
+    let results = &report["results"];
+    assert_eq!(results["outcomes"]["lunch: visits"], json!({"due": 28, "logged in": 28}));
+    assert_eq!(results["latency_ms"]["lunch: licence"]["count"], 28);
+    assert!(results["figures"]["broker_cpu_s"]["value"].is_f64(), "{results}");
     for (phase, due, left) in
         [("morning", 28, 0), ("lunch", 28, 28), ("shift change", 12, 12), ("evening", 0, 28)]
     {

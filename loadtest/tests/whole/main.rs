@@ -7,3 +7,4 @@ mod mass_login;
 mod reconnect_storm;
 mod storm_beside;
 mod support;
+mod wallboards;

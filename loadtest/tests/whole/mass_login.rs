@@ -60,7 +60,7 @@ async fn the_results_tell_what_the_broker_s_process_used_and_what_changed_over_t
     assert_eq!(results["outcomes"]["logins"]["logged in, full"], 30);
     assert_eq!(results["latency_ms"]["licence"]["count"], 40);
     // The fake broker is this process.
-    for figure in ["broker_cpu_s", "broker_cpu_per_login_us", "broker_resident_peak_bytes"] {
+    for figure in ["broker_cpu_s", "broker_cpu_per_decision_us", "broker_resident_peak_bytes"] {
         let value = &results["figures"][figure]["value"];
         assert!(value.as_f64().is_some_and(|value| value > 0.0), "{figure}: {value}");
     }

@@ -44,6 +44,10 @@ async fn a_broker_that_keeps_sessions_passes() {
     let outcomes = &report["outcomes"];
     assert_eq!((&outcomes["resumed"], &outcomes["logged_in_anew"]), (&json!(30), &json!(10)));
     assert_eq!(report["back_ms"]["count"], AGENTS);
+    let results = &report["results"];
+    assert_eq!(results["outcomes"]["members"]["resumed"], 30);
+    assert_eq!(results["latency_ms"]["back"]["count"], AGENTS);
+    assert!(results["figures"]["broker_cpu_s"]["value"].is_f64(), "{results}");
     assert_eq!(report["seen"]["records"], json!([30, 30]));
 }
 

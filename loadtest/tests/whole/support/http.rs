@@ -77,7 +77,7 @@ fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
             let issue = |want: &Value| {
                 let user = want["sub"].as_str().expect("a user");
                 let role = want["role"].as_str().expect("a role");
-                assert!(["device", "supervisor"].contains(&role), "{role}");
+                assert!(["device", "supervisor", "wallboard"].contains(&role), "{role}");
                 json!({"sub": user, "token": format!("{role}-{user}")})
             };
             (200, json!({"items": wanted.iter().map(issue).collect::<Vec<_>>()}))

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::interval;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::State;
+use super::{State, Vice};
 
 /// Sends what is held now, and again whenever that is something else.
 pub(crate) async fn follow(
@@ -21,25 +21,31 @@ pub(crate) async fn follow(
     let asked: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(asked["type"], "subscribe");
     let mut ticks = interval(Duration::from_millis(10));
+    let mut seq: u64 = 1;
     let mut sent = None;
     loop {
         ticks.tick().await;
         let Some(licences) = counts(state, organisation) else { return };
-        if sent.as_ref() == Some(&licences) {
+        let has_stopped = state.vice == Vice::StopsCounts && seq > 2;
+        if has_stopped || sent.as_ref() == Some(&licences) {
             continue;
         }
         let kind = if sent.is_none() { "snapshot" } else { "counts" };
-        let message = json!({"type": kind, "licences": licences}).to_string();
+        let message = format!(r#"{{"type":"{kind}","seq":{seq},"licences":[{licences}]}}"#);
         sent = Some(licences);
+        seq += if state.vice == Vice::SkipsCounts { 2 } else { 1 };
         if socket.send(Message::text(message)).await.is_err() {
             return;
         }
     }
 }
 
-fn counts(state: &State, organisation: &str) -> Option<Vec<Value>> {
+/// In the contract's order, which a map of names would not keep.
+fn counts(state: &State, organisation: &str) -> Option<String> {
     let organisations = state.organisations();
     let holders = &organisations.get(organisation)?.holders;
-    let row = |(licence, users): (&String, &std::collections::BTreeSet<String>)| json!({"licence": licence, "holders": users.len()});
-    Some(holders.iter().map(row).collect())
+    let rows = holders
+        .iter()
+        .map(|(licence, users)| format!(r#"{{"licence":"{licence}","holders":{}}}"#, users.len()));
+    Some(rows.collect::<Vec<_>>().join(","))
 }

@@ -49,6 +49,10 @@ pub(crate) enum Vice {
     ChargesAgain,
     /// Never answers a resume.
     SilentToResumes,
+    /// Leaves out counts, and does not say so.
+    SkipsCounts,
+    /// Sends the first counts and no others.
+    StopsCounts,
 }
 
 pub(crate) struct FakeBroker {
