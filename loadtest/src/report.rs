@@ -1,8 +1,5 @@
 //! The result of a run: what is measured, what is judged, and whether it passed.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -120,26 +117,6 @@ impl Report {
         failures.extend(held.map(ToString::to_string));
         self.passed = self.failures.is_empty() && self.audit.passed();
     }
-}
-
-/// Prints the table, and writes the report as JSON where it is wanted.
-///
-/// # Errors
-///
-/// Where the JSON cannot be written.
-pub(crate) fn publish(report: &impl Serialize, table: &str, json: Option<&Path>) -> Result<()> {
-    use std::io::{Write, stderr, stdout};
-    let Some(path) = json else {
-        return write!(stdout(), "{table}").context("standard output");
-    };
-    let mut text = serde_json::to_string_pretty(report)?;
-    text.push('\n');
-    if path == Path::new("-") {
-        stdout().write_all(text.as_bytes()).context("--json -")?;
-        return write!(stderr(), "{table}").context("standard error");
-    }
-    std::fs::write(path, text).with_context(|| format!("--json {}", path.display()))?;
-    write!(stdout(), "{table}").context("standard output")
 }
 
 impl Settings {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{TargetArgs, TenancyArgs, seconds};
+use super::{OutputArgs, TargetArgs, TenancyArgs, seconds};
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 
 #[derive(Args)]
@@ -46,9 +46,8 @@ pub(crate) struct ReconnectStorm {
     /// Seconds for everything together; then the run ends by itself
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub(crate) timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// What everybody loses their connection by.

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::schedule::OUTAGE_SHARE_MAX;
-use crate::cli::{TargetArgs, TenancyArgs, seconds};
+use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
 use crate::limits::{DAY_MINUTES_MAX, GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX};
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
@@ -44,9 +44,8 @@ pub(crate) struct Day {
     /// Seconds to look, after everybody left, until the broker shows nothing held
     #[arg(long, default_value_t = 35, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl Day {

@@ -22,6 +22,7 @@ use self::tally::Tally;
 use crate::conversation::Witness;
 use crate::limits::FIRST_LOGINS_AT_ONCE;
 use crate::net::Target;
+use crate::sampler::Counts;
 
 /// Told by the profile to all members, through a watch channel; in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +57,15 @@ impl Herd {
         let turns = Semaphore::new(FIRST_LOGINS_AT_ONCE);
         let (witness, tally) = (Arc::default(), Mutex::new(Tally::new()?));
         Ok(Self { target, answer_timeout, turns, witness, tally })
+    }
+
+    /// What the sampler shows over time.
+    pub(crate) fn counts(&self) -> Counts {
+        let (begun, granted) = {
+            let tally = self.tally();
+            (tally.arrived() + tally.settled(), tally.outcomes.logged_in + tally.back.len())
+        };
+        Counts { begun, granted, held: self.witness.audit().held_now() }
     }
 
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {

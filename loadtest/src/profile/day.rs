@@ -22,7 +22,8 @@ use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
-use crate::report::publish;
+use crate::results::Results;
+use crate::sampler::Sampler;
 use crate::visit::report::{Seen, VisitsReport};
 use crate::visit::visitor::live;
 use crate::visit::{Label, Outage, Scene, Visit};
@@ -68,13 +69,18 @@ pub(crate) async fn run(options: &Day) -> Result<bool> {
     let api = Api::new(&scene.target, &token)?;
     let director = Director { options, sources: &sources, scene: &scene, api: &api, start };
     let acts = director.act(broker.as_mut(), &mut course, &progress);
+    let process = options.target.broker_process(scene.target.address);
+    let counting = Arc::clone(&scene);
+    let sampler = Sampler::start(process, move || counting.counts());
     let ended = bounded(options.timeout(), acts).await;
+    let samples = sampler.finish(scene.counts());
     course.seen.cut_short = ended.cut_short(options.timeout());
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
     let report = VisitsReport::new("day", options.settings(), &scene, None, course.seen);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = Results::of_visits(&report, &scene, &samples);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 

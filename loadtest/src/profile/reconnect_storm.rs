@@ -25,7 +25,8 @@ use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
-use crate::report::publish;
+use crate::results::Results;
+use crate::sampler::Sampler;
 
 /// What the run made, and what it saw.
 #[derive(Default)]
@@ -58,8 +59,12 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     let mut course = Course::default();
     let stage =
         Herdsman { options, sources: &sources, herd: &herd, api: &api, progress: &progress };
+    let process = options.target.broker_process(herd.target.address);
+    let counting = Arc::clone(&herd);
+    let sampler = Sampler::start(process, move || counting.counts());
     let ended = bounded(options.timeout(), stage.act(broker.as_mut(), &mut course)).await;
     progress.finish();
+    let samples = sampler.finish(herd.counts());
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
@@ -74,7 +79,8 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     let seen = course.seen;
     let hasty = options.without_grace;
     let report = HerdReport::new(agents, organisations, hasty, &herd.tally(), &herd.witness, seen);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = Results::of_herd(&report, &herd.tally(), &samples);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 

@@ -22,7 +22,8 @@ use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
-use crate::report::publish;
+use crate::results::Results;
+use crate::sampler::Sampler;
 use crate::storm::options::StormBeside;
 use crate::visit::report::{Comparison, Seen, VisitsReport};
 use crate::visit::visitor::live;
@@ -68,7 +69,11 @@ pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
 
     let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let weather = Weather { options, scene: &scene, api: &api, progress: &progress };
+    let process = options.target.broker_process(scene.target.address);
+    let counting = Arc::clone(&scene);
+    let sampler = Sampler::start(process, move || counting.counts());
     let ended = bounded(options.timeout(), weather.act(&sources, &thread, &mut course)).await;
+    let samples = sampler.finish(scene.counts());
     // A runtime must not be waited for within another.
     thread.shutdown_background();
     course.seen.cut_short = ended.cut_short(options.timeout());
@@ -78,7 +83,8 @@ pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
     let comparison = Some(Comparison::of(&scene, CALM, BESIDE, options.ratio_max));
     let settings = options.settings();
     let report = VisitsReport::new("storm-beside", settings, &scene, comparison, course.seen);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let results = Results::of_visits(&report, &scene, &samples);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 

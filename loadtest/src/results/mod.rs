@@ -14,7 +14,9 @@ pub(crate) mod latency;
 pub(crate) mod machine;
 mod of_baseline;
 pub(crate) mod of_churn;
+mod of_herd;
 mod of_mass_login;
+mod of_visits;
 pub(crate) mod publish;
 pub(crate) mod watched;
 

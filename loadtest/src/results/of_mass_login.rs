@@ -31,6 +31,10 @@ impl Results {
         if let Some(afterwards) = &report.afterwards {
             results.figure("released_after_s", afterwards.waited_s, Better::Lower);
         }
+        if let Some(dropped) = &report.dropped {
+            results.figure("drop_took_s", dropped.took_s, Better::Neither);
+            results.figure("free_after_drop_s", dropped.free_after_s, Better::Lower);
+        }
         results.logins(&report.outcomes);
         results
     }

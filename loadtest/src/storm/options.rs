@@ -1,13 +1,12 @@
 //! The options of `loadtest storm-beside`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::{TargetArgs, TenancyArgs, seconds};
+use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
 use crate::limits::{GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX, TURNS_MAX};
 
 #[derive(Args)]
@@ -53,9 +52,8 @@ pub(crate) struct StormBeside {
     /// Keep the organisations afterwards
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl StormBeside {

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use self::tally::Phase;
 use crate::conversation::Witness;
 use crate::net::Target;
+use crate::sampler::Counts;
 
 /// From one login to the logout that belongs to it.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +114,13 @@ impl Scene {
             }
             Some(_) | None => (at, None),
         }
+    }
+
+    /// What the sampler shows over time.
+    pub(crate) fn counts(&self) -> Counts {
+        let begun = self.phases().map(|phase| phase.outcomes.due).sum();
+        let granted = self.phases().map(|phase| phase.licence.len()).sum();
+        Counts { begun, granted, held: self.witness.audit().held_now() }
     }
 
     pub(crate) fn phases(&self) -> impl Iterator<Item = MutexGuard<'_, Phase>> {
