@@ -1,6 +1,7 @@
 //! The composition root: what the broker is made of, in which order it starts, and in which it stops.
 
 mod listener;
+mod upgrading;
 
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;

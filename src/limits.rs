@@ -41,6 +41,14 @@ pub const TLS_HANDSHAKES_UNDER_WAY_MAX: usize = 4_096;
 pub const PIECE_BYTES: usize = 64 * 1024;
 /// After its close frame a connection is cut, answered or not. The contract allows 2 s.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// What a connection has for the end of its output, and to close, once nothing more will be sent.
+pub const CLOSE_LINGER: Duration = Duration::from_secs(1);
+/// Bytes read from one socket before the others of its thread get their turn.
+pub const READ_BYTES_PER_TURN_MAX: usize = 16 * 1024;
+/// Bytes of a socket that are read before its session asks for them, to see whether the peer is there.
+pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
+/// Bytes that may wait for a socket to take them; above it its session is not asked for more.
+pub const OUTPUT_WAITING_BYTES_MAX: usize = 32 * 1024;
 /// Live counts go out at most this often.
 pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
 /// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left

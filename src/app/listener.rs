@@ -1,19 +1,26 @@
 //! Listening: from an address to the handlers.
 
+use super::upgrading;
 use crate::broker::Broker;
+use crate::broker::admission::Connected;
 use crate::transport::door::Door;
 use crate::transport::watched::Watched;
 use crate::{http, ws};
 use actix_http::error::DispatchError;
 use actix_http::{HttpServiceBuilder, Request};
 use actix_server::{Server, ServerHandle};
-use actix_service::{IntoServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::dev::AppConfig;
+use actix_service::{
+    IntoServiceFactory, Service as _, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory,
+    fn_service, map_config,
+};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -75,11 +82,45 @@ pub(super) fn serve(
 fn http_service(
     broker: &web::Data<Broker>,
     routes: fn(&mut web::ServiceConfig),
-) -> impl actix_service::ServiceFactory<
+) -> impl ServiceFactory<
     (Watched, Option<SocketAddr>),
     Config = (),
     Response = (),
     Error = DispatchError,
+    InitError = (),
+> + use<> {
+    let heartbeat = broker.heartbeat;
+    let connections = broker.admission.connections().clone();
+    let upgrade = apply_fn_factory(application(broker, routes), |(request, framed), app| {
+        let request: Request = request;
+        let connected = request.conn_data::<Rc<Connected>>().cloned();
+        upgrading::answer(app.call(request), framed, connected)
+    });
+    HttpServiceBuilder::default()
+        .keep_alive(broker.limits.keep_alive)
+        // The head of the first request is timed like all others, by the connection.
+        .client_request_timeout(Duration::ZERO)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
+        .h1_allow_half_closed(false)
+        .on_connect_ext(move |connection: &Watched, extensions| {
+            ws::tcp::prepare(connection.tcp(), heartbeat, extensions);
+            extensions.insert(Rc::new(connections.accepted()));
+            extensions.insert(connection.pace());
+        })
+        .upgrade(upgrade)
+        .h1(application(broker, routes).map_err(|error| error.as_response_error().error_response()))
+}
+
+/// Everything that answers requests, those to become a socket among them.
+fn application(
+    broker: &web::Data<Broker>,
+    routes: fn(&mut web::ServiceConfig),
+) -> impl ServiceFactory<
+    Request,
+    Config = (),
+    Response = ServiceResponse<BoxBody>,
+    Error = actix_web::Error,
     InitError = (),
 > + use<> {
     let app = App::new()
@@ -93,21 +134,5 @@ fn http_service(
         .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
         .configure(routes)
         .configure(http::configure);
-    let app = IntoServiceFactory::<_, Request>::into_factory(app)
-        .map_err(|error: actix_web::Error| error.as_response_error().error_response());
-    let heartbeat = broker.heartbeat;
-    let connections = broker.admission.connections().clone();
-    HttpServiceBuilder::default()
-        .keep_alive(broker.limits.keep_alive)
-        // The head of the first request is timed like all others, by the connection.
-        .client_request_timeout(Duration::ZERO)
-        .client_disconnect_timeout(Duration::from_secs(1))
-        // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
-        .h1_allow_half_closed(false)
-        .on_connect_ext(move |connection: &Watched, extensions| {
-            ws::tcp::prepare(connection.tcp(), heartbeat, extensions);
-            extensions.insert(connections.accepted());
-            extensions.insert(connection.pace());
-        })
-        .h1(map_config(app, |()| AppConfig::default()))
+    map_config(IntoServiceFactory::<_, Request>::into_factory(app), |()| AppConfig::default())
 }

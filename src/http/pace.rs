@@ -17,14 +17,11 @@ use std::task::{Context, Poll, ready};
 pub async fn keep_pace(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let serving = request.conn_data::<Pace>().map(Pace::begin);
     let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| Paced {
-        body: body.boxed(),
-        rest: Bytes::new(),
-        _serving: serving,
-    }))
+    let paced = |body: BoxBody| Paced { body, rest: Bytes::new(), _serving: serving };
+    Ok(response.map_body(|_, body| BoxBody::new(paced(body.boxed()))))
 }
 
 /// The body of an answer; while it is being sent, its request is being served.

@@ -10,9 +10,6 @@ pub enum Stage {
     Head(u64),
     /// A request is being served. How long its body may take is its handler's business.
     Request,
-    /// It became a socket that is looked after by its session: silence and output that is not taken are
-    /// judged there, by the heartbeat.
-    Socket,
 }
 
 /// Shared by a connection and the requests on it, all of one thread; lives as long as the last of them.
@@ -43,11 +40,6 @@ impl Pace {
         self.0.stage.set(Stage::Request);
         Serving(self.clone())
     }
-
-    /// The request that is being served made the connection a socket.
-    pub fn become_socket(&self) {
-        self.0.stage.set(Stage::Socket);
-    }
 }
 
 /// A request that is being served; when it is dropped, the next head is waited for.
@@ -74,10 +66,5 @@ mod tests {
         assert_eq!(pace.stage(), Stage::Request);
         drop(serving);
         assert_eq!(pace.stage(), Stage::Head(1));
-        let serving = pace.begin();
-        pace.become_socket();
-        assert_eq!(pace.stage(), Stage::Socket);
-        drop(serving);
-        assert_eq!(pace.stage(), Stage::Head(2));
     }
 }

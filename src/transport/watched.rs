@@ -84,6 +84,12 @@ impl Watched {
         }
     }
 
+    /// The bytes alone, for a socket: its session judges silence and output that is not taken, by the
+    /// heartbeat.
+    pub fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     /// Where the peer is; `None` if it is gone already.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.tcp().peer_addr().ok()
@@ -127,19 +133,16 @@ impl HeadWatch {
 }
 
 impl OutputTime {
-    /// Ends the wait if it has been too long; sockets have their own time.
+    /// Ends the wait if it has been too long.
     fn judge<T>(
         &mut self,
         outcome: Poll<io::Result<T>>,
-        stage: Stage,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             return outcome;
         }
-        if stage == Stage::Socket {
-            self.timer = None;
-        } else if is_up(&mut self.timer, self.time_max, cx) {
+        if is_up(&mut self.timer, self.time_max, cx) {
             telemetry::count_bound(Bound::OutputTimeout);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -198,7 +201,7 @@ impl AsyncWrite for Watched {
         if let Poll::Ready(Ok(count)) = written {
             this.output.take(count);
         }
-        this.output.judge(written, this.pace.stage(), cx)
+        this.output.judge(written, cx)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -207,18 +210,18 @@ impl AsyncWrite for Watched {
         if flushed.is_ready() {
             this.output.begin_anew();
         }
-        this.output.judge(flushed, this.pace.stage(), cx)
+        this.output.judge(flushed, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let shut = this.wire.poll_shutdown(cx);
-        this.output.judge(shut, this.pace.stage(), cx)
+        this.output.judge(shut, cx)
     }
 }
 
 impl Wire {
-    fn poll_read(
+    pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
@@ -229,21 +232,25 @@ impl Wire {
         }
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Secure(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Secure(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),

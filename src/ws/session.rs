@@ -16,13 +16,15 @@ use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
 use crate::protocol::close::Close;
 use crate::telemetry::{self, count_bound};
-use crate::transport::pace::Pace;
+use crate::transport::line::{Line, Takeover};
 use actix::prelude::*;
 use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, HandshakeError, WebsocketContext};
 use bytestring::ByteString;
+use futures_util::TryStreamExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -107,13 +109,12 @@ pub struct Session<P> {
 /// How often a session looks at itself in each heartbeat.
 const BEATS_PER_HEARTBEAT: u32 = 8;
 
-/// Answers an upgrade and starts the session on it.
+/// Answers an upgrade, with the session that its connection becomes.
 ///
 /// # Errors
 /// 400 or 426 if the request is no WebSocket handshake.
 pub fn start<P: Peer>(
     request: &HttpRequest,
-    payload: web::Payload,
     connection: Connection,
     peer: P,
 ) -> Result<HttpResponse, Error> {
@@ -121,9 +122,6 @@ pub fn start<P: Peer>(
     if request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
         // What is offered has been judged: ours is among it.
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
-    }
-    if let Some(pace) = request.conn_data::<Pace>() {
-        pace.become_socket();
     }
     let gate = Gate::default();
     let elapsed = connection.broker.clock.now().elapsed;
@@ -140,7 +138,12 @@ pub fn start<P: Peer>(
         is_paced: false,
     };
     let codec = Codec::new().max_size(MESSAGE_BYTES_MAX);
-    Ok(response.streaming(WebsocketContext::with_codec(session, gate.guard(payload), codec)))
+    let line = Line::default();
+    let payload = gate.guard(line.reading().map_err(PayloadError::from));
+    let output = Box::pin(WebsocketContext::with_codec(session, payload, codec));
+    let mut answer = response.finish();
+    answer.extensions_mut().insert(Takeover { line, output });
+    Ok(answer)
 }
 
 fn no_handshake(error: &HandshakeError) -> Problem {

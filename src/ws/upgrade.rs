@@ -22,7 +22,6 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 pub async fn session(
     broker: web::Data<Broker>,
     request: HttpRequest,
-    payload: web::Payload,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
     let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
@@ -31,7 +30,7 @@ pub async fn session(
     // Between the lines of the request and those of the connection.
     tracing::debug!(organisation = organisation.get(), link = link.0, "a device connects");
     let device = Device::new(organisation, link, claims);
-    session::start(&request, payload, connection(broker, &request)?, device)
+    session::start(&request, connection(broker, &request)?, device)
 }
 
 /// `GET /v1/organisations/{org}/live`: a WebSocket where one is asked for, else server-sent events.
@@ -41,14 +40,13 @@ pub async fn session(
 pub async fn live(
     broker: web::Data<Broker>,
     request: HttpRequest,
-    payload: web::Payload,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
     let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Live)?;
     if is_upgrade(&request) {
         check_handshake(&request)?;
         let wallboard = Wallboard::new(organisation, claims, broker.clock.now().elapsed);
-        return session::start(&request, payload, connection(broker, &request)?, wallboard);
+        return session::start(&request, connection(broker, &request)?, wallboard);
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let address = request.peer_addr().map(|peer| peer.ip());

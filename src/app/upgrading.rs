@@ -1,0 +1,79 @@
+//! Requests to become a WebSocket: answered by the same handlers as all others; then the connection is
+//! taken from the HTTP library.
+
+use crate::broker::admission::Connected;
+use crate::transport::line::{self, Takeover};
+use crate::transport::watched::Watched;
+use actix_codec::{Encoder as _, Framed, FramedParts};
+use actix_http::body::{BodySize, BoxBody, MessageBody as _};
+use actix_http::h1::{Codec, Message};
+use actix_http::{ConnectionType, Response};
+use actix_web::dev::ServiceResponse;
+use actix_web::{Error, HttpResponse};
+use bytes::{Bytes, BytesMut};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+
+/// An answer that the HTTP library writes: its head, or a piece of its body.
+type Piece = Message<(Response<()>, BodySize)>;
+
+/// Serves the request, and then the socket, if there is one.
+///
+/// # Errors
+/// Never: that the peer is gone before it is answered is nobody's fault.
+pub(super) async fn answer(
+    serving: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
+    framed: Framed<Watched, Codec>,
+    connected: Option<Rc<Connected>>,
+) -> Result<(), Error> {
+    let response = serving.await.map_or_else(HttpResponse::from_error, HttpResponse::from);
+    let mut response = Response::from(response);
+    let takeover = response.extensions_mut().remove::<Takeover>();
+    let answered = match takeover {
+        Some(takeover) => become_socket(response, framed, takeover),
+        None => refuse(response, framed).await,
+    };
+    if let Ok(driving) = answered {
+        driving.await;
+    }
+    drop(connected);
+    Ok(())
+}
+
+/// The answer's head, and from there on the socket.
+fn become_socket(
+    response: Response<BoxBody>,
+    framed: Framed<Watched, Codec>,
+    takeover: Takeover,
+) -> io::Result<line::Driving> {
+    let FramedParts { io, mut codec, read_buf, mut write_buf, .. } = framed.into_parts();
+    let head: Piece = Message::Item((response.drop_body(), BodySize::None));
+    codec.encode(head, &mut write_buf)?;
+    // Copies, for they are few bytes of large buffers.
+    let early = BytesMut::from(&read_buf[..]);
+    let waiting = Bytes::copy_from_slice(&write_buf);
+    Ok(takeover.drive(io.into_wire(), early, waiting))
+}
+
+/// Another answer than a socket. What the peer sent behind the request is nobody's: the connection ends.
+async fn refuse(
+    mut response: Response<BoxBody>,
+    mut framed: Framed<Watched, Codec>,
+) -> io::Result<line::Driving> {
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    let (head, mut body) = response.into_parts();
+    let head: Piece = Message::Item((head, body.size()));
+    Pin::new(&mut framed).write(head)?;
+    while let Some(bytes) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+        let bytes = bytes.map_err(|error| io::Error::other(error.to_string()))?;
+        let piece: Piece = Message::Chunk(Some(bytes));
+        Pin::new(&mut framed).write(piece)?;
+        poll_fn(|cx| Pin::new(&mut framed).flush::<Piece>(cx)).await?;
+    }
+    let end: Piece = Message::Chunk(None);
+    Pin::new(&mut framed).write(end)?;
+    poll_fn(|cx| Pin::new(&mut framed).flush::<Piece>(cx)).await?;
+    Ok(line::part(framed.into_parts().io.into_wire()))
+}

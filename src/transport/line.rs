@@ -1,0 +1,214 @@
+//! A connection that has become a socket, driven without the HTTP library.
+//!
+//! Its dispatcher keeps two buffers of 8 KiB for each connection, which a socket that idles has no use
+//! for (docs/PERFORMANCE.md). Here nothing is kept but what the peer has not taken yet.
+
+use super::watched::Wire;
+use crate::limits::{
+    CLOSE_LINGER, OUTPUT_WAITING_BYTES_MAX, READ_AHEAD_BYTES_MAX, READ_BYTES_PER_TURN_MAX,
+};
+use actix_web::Error;
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::ReadBuf;
+use tokio::time::Sleep;
+
+/// Read from the socket at once.
+const PIECE: usize = 4 * 1024;
+
+/// The bytes of a socket, before and after it is one: shared by who drives it and who reads it.
+#[derive(Clone, Debug, Default)]
+pub struct Line(Rc<RefCell<Ends>>);
+
+#[derive(Debug, Default)]
+struct Ends {
+    /// `None` until the answer to the upgrade is on its way.
+    wire: Option<Wire>,
+    /// What was read before anybody asked for it, behind the request or to see whether the peer is there.
+    early: BytesMut,
+    /// Bytes that may be read before others get their turn.
+    left_to_read: usize,
+    /// Whether there is nothing more to read for now.
+    is_dry: bool,
+    /// Whether more might have been read.
+    is_hungry: bool,
+}
+
+/// What is sent to the peer. It is asked for more as long as what waits is within the bound, and ends with
+/// the socket.
+pub type Output = Pin<Box<dyn Stream<Item = Result<Bytes, Error>>>>;
+
+/// What an answer to an upgrade carries: the socket that its connection becomes.
+pub struct Takeover {
+    /// What [`Line::reading`] was taken of.
+    pub line: Line,
+    /// What the peer is sent.
+    pub output: Output,
+}
+
+/// What the peer sends; ends when it does.
+pub struct Reading(Line);
+
+/// Drives a socket until it has ended.
+pub struct Driving {
+    // Before the line: while what sends lives, so does the descriptor.
+    output: Option<Output>,
+    line: Line,
+    /// What the peer has not taken yet.
+    waiting: Bytes,
+    /// From when the output ended: how long the peer has for the rest of it, and to close.
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+impl Line {
+    /// What comes from the peer.
+    pub fn reading(&self) -> Reading {
+        Reading(self.clone())
+    }
+}
+
+impl Takeover {
+    /// From here on the connection is a socket; `waiting` is the rest of the answer to the upgrade, `early`
+    /// what was read behind the request.
+    pub fn drive(self, wire: Wire, early: BytesMut, waiting: Bytes) -> Driving {
+        let Self { line, output } = self;
+        *line.0.borrow_mut() = Ends { wire: Some(wire), early, ..Ends::default() };
+        Driving { output: Some(output), line, waiting, linger: None }
+    }
+}
+
+/// Ends a connection that has answered its last request: the peer has [`CLOSE_LINGER`] to take it.
+pub fn part(wire: Wire) -> Driving {
+    let line = Line::default();
+    line.0.borrow_mut().wire = Some(wire);
+    Driving { output: None, line, waiting: Bytes::new(), linger: None }
+}
+
+impl Stream for Reading {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut ends = self.0.0.borrow_mut();
+        if ends.early.is_empty() {
+            return ends.poll_read(cx);
+        }
+        Poll::Ready(Some(Ok(std::mem::take(&mut ends.early).freeze())))
+    }
+}
+
+impl Ends {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let Some(wire) = &mut self.wire else { return Poll::Pending };
+        if self.left_to_read == 0 {
+            self.is_hungry = true;
+            return Poll::Pending;
+        }
+        let mut piece = [0; PIECE];
+        let mut buffer = ReadBuf::new(&mut piece);
+        let read = wire.poll_read(cx, &mut buffer);
+        self.is_dry = read.is_pending();
+        Poll::Ready(match ready!(read) {
+            Err(error) => Some(Err(error)),
+            Ok(()) if buffer.filled().is_empty() => None,
+            Ok(()) => {
+                self.left_to_read = self.left_to_read.saturating_sub(buffer.filled().len());
+                Some(Ok(Bytes::copy_from_slice(buffer.filled())))
+            }
+        })
+    }
+
+    /// Looks whether the peer is still there while nobody asks for what it sends; ready when it is not.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.is_dry && self.early.len() < READ_AHEAD_BYTES_MAX {
+            match ready!(self.poll_read(cx)) {
+                Some(Ok(bytes)) => self.early.extend_from_slice(&bytes),
+                Some(Err(_)) | None => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes all of it.
+    fn poll_write(&mut self, waiting: &mut Bytes, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(wire) = &mut self.wire else { return Poll::Pending };
+        while !waiting.is_empty() {
+            let taken = ready!(wire.poll_write(cx, waiting))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let _ = waiting.split_to(taken);
+        }
+        wire.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.as_mut().map_or(Poll::Ready(Ok(())), |wire| wire.poll_shutdown(cx))
+    }
+}
+
+impl Driving {
+    /// Sends and receives until both have to wait; ready once nothing more will be sent.
+    fn poll_talk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let written = self.line.0.borrow_mut().poll_write(&mut self.waiting, cx)?;
+            let Some(output) = &mut self.output else { return written.map(Ok) };
+            if self.waiting.len() >= OUTPUT_WAITING_BYTES_MAX {
+                return Poll::Pending;
+            }
+            match ready!(output.as_mut().poll_next(cx)) {
+                Some(Ok(bytes)) if self.waiting.is_empty() => self.waiting = bytes,
+                Some(Ok(bytes)) => {
+                    let mut both = BytesMut::from(&self.waiting[..]);
+                    both.extend_from_slice(&bytes);
+                    self.waiting = both.freeze();
+                }
+                Some(Err(_)) | None => self.output = None,
+            }
+        }
+    }
+
+    /// Says that nothing more comes, and waits for the peer to do likewise: what is left unread when a
+    /// connection is closed would reset it, and what was sent last be lost.
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut ends = self.line.0.borrow_mut();
+        if ready!(ends.poll_shutdown(cx)).is_err() {
+            return Poll::Ready(());
+        }
+        while let Some(Ok(_)) = ready!(ends.poll_read(cx)) {}
+        Poll::Ready(())
+    }
+}
+
+impl Future for Driving {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        {
+            let mut ends = this.line.0.borrow_mut();
+            ends.left_to_read = READ_BYTES_PER_TURN_MAX;
+            (ends.is_dry, ends.is_hungry) = (false, false);
+        }
+        let mut done = match this.poll_talk(cx) {
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Ready(Ok(())) => this.poll_part(cx),
+            Poll::Pending if this.output.is_some() => this.line.0.borrow_mut().poll_gone(cx),
+            Poll::Pending => Poll::Pending,
+        };
+        if this.output.is_none() {
+            let linger = || Box::pin(tokio::time::sleep(CLOSE_LINGER));
+            if this.linger.get_or_insert_with(linger).as_mut().poll(cx).is_ready() {
+                done = Poll::Ready(());
+            }
+        }
+        if done.is_pending() && this.line.0.borrow().is_hungry {
+            cx.waker().wake_by_ref();
+        }
+        done
+    }
+}
