@@ -5,7 +5,7 @@ use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Organisation;
 use crate::domain::reason::WallboardKind;
 use crate::domain::view::LicenceCounts;
-use bytestring::ByteString;
+use crate::protocol::written::Written;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -24,9 +24,9 @@ pub struct LiveFrame {
     /// Every type that a login can acquire.
     pub all: Vec<LicenceCounts>,
     /// `changed` as it goes over the wire.
-    pub changed_text: OnceLock<ByteString>,
+    pub changed_text: OnceLock<Written>,
     /// `all` as it goes over the wire.
-    pub all_text: OnceLock<ByteString>,
+    pub all_text: OnceLock<Written>,
 }
 
 impl LiveFrame {
@@ -50,7 +50,7 @@ pub struct IntervalFrame {
     /// Its records.
     pub records: Vec<IntervalRecord>,
     /// As it goes over the wire.
-    pub text: OnceLock<ByteString>,
+    pub text: OnceLock<Written>,
 }
 
 /// The kinds of the configured wallboards, by their ids.
@@ -130,6 +130,25 @@ impl Live {
             counts: self.counts.subscribe(),
             interval: self.interval.subscribe(),
             kinds: self.kinds.subscribe(),
+        }
+    }
+}
+
+impl Feed {
+    /// Whether both follow the same organisation, in the same life of it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.counts.same_channel(&other.counts)
+    }
+
+    /// Waits until something is new.
+    ///
+    /// # Errors
+    /// When the organisation is gone: nothing more will be.
+    pub async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.counts.changed() => changed,
+            changed = self.interval.changed() => changed,
+            changed = self.kinds.changed() => changed,
         }
     }
 }

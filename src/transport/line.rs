@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
@@ -29,6 +29,10 @@ pub struct Line(Rc<RefCell<Ends>>);
 struct Ends {
     /// `None` until the answer to the upgrade is on its way.
     wire: Option<Wire>,
+    /// What the peer has not taken yet: whole frames, but for what it has taken of the first.
+    waiting: Bytes,
+    /// Of who drives the socket, from the first time that it did.
+    driver: Option<Waker>,
     /// What was read before anybody asked for it, behind the request or to see whether the peer is there.
     early: BytesMut,
     /// Bytes that may be read before others get their turn.
@@ -59,8 +63,6 @@ pub struct Driving {
     // Before the line: while what sends lives, so does the descriptor.
     output: Option<Output>,
     line: Line,
-    /// What the peer has not taken yet.
-    waiting: Bytes,
     /// From when the output ended: how long the peer has for the rest of it, and to close.
     linger: Option<Pin<Box<Sleep>>>,
 }
@@ -70,6 +72,25 @@ impl Line {
     pub fn reading(&self) -> Reading {
         Reading(self.clone())
     }
+
+    /// Whether the kernel has taken all that was sent.
+    pub fn is_idle(&self) -> bool {
+        self.0.borrow().waiting.is_empty()
+    }
+
+    /// Sends a whole frame at once, and wakes nobody: what is sent to very many must not make each of them
+    /// run. What the kernel does not take is left to who drives the socket. It must not be called by what
+    /// the output is made from: that has frames on their way which would come later.
+    pub fn send(&self, frame: Bytes) {
+        let mut ends = self.0.borrow_mut();
+        ends.queue(frame);
+        // Before it was driven once, it will be.
+        let Some(driver) = ends.driver.clone() else { return };
+        if let Poll::Ready(Err(_)) = ends.poll_write(&mut Context::from_waker(&driver)) {
+            // It finds the same, and ends the socket.
+            driver.wake();
+        }
+    }
 }
 
 impl Takeover {
@@ -77,8 +98,8 @@ impl Takeover {
     /// what was read behind the request.
     pub fn drive(self, wire: Wire, early: BytesMut, waiting: Bytes) -> Driving {
         let Self { line, output } = self;
-        *line.0.borrow_mut() = Ends { wire: Some(wire), early, ..Ends::default() };
-        Driving { output: Some(output), line, waiting, linger: None }
+        *line.0.borrow_mut() = Ends { wire: Some(wire), waiting, early, ..Ends::default() };
+        Driving { output: Some(output), line, linger: None }
     }
 }
 
@@ -86,7 +107,7 @@ impl Takeover {
 pub fn part(wire: Wire) -> Driving {
     let line = Line::default();
     line.0.borrow_mut().wire = Some(wire);
-    Driving { output: None, line, waiting: Bytes::new(), linger: None }
+    Driving { output: None, line, linger: None }
 }
 
 impl Stream for Reading {
@@ -133,9 +154,20 @@ impl Ends {
         Poll::Pending
     }
 
-    /// Writes all of it.
-    fn poll_write(&mut self, waiting: &mut Bytes, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(wire) = &mut self.wire else { return Poll::Pending };
+    /// Behind what waits.
+    fn queue(&mut self, bytes: Bytes) {
+        if self.waiting.is_empty() {
+            self.waiting = bytes;
+            return;
+        }
+        let mut both = BytesMut::from(&self.waiting[..]);
+        both.extend_from_slice(&bytes);
+        self.waiting = both.freeze();
+    }
+
+    /// Writes all that waits.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { wire: Some(wire), waiting, .. } = self else { return Poll::Pending };
         while !waiting.is_empty() {
             let taken = ready!(wire.poll_write(cx, waiting))?;
             if taken == 0 {
@@ -155,18 +187,13 @@ impl Driving {
     /// Sends and receives until both have to wait; ready once nothing more will be sent.
     fn poll_talk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let written = self.line.0.borrow_mut().poll_write(&mut self.waiting, cx)?;
+            let written = self.line.0.borrow_mut().poll_write(cx)?;
             let Some(output) = &mut self.output else { return written.map(Ok) };
-            if self.waiting.len() >= OUTPUT_WAITING_BYTES_MAX {
+            if self.line.0.borrow().waiting.len() >= OUTPUT_WAITING_BYTES_MAX {
                 return Poll::Pending;
             }
             match ready!(output.as_mut().poll_next(cx)) {
-                Some(Ok(bytes)) if self.waiting.is_empty() => self.waiting = bytes,
-                Some(Ok(bytes)) => {
-                    let mut both = BytesMut::from(&self.waiting[..]);
-                    both.extend_from_slice(&bytes);
-                    self.waiting = both.freeze();
-                }
+                Some(Ok(bytes)) => self.line.0.borrow_mut().queue(bytes),
                 Some(Err(_)) | None => self.output = None,
             }
         }
@@ -193,6 +220,7 @@ impl Future for Driving {
             let mut ends = this.line.0.borrow_mut();
             ends.left_to_read = READ_BYTES_PER_TURN_MAX;
             (ends.is_dry, ends.is_hungry) = (false, false);
+            ends.driver.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
         }
         let mut done = match this.poll_talk(cx) {
             Poll::Ready(Err(_)) => return Poll::Ready(()),

@@ -100,6 +100,8 @@ pub struct Session<P> {
     fragments: Fragments,
     /// Whether the peer takes what it is sent.
     pub output: OutputWatch,
+    /// Past which a frame may be sent that is made for many.
+    pub line: Line,
     beats: u32,
     is_closing: bool,
     /// Whether a timer will serve the inbox.
@@ -127,18 +129,19 @@ pub fn start<P: Peer>(
     let elapsed = connection.broker.clock.now().elapsed;
     let inbox = Inbox::new(connection.broker.limits.frames_per_second, gate.clone(), elapsed);
     let output = OutputWatch::new(request.conn_data::<Socket>().copied(), elapsed);
+    let line = Line::default();
     let session = Session {
         connection,
         peer,
         inbox,
         fragments: Fragments::default(),
         output,
+        line: line.clone(),
         beats: 0,
         is_closing: false,
         is_paced: false,
     };
     let codec = Codec::new().max_size(MESSAGE_BYTES_MAX);
-    let line = Line::default();
     let payload = gate.guard(line.reading().map_err(PayloadError::from));
     let output = Box::pin(WebsocketContext::with_codec(session, payload, codec));
     let mut answer = response.finish();
