@@ -1,5 +1,6 @@
 //! The command line, and what can be judged about it before anything is touched.
 
+mod exports;
 mod reconnect;
 mod wallboards;
 
@@ -13,6 +14,7 @@ use crate::arrival::Arrival;
 use crate::churn::options::Churn;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
+pub(crate) use exports::Exports;
 pub(crate) use reconnect::{End, Reconnect};
 pub(crate) use wallboards::Wallboards;
 
@@ -41,6 +43,9 @@ pub(crate) enum Profile {
     /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
     /// misses a change without a snapshot, or if more users than were bought ever held a licence
     Wallboards(Wallboards),
+    /// Everybody logs in, in turns beside clients that export a large log and without; exit 1 if logins
+    /// take too much longer beside them, or if more users than were bought ever held a licence
+    Exports(Exports),
 }
 
 #[derive(Args)]

@@ -16,6 +16,7 @@ mod bounded;
 mod broker_process;
 mod churn;
 mod cli;
+mod exports;
 mod herd;
 mod limits;
 mod net;
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
         Profile::Reconnect(options) => profile::reconnect::run(&options).await,
+        Profile::Exports(options) => profile::exports::run(&options).await,
         Profile::Wallboards(options) => profile::wallboards::run(&options).await,
     };
     match result {

@@ -1,6 +1,7 @@
 //! The kinds of load test, a file for each.
 
 pub(crate) mod churn;
+pub(crate) mod exports;
 pub(crate) mod mass_login;
 pub(crate) mod reconnect;
 pub(crate) mod wallboards;

@@ -16,6 +16,7 @@ use crate::population::{Device, Population};
 use crate::provision::{set_up, tear_down};
 use crate::report::publish;
 use crate::run::Run;
+use crate::wallboards::board::Board;
 use crate::wallboards::floor;
 use crate::wallboards::report::BoardsReport;
 use crate::wallboards::turn::{Stage, Turn};
@@ -113,5 +114,9 @@ async fn play_on(
     let login_timeout = Duration::from_secs(options.login_timeout_s);
     let run = Arc::new(Run::new(Target::clone(target), login_timeout, Leave::Logout)?);
     note_bought(&mut run.audit(), &organisations);
-    Stage { options, target, run: &run, organisation, board_token, broker }.play(boards).await
+    let boards: Vec<_> =
+        (0..boards).map(|_| Board::new(target, organisation.number, &board_token)).collect();
+    let (arrival, seed) = (options.arrival(), options.seed);
+    let boards_timeout_s = options.boards_timeout_s;
+    Stage { run: &run, organisation, arrival, seed, boards_timeout_s, broker }.play(&boards).await
 }
