@@ -23,23 +23,34 @@ type Piece = Message<(Response<()>, BodySize)>;
 ///
 /// # Errors
 /// Never: that the peer is gone before it is answered is nobody's fault.
-pub(super) async fn answer(
+pub(super) fn answer(
     serving: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
     framed: Framed<Watched, Codec>,
     connected: Option<Rc<Connected>>,
-) -> Result<(), Error> {
+) -> impl Future<Output = Result<(), Error>> {
+    // In a box of its own, for the socket outlives by hours what its request needed.
+    let answering = Box::pin(respond(serving, framed));
+    async move {
+        let answered = answering.await;
+        if let Ok(driving) = answered {
+            driving.await;
+        }
+        drop(connected);
+        Ok(())
+    }
+}
+
+async fn respond(
+    serving: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
+    framed: Framed<Watched, Codec>,
+) -> io::Result<line::Driving> {
     let response = serving.await.map_or_else(HttpResponse::from_error, HttpResponse::from);
     let mut response = Response::from(response);
     let takeover = response.extensions_mut().remove::<Takeover>();
-    let answered = match takeover {
+    match takeover {
         Some(takeover) => become_socket(response, framed, takeover),
         None => refuse(response, framed).await,
-    };
-    if let Ok(driving) = answered {
-        driving.await;
     }
-    drop(connected);
-    Ok(())
 }
 
 /// The answer's head, and from there on the socket.

@@ -41,7 +41,8 @@ impl Door {
         let wire = match &self.tls {
             None => Wire::Plain(stream),
             Some(acceptor) => {
-                let shaken = self.shake_hands(acceptor, stream).await;
+                // Boxed, or every connection would keep the room of a handshake for as long as it lives.
+                let shaken = Box::pin(self.shake_hands(acceptor, stream)).await;
                 telemetry::count_tls_handshake(if shaken.is_ok() { "done" } else { "failed" });
                 shaken?
             }
