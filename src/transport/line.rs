@@ -240,3 +240,64 @@ impl Future for Driving {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// A socket with nothing to say of its own, its peer, and the line in between.
+    async fn socket() -> (Driving, TcpStream, Line) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let line = Line::default();
+        let output: Output = Box::pin(futures_util::stream::pending());
+        let takeover = Takeover { line: line.clone(), output };
+        let wire = Wire::Plain(stream);
+        (takeover.drive(wire, BytesMut::new(), Bytes::from_static(b"head")), peer, line)
+    }
+
+    async fn read(peer: &mut TcpStream, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        peer.read_exact(&mut read).await.expect("so many bytes");
+        read
+    }
+
+    #[actix_web::test]
+    async fn what_is_sent_before_the_socket_is_driven_comes_behind_the_answer() {
+        let (driving, mut peer, line) = socket().await;
+        line.send(Bytes::from_static(b"first"));
+        assert!(!line.is_idle());
+        actix_web::rt::spawn(driving);
+        assert_eq!(read(&mut peer, 9).await, b"headfirst");
+        assert!(line.is_idle());
+    }
+
+    #[actix_web::test]
+    async fn a_frame_reaches_the_peer_though_nobody_is_woken() {
+        let (mut driving, mut peer, line) = socket().await;
+        // Once, so that the answer is on its way; from then on nobody polls it.
+        let once = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut driving).poll(cx)));
+        assert!(once.await.is_pending());
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        line.send(Bytes::from_static(b"frame"));
+        assert!(line.is_idle(), "the kernel took it");
+        assert_eq!(read(&mut peer, 5).await, b"frame");
+    }
+
+    #[actix_web::test]
+    async fn what_the_kernel_does_not_take_is_written_by_the_driver_in_order() {
+        let (driving, mut peer, line) = socket().await;
+        actix_web::rt::spawn(driving);
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        let much = Bytes::from(vec![b'x'; 16 << 20]);
+        line.send(much.clone());
+        assert!(!line.is_idle(), "no kernel takes so much at once");
+        line.send(Bytes::from_static(b"end"));
+        assert!(read(&mut peer, much.len()).await == much, "all of it, and nothing else");
+        assert_eq!(read(&mut peer, 3).await, b"end");
+    }
+}

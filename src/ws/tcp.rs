@@ -189,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_is_asked_for_a_backlog_only_when_there_might_be_one() {
+        let backlog = Backlog::new(None);
+        assert!(!backlog.is_behind(), "nothing waits that is known of");
+        assert_eq!(backlog.most.get(), 0);
+        backlog.add(16 * 1024);
+        assert!(!backlog.is_behind());
+        assert_eq!(backlog.most.get(), 16 * 1024, "it was not asked");
+        backlog.add(1);
+        assert!(!backlog.is_behind());
+        assert_eq!(backlog.most.get(), 0, "it was");
+    }
+
+    #[test]
     fn the_kernel_tells_what_waits_and_what_was_taken() {
         use std::io::{Read, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -168,6 +168,7 @@ mod tests {
             boards: 0,
             window: Duration::from_secs(2),
             broker_time: None,
+            bare_write: None,
             own_time: Duration::ZERO,
             frames: 0,
             bytes: 0,

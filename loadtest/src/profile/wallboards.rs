@@ -31,8 +31,8 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     // The bare loop has both ends of its sockets here.
     raise_open_files(options.agents + 3 * options.boards)?;
     let target = Arc::new(Target::resolve(&options.target.url).await?);
-    let (mut turns, mut bare) = (Vec::new(), None);
-    let ended = bounded(options.timeout(), act(options, &target, &mut turns, &mut bare)).await;
+    let mut turns = Vec::new();
+    let ended = bounded(options.timeout(), act(options, &target, &mut turns)).await;
     let cut_short = match ended {
         Ended::Played(Ok(())) => None,
         Ended::Played(Err(error)) if turns.is_empty() => return Err(error),
@@ -40,7 +40,7 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
         Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
         Ended::Interrupted => Some("interrupted".to_owned()),
     };
-    let mut report = BoardsReport::new(options, &turns, bare)?;
+    let mut report = BoardsReport::new(options, &turns)?;
     if let Some(why) = cut_short {
         report.fail(why);
     }
@@ -48,19 +48,15 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     Ok(report.passed)
 }
 
-async fn act(
-    options: &Wallboards,
-    target: &Arc<Target>,
-    turns: &mut Vec<Turn>,
-    bare: &mut Option<Duration>,
-) -> Result<()> {
+async fn act(options: &Wallboards, target: &Arc<Target>, turns: &mut Vec<Turn>) -> Result<()> {
     for boards in options.turns() {
-        turns.push(play(options, target, boards).await?);
-    }
-    let frames: u64 = turns.iter().map(|turn| turn.frames).sum();
-    let bytes: u64 = turns.iter().map(|turn| turn.bytes).sum();
-    if let (Some(bytes), true) = (bytes.checked_div(frames), options.broker.is_some()) {
-        *bare = Some(floor::per_write(options.boards, usize::try_from(bytes)?).await?);
+        let mut turn = play(options, target, boards).await?;
+        if options.broker.is_some()
+            && let Some(bytes) = turn.bytes.checked_div(turn.frames)
+        {
+            turn.bare_write = Some(floor::per_write(boards, usize::try_from(bytes)?).await?);
+        }
+        turns.push(turn);
     }
     Ok(())
 }

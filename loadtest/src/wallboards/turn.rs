@@ -40,6 +40,8 @@ pub(crate) struct Turn {
     pub(crate) window: Duration,
     /// Of the broker within the window.
     pub(crate) broker_time: Option<Duration>,
+    /// Of one bare write of as many bytes to each of as many sockets, right after the turn.
+    pub(crate) bare_write: Option<Duration>,
     /// Of this tool within the window.
     pub(crate) own_time: Duration,
     /// Frames delivered to all boards within it, their bytes, and the snapshots among them.
@@ -168,6 +170,7 @@ impl Stage<'_> {
             boards,
             window,
             broker_time,
+            bare_write: None,
             own_time,
             frames,
             bytes,
