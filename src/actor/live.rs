@@ -5,11 +5,22 @@ use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Organisation;
 use crate::domain::reason::WallboardKind;
 use crate::domain::view::LicenceCounts;
-use crate::protocol::written::Written;
+use bytes::Bytes;
+use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
+
+/// A text, and the same bytes as they go over a WebSocket: a server masks nothing, so the frame is alike for
+/// all. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// JSON.
+    pub text: ByteString,
+    /// One whole frame.
+    pub frame: Bytes,
+}
 
 /// The counts as of one sequence number. Each text is written once, by whoever needs it first, and
 /// shared by all.

@@ -4,7 +4,6 @@ pub mod close;
 pub mod device;
 pub mod request;
 pub mod wallboard;
-pub mod written;
 
 /// The subprotocol that is negotiated by `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "licence-broker.v1";

@@ -5,8 +5,9 @@
 //! connected. One that nobody has configured is sent everything: its token was issued by an
 //! administrator.
 
+use super::written::written;
 use crate::actor::cell::WallboardGuard;
-use crate::actor::live::{Feed, IntervalFrame, LiveFrame};
+use crate::actor::live::{Feed, IntervalFrame, LiveFrame, Written};
 use crate::auth::{Claims, Role};
 use crate::broker::Broker;
 use crate::domain::catalogue::Catalogue;
@@ -14,7 +15,6 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::reason::WallboardKind;
 use crate::protocol::request::RequestId;
 use crate::protocol::wallboard;
-use crate::protocol::written::Written;
 use crate::telemetry::{self, LiveKind, Present};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -131,8 +131,7 @@ impl Following {
     fn next_figures(&mut self, catalogue: &Catalogue) -> Option<News> {
         let frame = self.latest().filter(|frame| self.interval != Some(frame.start))?;
         self.interval = Some(frame.start);
-        let write =
-            |id| Written::new(&wallboard::interval(id, frame.start, &frame.records, catalogue));
+        let write = |id| written(&wallboard::interval(id, frame.start, &frame.records, catalogue));
         let written = match self.answers.take() {
             Some(id) => write(Some(&id)),
             None => frame.text.get_or_init(|| write(None)).clone(),
@@ -144,8 +143,7 @@ impl Following {
 
 /// What a new subscriber is sent: everything. Its request's id, if it had one, makes the text its own.
 fn snapshot(frame: &LiveFrame, id: Option<&RequestId>, catalogue: &Catalogue) -> Written {
-    let write =
-        |id| Written::new(&wallboard::snapshot(id, frame.seq, frame.at, &frame.all, catalogue));
+    let write = |id| written(&wallboard::snapshot(id, frame.seq, frame.at, &frame.all, catalogue));
     match id {
         Some(_) => write(id),
         None => frame.all_text.get_or_init(|| write(None)).clone(),
@@ -154,7 +152,7 @@ fn snapshot(frame: &LiveFrame, id: Option<&RequestId>, catalogue: &Catalogue) ->
 
 /// What changed with a frame, written once for all who need it.
 fn counts_text<'a>(frame: &'a LiveFrame, catalogue: &Catalogue) -> &'a Written {
-    let write = || Written::new(&wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue));
+    let write = || written(&wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue));
     frame.changed_text.get_or_init(write)
 }
 

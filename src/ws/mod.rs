@@ -13,6 +13,7 @@
 //! | [`events`] | the same counts for `curl` |
 //! | `following` | what one subscriber follows and has been sent |
 //! | `fan_out` | sends what is new to all subscribers of an organisation |
+//! | `written` | a message that is written once for all |
 //! | [`frames`] | what is refused by the header of a frame |
 //! | [`inbox`] | frames that were received and not yet served; back-pressure |
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
@@ -38,3 +39,4 @@ pub mod tcp;
 pub mod token;
 pub mod upgrade;
 pub mod wallboard;
+mod written;
