@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// What a broker is made of. Tests give it port 0, a clock that they turn, and a store that fails.
@@ -326,7 +326,6 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         hashing: Hashing::default(),
         ready: Readiness::starting(),
         reports: Semaphore::new(REPORTS_UNDER_WAY_MAX),
-        scrape: Mutex::default(),
         admission: Admission::new(&parts.limits),
         limits: parts.limits,
         metrics: telemetry::install_metrics(),

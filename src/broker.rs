@@ -15,7 +15,7 @@ use admission::Admission;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 /// Shared by all workers; lives as long as the broker.
 pub struct Broker {
@@ -45,8 +45,6 @@ pub struct Broker {
     pub allowed_origins: Vec<String>,
     /// A permit for each custom report that is being made.
     pub reports: Semaphore,
-    /// Held while a page of metrics is written.
-    pub scrape: Mutex<()>,
     /// Who gets in beside those who are there.
     pub admission: Admission,
     /// Numbers connections.

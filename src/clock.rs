@@ -36,6 +36,14 @@ impl Clock {
         }
     }
 
+    /// Monotonic time alone, where nobody asks for the date.
+    pub fn elapsed(&self) -> Duration {
+        match &*self.0 {
+            Source::System { started } => started.elapsed(),
+            Source::Manual(hand) => hand.lock().unwrap_or_else(PoisonError::into_inner).elapsed,
+        }
+    }
+
     /// Turns a manual clock forward, both hands alike.
     ///
     /// # Panics

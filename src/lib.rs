@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod http;
+pub mod json;
 pub mod limits;
 pub mod problem;
 pub mod protocol;

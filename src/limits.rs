@@ -18,6 +18,13 @@ pub const NOTICES_PER_SESSION_MAX: usize = 64;
 pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
 /// Batches of different organisations that share one commit; the rest waits for the next.
 pub const BATCHES_PER_COMMIT_MAX: usize = 512;
+/// Events of one organisation that are committed at once while others commit as well, the decision that
+/// reaches it included: some milliseconds of work for the store.
+pub const EVENTS_PER_PORTION: usize = 192;
+/// Upgrades of one organisation that a worker serves before it looks after everything else that is ready.
+pub const UPGRADES_PER_TURN: usize = 4;
+/// For so long after another organisation left something to be committed an organisation is in company.
+pub const COMPANY_LASTS: Duration = Duration::from_secs(5);
 /// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
 pub const REPORTS_UNDER_WAY_MAX: usize = 2;
 /// A custom report that takes longer is stopped: 503.

@@ -50,6 +50,18 @@ pub(crate) struct Counts {
     pub(crate) used: u64,
 }
 
+/// A line of a month's bill, as far as it is needed here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BillLine {
+    pub(crate) licence: String,
+    pub(crate) contingency_max_used: u64,
+}
+
+#[derive(Deserialize)]
+struct Bill {
+    lines: Vec<BillLine>,
+}
+
 #[derive(Deserialize)]
 struct Page<T> {
     items: Vec<T>,
@@ -198,6 +210,13 @@ impl<'a> Api<'a> {
         let path = format!("/v1/organisations/{organisation}/licence-usage?limit=1000{cursor}");
         let page: Page<Record> = self.ask(Method::GET, &path, JSON, String::new()).await?;
         Ok((page.items, page.next_cursor))
+    }
+
+    /// The bill of a month, `yyyy-mm`.
+    pub(crate) async fn bill(&self, organisation: u64, month: &str) -> Result<Vec<BillLine>> {
+        let path = format!("/v1/organisations/{organisation}/billing/{month}");
+        let bill: Bill = self.ask(Method::GET, &path, JSON, String::new()).await?;
+        Ok(bill.lines)
     }
 
     /// Prometheus' page.

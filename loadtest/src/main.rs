@@ -12,24 +12,36 @@ mod agent;
 mod api;
 mod arrival;
 mod audit;
+mod backoff;
+mod baseline;
 mod bounded;
 mod broker_process;
 mod churn;
 mod cli;
+mod compare;
+mod conversation;
+mod day;
 mod exports;
+mod free;
 mod herd;
+mod html;
 mod limits;
 mod net;
 mod population;
+mod process;
 mod profile;
 mod progress;
 mod provision;
 mod report;
+mod results;
 mod run;
+mod sampler;
 mod session;
 mod socket;
+mod storm;
 mod table;
 mod tally;
+mod visit;
 mod wallboards;
 mod wire;
 
@@ -48,9 +60,14 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
-        Profile::Reconnect(options) => profile::reconnect::run(&options).await,
         Profile::Exports(options) => profile::exports::run(&options).await,
         Profile::Wallboards(options) => profile::wallboards::run(&options).await,
+        Profile::Baseline(options) => profile::baseline::run(&options).await,
+        Profile::Compare(options) => compare::run(&options),
+        Profile::EchoServer(options) => baseline::echo::serve(&options).await,
+        Profile::Day(options) => profile::day::run(&options).await,
+        Profile::StormBeside(options) => profile::storm_beside::run(&options).await,
+        Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
 use crate::wire::Denied;
@@ -50,7 +50,7 @@ pub(crate) struct Outcomes {
 }
 
 /// Counts by word; bounded, since some of the words are the broker's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Words(pub(crate) BTreeMap<String, u64>);
 
@@ -74,6 +74,13 @@ impl Words {
         }
         let word = if self.0.len() < WORDS_PER_TABLE_MAX { word } else { OTHER };
         *self.0.entry(word.to_owned()).or_default() += 1;
+    }
+
+    /// Sets a word's count, unless it is 0.
+    pub(crate) fn put(&mut self, word: &str, count: u64) {
+        if count > 0 {
+            self.0.insert(word.to_owned(), count);
+        }
     }
 
     /// How many there were of all.
@@ -163,6 +170,11 @@ impl Outcomes {
     /// Logins that hold at least their seat.
     pub(crate) fn granted(&self) -> u64 {
         self.logged_in_full + self.logged_in_partial
+    }
+
+    /// Whether a session neither ended nor is ready to leave.
+    pub(crate) fn is_anybody_in(&self) -> bool {
+        self.left.total() + self.ended_early.total() < self.granted()
     }
 
     /// Logins to which the broker said yes or no.

@@ -168,7 +168,7 @@ impl Cell {
         reply: Reply<LeaveAnswer>,
     ) {
         if let Some(address) = self.address() {
-            let (arrived, place) = (self.clock.now().elapsed, self.gauges.queue());
+            let (arrived, place) = (self.clock.elapsed(), self.gauges.queue());
             address.do_send(Departed { session, link, departure, reply, arrived, place });
         }
     }
@@ -186,7 +186,7 @@ impl Cell {
         C::Answer: Send + 'static,
     {
         if let Some(address) = self.address() {
-            let (arrived, place) = (self.clock.now().elapsed, self.gauges.queue());
+            let (arrived, place) = (self.clock.elapsed(), self.gauges.queue());
             address.do_send(Submit { command, reply, link, author, arrived, place });
         }
     }

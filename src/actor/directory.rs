@@ -22,7 +22,7 @@ use crate::domain::release::RemoveOrganisation;
 use crate::limits::Heartbeat;
 use crate::limits::bound::Bound;
 use crate::store::{Run, Store, StoreError};
-use crate::telemetry::{self, count_bound};
+use crate::telemetry::{self, EventCounters, count_bound};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
@@ -57,6 +57,7 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) clock: Clock,
     pub(super) catalogue: Arc<Catalogue>,
+    pub(super) counters: EventCounters,
     pub(super) bounds: Bounds,
     pub(super) heartbeat: Heartbeat,
     /// When this run of the broker began.
@@ -145,6 +146,7 @@ impl Directory {
             store,
             journal,
             clock,
+            counters: EventCounters::new(&catalogue),
             catalogue,
             bounds,
             heartbeat,

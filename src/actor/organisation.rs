@@ -9,7 +9,7 @@ use super::cell::Cell;
 use super::directory::Shared;
 use super::gauges::{Cause, Place, State};
 use super::link::{Inventory, Link, Overdue, ToDevice};
-use super::pipeline::{Delivery, Pipeline};
+use super::pipeline::{Delivery, Next, Pipeline, Standing};
 use super::reply::Reply;
 use super::untold::{self, Notices};
 use crate::domain::audit::Author;
@@ -299,7 +299,7 @@ impl OrganisationActor {
         let decision = organisation.apply_by(author, command, now);
         let (answer, effects) = (decision.answer, decision.effects);
         telemetry::count_decision();
-        telemetry::count_events(organisation.catalogue(), &effects.events);
+        self.shared.counters.count(&effects.events);
         self.cell.gauges().set_lingering(organisation.lingering());
         if effects.events.iter().any(concerns_wallboards) {
             self.cell.live().publish_kinds(organisation);
@@ -313,7 +313,8 @@ impl OrganisationActor {
                 actor.cell.live().publish_interval(start, records);
             }
         });
-        if let Some(delivery) = self.pipeline.add(effects.events, speaks_of, delivery) {
+        let standing = standing_of(organisation);
+        if let Some(delivery) = self.pipeline.add(effects.events, standing, speaks_of, delivery) {
             delivery(self);
         }
         self.commit(ctx);
@@ -321,16 +322,13 @@ impl OrganisationActor {
     }
 
     fn commit(&mut self, ctx: &mut Context<Self>) {
-        let Some((number, events)) = self.pipeline.next() else { return };
-        let Some(organisation) = &self.organisation else { return };
-        let events: Arc<[Event]> = events.into();
-        let batch = Batch {
-            organisation: organisation.id(),
-            number,
-            events,
-            at: organisation.last_at(),
-            sequence: organisation.sequence(),
+        let organisation = self.cell.id();
+        let others_wait = self.shared.journal.serves_others_than(organisation);
+        let Some(Next { number, events, standing }) = self.pipeline.next(others_wait) else {
+            return;
         };
+        let Standing { at, sequence } = standing;
+        let batch = Batch { organisation, number, events: events.into(), at, sequence };
         let address = ctx.address();
         self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
     }
@@ -370,7 +368,7 @@ impl OrganisationActor {
     fn sweep_soon(&mut self, ctx: &mut Context<Self>) {
         if self.organisation.is_some() && !self.sweep_is_due {
             self.sweep_is_due = true;
-            ctx.address().do_send(Sweep { arrived: self.shared.clock.now().elapsed });
+            ctx.address().do_send(Sweep { arrived: self.shared.clock.elapsed() });
         }
     }
 
@@ -404,7 +402,7 @@ impl OrganisationActor {
             return;
         }
         self.live_is_due = true;
-        let since = self.shared.clock.now().elapsed.saturating_sub(self.live_sent);
+        let since = self.shared.clock.elapsed().saturating_sub(self.live_sent);
         ctx.run_later(LIVE_INTERVAL.saturating_sub(since), |actor, _| actor.publish());
     }
 
@@ -432,6 +430,10 @@ fn end_of(departure: Departure) -> EndReason {
         | Departure::Unanswered
         | Departure::StorageUnavailable => EndReason::StorageUnavailable,
     }
+}
+
+fn standing_of(organisation: &Organisation) -> Standing {
+    Standing { at: organisation.last_at(), sequence: organisation.sequence() }
 }
 
 /// Whether what a wallboard is sent may be another from now on.
@@ -507,7 +509,9 @@ impl Handler<View> for OrganisationActor {
         if !when_durable {
             return tell();
         }
-        if let Some(delivery) = self.pipeline.add(Vec::new(), None, Box::new(move |_| tell())) {
+        let (standing, delivery) =
+            (standing_of(organisation), Box::new(move |_: &mut Self| tell()));
+        if let Some(delivery) = self.pipeline.add(Vec::new(), standing, None, delivery) {
             delivery(self);
         }
     }

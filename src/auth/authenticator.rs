@@ -1,16 +1,17 @@
 //! Judging and issuing tokens.
 
-use super::claims::Claims;
+use super::claims::{Claims, Payload};
 use super::editions::{Edition, Editions};
 use super::key::Key;
 use super::keys::{KeyError, KeySources};
 use super::published::Published;
 use super::source::Source;
+use crate::json::{Fields, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The longest token that is looked at, in bytes.
 const TOKEN_MAX_BYTES: usize = 8 * 1024;
@@ -62,10 +63,13 @@ pub struct Authenticator {
     editions: Editions,
 }
 
+/// The fields of a header that are looked at.
+const HEADER_NAMES: &[&str; 3] = &["alg", "kid", "crit"];
+
 /// The header of a token, as far as it matters.
-struct Named {
-    algorithm: String,
-    key_id: Option<String>,
+struct Named<'a> {
+    algorithm: Cow<'a, str>,
+    key_id: Option<Cow<'a, str>>,
 }
 
 impl Authenticator {
@@ -124,16 +128,15 @@ impl Authenticator {
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenRejected::Malformed)?;
         let published = self.published.as_ref().map(Published::keys);
         let published = published.as_deref().map_or(&[][..], Vec::as_slice);
+        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenRejected::Malformed)?;
+        let named = Named::read(&header)?;
         let known = self.trusted.iter().chain(published);
-        let candidates = candidates(known, &Named::read(header)?);
-        if let (Err(TokenRejected::UnknownKey), Some(published)) = (&candidates, &self.published) {
+        let judged = held_against(known, &named, message.as_bytes(), signature);
+        if let (Err(TokenRejected::UnknownKey), Some(published)) = (judged, &self.published) {
             published.ask();
         }
-        if candidates?.into_iter().any(|key| key.has_signed(message.as_bytes(), signature)) {
-            self.read(&payload, now)
-        } else {
-            Err(TokenRejected::Signature)
-        }
+        judged?;
+        self.read(&payload, now)
     }
 
     /// Whether there is a key set that grows by keys that are not known yet.
@@ -166,10 +169,11 @@ impl Authenticator {
 
     /// What a payload says whose signature was verified.
     fn read(&self, payload: &[u8], now: DateTime<Utc>) -> Result<Claims, TokenRejected> {
-        let claims = Claims::read(payload, now)?;
+        let payload = Payload::read(payload)?;
+        let claims = Claims::read(&payload, now)?;
         let is_present =
             |edition| self.editions.is_present(claims.organisation, &claims.subject, edition);
-        match Edition::read(payload)? {
+        match Edition::read(&payload)? {
             Some(edition) if !is_present(edition) => Err(TokenRejected::AccountChanged),
             Some(_) | None => Ok(claims),
         }
@@ -205,37 +209,52 @@ impl Authenticator {
     }
 }
 
-/// The keys that a token's signature is held against.
-fn candidates<'k>(
+/// Whether one of the keys that a token may mean, used with the algorithm that it names, signed it.
+fn held_against<'k>(
     known: impl Iterator<Item = &'k Key>,
-    named: &Named,
-) -> Result<Vec<&'k Key>, TokenRejected> {
-    let is_meant = |key: &&Key| named.key_id.is_none() || key.id == named.key_id;
-    let meant: Vec<&Key> = known.filter(is_meant).collect();
-    if meant.is_empty() {
-        return Err(TokenRejected::UnknownKey);
+    named: &Named<'_>,
+    message: &[u8],
+    signature: &str,
+) -> Result<(), TokenRejected> {
+    let is_meant =
+        |key: &&Key| named.key_id.is_none() || key.id.as_deref() == named.key_id.as_deref();
+    let mut refusal = TokenRejected::UnknownKey;
+    for key in known.filter(is_meant) {
+        if key.algorithm_name() == named.algorithm {
+            if key.has_signed(message, signature) {
+                return Ok(());
+            }
+            refusal = TokenRejected::Signature;
+        } else if refusal == TokenRejected::UnknownKey {
+            refusal = TokenRejected::Algorithm;
+        }
     }
-    let fits = |key: &&Key| key.algorithm_name() == named.algorithm;
-    let fitting: Vec<&Key> = meant.into_iter().filter(fits).collect();
-    if fitting.is_empty() { Err(TokenRejected::Algorithm) } else { Ok(fitting) }
+    Err(refusal)
 }
 
-impl Named {
-    fn read(header: &str) -> Result<Self, TokenRejected> {
-        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenRejected::Malformed)?;
-        let header: Map<String, Value> =
-            serde_json::from_slice(&header).map_err(|_| TokenRejected::Malformed)?;
+impl<'a> Named<'a> {
+    fn read(header: &'a [u8]) -> Result<Self, TokenRejected> {
+        let header = Fields::read(header, HEADER_NAMES).map_err(|_| TokenRejected::Malformed)?;
+        let [algorithm, key_id, critical] = header.into_values();
         // RFC 7515 §4.1.11: what must be understood and is not makes a token invalid.
-        if header.contains_key("crit") {
+        if critical.is_some() {
             return Err(TokenRejected::Malformed);
         }
-        let text = |name| match header.get(name) {
+        let text = |value| match value {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(TokenRejected::Malformed),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(
+                Value::Null
+                | Value::Flag(_)
+                | Value::Unsigned(_)
+                | Value::Negative(_)
+                | Value::Fraction(_)
+                | Value::List(_)
+                | Value::Object,
+            ) => Err(TokenRejected::Malformed),
         };
-        let algorithm = text("alg")?.ok_or(TokenRejected::Malformed)?;
-        Ok(Self { algorithm, key_id: text("kid")? })
+        let algorithm = text(algorithm)?.ok_or(TokenRejected::Malformed)?;
+        Ok(Self { algorithm, key_id: text(key_id)? })
     }
 }
 
@@ -274,7 +293,7 @@ mod tests {
     use super::*;
     use crate::auth::key::tests::{Signer, ec_signer, ed_signer, rsa_signer};
     use crate::domain::ids::OrganisationId;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
 

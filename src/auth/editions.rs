@@ -6,16 +6,17 @@
 
 use super::account::Account;
 use super::authenticator::TokenRejected;
+use super::claims::Payload;
 use crate::domain::ids::{OrganisationId, UserName};
+use crate::json::Value;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 /// The claim that names an edition. Tokens of other issuers have none, nor have those that an administrator
 /// issues.
-const CLAIM: &str = "licence_broker_account";
+pub(super) const CLAIM: &str = "licence_broker_account";
 
 /// An account between two changes that an administrator can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +25,6 @@ pub struct Edition {
     created_at_ms: i64,
     /// Grows with every change.
     version: u64,
-}
-
-#[derive(Deserialize)]
-struct Payload {
-    licence_broker_account: Option<(i64, u64)>,
 }
 
 impl Edition {
@@ -43,16 +39,29 @@ impl Edition {
     }
 
     /// Writes it among a token's claims.
-    pub(super) fn write(self, claims: &mut Value) {
+    pub(super) fn write(self, claims: &mut serde_json::Value) {
         claims[CLAIM] = json!([self.created_at_ms, self.version]);
     }
 
-    /// The one that a token names, from its payload.
-    pub(super) fn read(payload: &[u8]) -> Result<Option<Self>, TokenRejected> {
-        let payload: Payload =
-            serde_json::from_slice(payload).map_err(|_| TokenRejected::Claim(CLAIM))?;
-        let named = payload.licence_broker_account;
-        Ok(named.map(|(created_at_ms, version)| Self { created_at_ms, version }))
+    /// The one that a token names.
+    pub(super) fn read(payload: &Payload<'_>) -> Result<Option<Self>, TokenRejected> {
+        let named = match payload.get(CLAIM) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::List(parts)) => match &parts[..] {
+                [created_at_ms, version] => created_at_ms.as_i64().zip(version.as_u64()),
+                _ => None,
+            },
+            Some(
+                Value::Flag(_)
+                | Value::Unsigned(_)
+                | Value::Negative(_)
+                | Value::Fraction(_)
+                | Value::Text(_)
+                | Value::Object,
+            ) => None,
+        };
+        let (created_at_ms, version) = named.ok_or(TokenRejected::Claim(CLAIM))?;
+        Ok(Some(Self { created_at_ms, version }))
     }
 }
 
@@ -122,8 +131,8 @@ mod tests {
         Edition::new(DateTime::UNIX_EPOCH, version)
     }
 
-    fn read(claims: &Value) -> Result<Option<Edition>, TokenRejected> {
-        Edition::read(claims.to_string().as_bytes())
+    fn read(claims: &serde_json::Value) -> Result<Option<Edition>, TokenRejected> {
+        Edition::read(&Payload::read(claims.to_string().as_bytes())?)
     }
 
     #[test]

@@ -3,15 +3,15 @@
 //! A secret is HS256, an RSA key RS256, a P-256 key ES256 and an Ed25519 key EdDSA. What a token's header
 //! says never chooses.
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
 
-/// What kind of key it is, and thereby the one algorithm that it is used with.
+/// What kind of public key it is, and thereby the one algorithm that it is used with.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    Secret,
     Rsa,
     P256,
     Ed25519,
@@ -20,7 +20,6 @@ enum Kind {
 impl Kind {
     const fn algorithm(self) -> Algorithm {
         match self {
-            Self::Secret => Algorithm::HS256,
             Self::Rsa => Algorithm::RS256,
             Self::P256 => Algorithm::ES256,
             Self::Ed25519 => Algorithm::EdDSA,
@@ -30,7 +29,6 @@ impl Kind {
     /// As the header of a token, and a key set, name the algorithm.
     const fn algorithm_name(self) -> &'static str {
         match self {
-            Self::Secret => "HS256",
             Self::Rsa => "RS256",
             Self::P256 => "ES256",
             Self::Ed25519 => "EdDSA",
@@ -43,24 +41,43 @@ impl Kind {
 pub(super) struct Key {
     /// `kid`; a token that names one is held against the keys of that name alone.
     pub(super) id: Option<String>,
-    kind: Kind,
-    decoding: DecodingKey,
+    verifier: Verifier,
+}
+
+/// What verifies. The key of an HMAC is made ready once: most tokens are the broker's own.
+#[derive(Debug)]
+enum Verifier {
+    Secret(Box<hmac::Key>),
+    Public(Kind, DecodingKey),
 }
 
 impl Key {
     pub(super) fn secret(secret: &[u8]) -> Self {
-        Self { id: None, kind: Kind::Secret, decoding: DecodingKey::from_secret(secret) }
+        Self {
+            id: None,
+            verifier: Verifier::Secret(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))),
+        }
     }
 
     /// As the header of a token names it.
     pub(super) fn algorithm_name(&self) -> &'static str {
-        self.kind.algorithm_name()
+        match &self.verifier {
+            Verifier::Secret(_) => "HS256",
+            Verifier::Public(kind, _) => kind.algorithm_name(),
+        }
     }
 
     /// Whether the holder of the key signed this. HMACs are compared in constant time.
     pub(super) fn has_signed(&self, message: &[u8], signature: &str) -> bool {
-        jsonwebtoken::crypto::verify(signature, message, &self.decoding, self.kind.algorithm())
-            .unwrap_or(false)
+        match &self.verifier {
+            Verifier::Secret(key) => URL_SAFE_NO_PAD
+                .decode(signature)
+                .is_ok_and(|signature| hmac::verify(key, message, &signature).is_ok()),
+            Verifier::Public(kind, key) => {
+                jsonwebtoken::crypto::verify(signature, message, key, kind.algorithm())
+                    .unwrap_or(false)
+            }
+        }
     }
 }
 
@@ -98,7 +115,8 @@ pub(super) fn public_key(jwk: &Value) -> Result<Option<Key>, String> {
         return Ok(None);
     }
     let decoding = decoding.map_err(|error| error.to_string())?;
-    Ok(Some(Key { id: text("kid").map(str::to_owned), kind, decoding }))
+    let verifier = Verifier::Public(kind, decoding);
+    Ok(Some(Key { id: text("kid").map(str::to_owned), verifier }))
 }
 
 #[cfg(test)]

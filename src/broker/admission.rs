@@ -11,7 +11,7 @@ use governor::Quota;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 /// A user of an organisation.
 type User = (OrganisationId, Arc<str>);
@@ -28,6 +28,7 @@ pub struct Admission {
     subscribers_of: Places<OrganisationId>,
     sign_ins_of: Rates<IpAddr>,
     exports: Arc<Semaphore>,
+    scrape: Mutex<()>,
     limits: Limits,
 }
 
@@ -76,6 +77,7 @@ impl Admission {
                     .allow_burst(SIGN_INS_AT_ONCE_MAX.min(limits.sign_ins_per_address_per_minute)),
             ),
             exports: Arc::new(Semaphore::new(limits.exports_under_way_max)),
+            scrape: Mutex::default(),
             limits: limits.clone(),
         }
     }
@@ -152,6 +154,11 @@ impl Admission {
         let place = permit(&self.exports, Bound::ExportsUnderWay)?;
         let (logins, logins_max) = (Arc::clone(&self.logins), self.limits.logins_under_way_max);
         Ok(Export { _place: place, logins, logins_max })
+    }
+
+    /// To be held while a page of metrics is written: one after the other, for nobody needs a token to ask.
+    pub async fn scrape(&self) -> MutexGuard<'_, ()> {
+        self.scrape.lock().await
     }
 
     /// How many there are of what has a level, by the bound that holds it.

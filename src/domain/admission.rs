@@ -346,7 +346,7 @@ impl Organisation {
     /// Carries out a login's plan, and takes over the session that stands in its place.
     fn open(&mut self, login: Login, plan: Plan, now: Moment, effects: &mut Effects) -> Welcome {
         let grace_s = login.grace_s.min(self.settings.max_grace_s);
-        let replaced = self.insert_session(&login, grace_s, now, effects);
+        let replaced = self.insert_session(&login, &plan, grace_s, now, effects);
         for (licence, pool) in &plan.granted {
             self.grant(login.session, *licence, *pool, now, effects);
         }
@@ -382,6 +382,7 @@ impl Organisation {
     fn insert_session(
         &mut self,
         login: &Login,
+        plan: &Plan,
         grace_s: u32,
         now: Moment,
         effects: &mut Effects,
@@ -395,8 +396,9 @@ impl Organisation {
             grace_s,
             resume: login.resume,
             address: login.address.clone(),
-            instances: Vec::new(),
-            places: Vec::new(),
+            // As many as it will be, for as long as it is there.
+            instances: Vec::with_capacity(plan.granted.len()),
+            places: Vec::with_capacity(plan.queued.len()),
         };
         effects.events.push(Event::SessionOpened(SessionOpened {
             session: session.id,
@@ -408,6 +410,7 @@ impl Organisation {
             address: session.address.clone(),
         }));
         let user = self.user_mut(&login.user);
+        user.holdings.reserve_exact(plan.granted.len().saturating_sub(user.holdings.len()));
         let replaced = user.sessions[login.device.index()].replace(login.session);
         self.sessions.insert(login.session, session);
         replaced

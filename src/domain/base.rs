@@ -5,12 +5,13 @@
 //! re-assigned already.
 
 use super::ids::{LicenceId, UserName};
+use super::lookup::Lookup;
 use super::organisation::Organisation;
 use super::reason::{BaseChange, UserStatus};
 use super::user::UserRecord;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// How long after its assignment a unit may be re-assigned only once: 90 × 24 hours.
 pub const REASSIGN_PERIOD: TimeDelta = TimeDelta::days(90);
@@ -64,9 +65,9 @@ pub(super) type Changed = (BaseUnit, Option<BaseChange>);
 /// What the rules of one user type's base licences need, counted as it changes.
 #[derive(Debug, Default)]
 pub(super) struct BaseLedger {
-    units: HashMap<u64, BaseUnit>,
+    units: Lookup<u64, BaseUnit>,
     /// The unit that each user has, or may get back.
-    of_user: HashMap<UserName, u64>,
+    of_user: Lookup<UserName, u64>,
     /// Released units by when they are free.
     released: BTreeSet<(DateTime<Utc>, u64)>,
     /// In the order in which they are given away: those that nobody can ask back first, and of these the

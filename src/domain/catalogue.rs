@@ -1,8 +1,8 @@
 //! Which licence types exist. Data: the rules ask the catalogue and know no type by name.
 
 use super::ids::{LicenceId, LicenceSet};
+use super::lookup::Lookup;
 use super::reason::Device;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What kind of thing a licence type is bought for.
@@ -75,7 +75,7 @@ pub struct LicenceType {
 #[derive(Debug)]
 pub struct Catalogue {
     types: Vec<LicenceType>,
-    by_key: HashMap<Arc<str>, LicenceId>,
+    by_key: Lookup<Arc<str>, LicenceId>,
     /// By [`Device::index`].
     carried: [LicenceSet; Device::ALL.len()],
     channels: LicenceSet,
@@ -129,7 +129,7 @@ impl Catalogue {
             return Err(CatalogueError::NoUserType);
         }
         let mut catalogue = Self {
-            by_key: HashMap::with_capacity(types.len()),
+            by_key: Lookup::default(),
             carried: [LicenceSet::EMPTY; Device::ALL.len()],
             channels: LicenceSet::EMPTY,
             acquirable: LicenceSet::EMPTY,

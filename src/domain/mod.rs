@@ -9,6 +9,7 @@
 //! | [`ids`] | identifiers and sets of licence types |
 //! | [`catalogue`] | which licence types exist and on which devices a login acquires them |
 //! | [`reason`] | every closed vocabulary: refusals, denials, releases, logon sources |
+//! | [`lookup`] | maps that are only looked into |
 //! | [`moment`] | time as an argument, months and times of day in the organisation's zone |
 //! | [`pool`] | the numbers of one licence type and the arithmetic of overflow |
 //! | [`user`] | named users and what is known of them at this instant |
@@ -47,6 +48,7 @@ pub mod catalogue;
 pub mod event;
 pub mod ids;
 pub mod interval;
+pub mod lookup;
 pub mod moment;
 pub mod organisation;
 pub mod overflow;

@@ -5,6 +5,7 @@ use super::base::BaseLedger;
 use super::catalogue::{Catalogue, Model};
 use super::event::{Decision, Effects};
 use super::ids::{LicenceId, LicenceSet, OrganisationId, SessionId, UserName};
+use super::lookup::Lookup;
 use super::moment::{self, Moment};
 use super::pool::Pool;
 use super::session::Session;
@@ -12,7 +13,7 @@ use super::user::User;
 use super::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,8 +93,8 @@ pub struct Organisation {
     pub(super) lapsed: u32,
     /// When the five-minute interval began that is under way.
     pub(super) interval_start: DateTime<Utc>,
-    pub(super) users: HashMap<UserName, User>,
-    pub(super) sessions: HashMap<SessionId, Session>,
+    pub(super) users: Lookup<UserName, User>,
+    pub(super) sessions: Lookup<SessionId, Session>,
     /// Lingering sessions by the monotonic time at which their grace runs out.
     pub(super) lingering: BTreeSet<(Duration, SessionId)>,
     /// The last number given to a holder, a place or a version.

@@ -286,6 +286,10 @@ impl Organisation {
         holdings[index].instances -= 1;
         if holdings[index].instances == 0 {
             let Holding { order, .. } = holdings.swap_remove(index);
+            if holdings.is_empty() {
+                // Most users are not logged in, and need no room.
+                *holdings = Vec::new();
+            }
             let pool = self.pool_mut(licence);
             pool.holders -= 1;
             if !pool.overflow.remove(order) {

@@ -7,6 +7,7 @@ use super::catalogue::Catalogue;
 use super::event::{Effects, Notice, SessionOpened};
 use super::ids::{LicenceId, LicenceSet, LinkId, ResumeDigest, SessionId, UserName};
 use super::interval::{PastChange, interval_of};
+use super::lookup::Lookup;
 use super::moment::{self, Moment};
 use super::organisation::{Bounds, Command, Organisation, Settings, day_after};
 use super::pool::{Pool, Totals};
@@ -17,7 +18,7 @@ use super::wallboards::Wallboard;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -342,8 +343,8 @@ impl Organisation {
             touched: LicenceSet::EMPTY,
             catalogue,
             totals_version: snapshot.totals_version,
-            users: HashMap::with_capacity(snapshot.users.len()),
-            sessions: HashMap::with_capacity(snapshot.sessions.len()),
+            users: Lookup::with_capacity_and_hasher(snapshot.users.len(), Default::default()),
+            sessions: Lookup::with_capacity_and_hasher(snapshot.sessions.len(), Default::default()),
             lingering: BTreeSet::new(),
             sequence: snapshot.sequence.max(snapshot.settings.version),
             last_at: at,

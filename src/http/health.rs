@@ -61,7 +61,7 @@ fn degraded(broker: &Broker) -> Vec<Value> {
 /// it holds up no session, and one page at a time, for anybody may ask.
 pub(super) async fn metrics(broker: web::Data<Broker>) -> Answer {
     let writing = broker.clone();
-    let _turn = broker.scrape.lock().await;
+    let _turn = broker.admission.scrape().await;
     let page = web::block(move || {
         let mut page = standing::page(&writing);
         page.push_str(&writing.metrics.render());

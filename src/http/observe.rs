@@ -42,7 +42,7 @@ pub async fn observe<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let took = broker.clock.now().elapsed.saturating_sub(now.elapsed);
+    let took = broker.clock.elapsed().saturating_sub(now.elapsed);
     span.in_scope(|| note(method, &response, took));
     Ok(response)
 }

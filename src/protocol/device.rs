@@ -1,29 +1,15 @@
 //! What devices are sent.
 
+use super::lists::{DeniedList, Granted, Id, Keys};
 use super::request::{RequestError, RequestId};
 use crate::domain::admission::{AcquireAnswer, Welcome};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::event::{Denied, DeniedName};
+use crate::domain::event::Denied;
 use crate::domain::ids::LicenceId;
-use crate::domain::reason::{DenialReason, GrantPool, Refusal, ReleaseReason};
+use crate::domain::reason::{GrantPool, Refusal, ReleaseReason};
 use bytestring::ByteString;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use ulid::Ulid;
-
-/// A licence and the pool that it came from.
-#[derive(Serialize)]
-struct GrantedItem<'a> {
-    licence: &'a str,
-    pool: &'static str,
-}
-
-/// A name and why it was denied.
-#[derive(Serialize)]
-struct DeniedItem<'a> {
-    licence: &'a str,
-    reason: &'static str,
-}
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -31,46 +17,46 @@ enum Outgoing<'a> {
     LoggedIn(Session<'a>),
     Resumed(Session<'a>),
     LoginRefused {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
         reason: &'static str,
-        denied: Vec<DeniedItem<'a>>,
+        denied: DeniedList<'a>,
     },
     Acquired {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
-        granted: Vec<GrantedItem<'a>>,
-        denied: Vec<DeniedItem<'a>>,
-        waiting: Vec<&'a str>,
+        granted: Granted<'a>,
+        denied: DeniedList<'a>,
+        waiting: Keys<'a>,
     },
     Released {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
-        licences: Vec<&'a str>,
+        licences: Keys<'a>,
         reason: &'static str,
     },
     Refreshed {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
         expires_at: String,
     },
     Pong {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
     },
     LoggedOut {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
-        released: Vec<&'a str>,
+        released: Keys<'a>,
     },
     Granted {
-        licences: Vec<GrantedItem<'a>>,
+        licences: Granted<'a>,
     },
     Draining {
         reconnect_within_s: u64,
     },
     Error {
-        #[serde(flatten)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         id: Echo<'a>,
         code: &'static str,
         message: String,
@@ -78,23 +64,19 @@ enum Outgoing<'a> {
 }
 
 /// The request's id, left out where it gave none.
-#[derive(Serialize)]
-struct Echo<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a RequestId>,
-}
+type Echo<'a> = Option<&'a RequestId>;
 
 #[derive(Serialize)]
 struct Session<'a> {
-    #[serde(flatten)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     id: Echo<'a>,
-    session: String,
+    session: Id,
     resume_token: &'a str,
     user: &'a str,
     device: &'static str,
-    granted: Vec<GrantedItem<'a>>,
-    denied: Vec<DeniedItem<'a>>,
-    waiting: Vec<&'a str>,
+    granted: Granted<'a>,
+    denied: DeniedList<'a>,
+    waiting: Keys<'a>,
     heartbeat_s: u64,
     grace_s: u32,
 }
@@ -201,14 +183,14 @@ impl<'a> Writer<'a> {
         denied: &[Denied],
     ) -> ByteString {
         let denied = self.denied(denied);
-        text(&Outgoing::LoginRefused { id: Echo { id }, reason: reason.as_str(), denied })
+        text(&Outgoing::LoginRefused { id, reason: reason.as_str(), denied })
     }
 
     /// `acquired`; `None` for an answer that is another message.
     pub fn acquired(self, id: Option<&RequestId>, answer: &AcquireAnswer) -> Option<ByteString> {
         let AcquireAnswer::Acquired { granted, denied, waiting } = answer else { return None };
         Some(text(&Outgoing::Acquired {
-            id: Echo { id },
+            id,
             granted: self.granted_items(granted),
             denied: self.denied(denied),
             waiting: self.keys(waiting),
@@ -223,7 +205,7 @@ impl<'a> Writer<'a> {
         reason: ReleaseReason,
     ) -> ByteString {
         let licences = self.keys(licences);
-        text(&Outgoing::Released { id: Echo { id }, licences, reason: reason.as_str() })
+        text(&Outgoing::Released { id, licences, reason: reason.as_str() })
     }
 
     /// `granted`: a wait that ended
@@ -233,7 +215,7 @@ impl<'a> Writer<'a> {
 
     /// `logged_out`
     pub fn logged_out(self, id: Option<&RequestId>, released: &[LicenceId]) -> ByteString {
-        text(&Outgoing::LoggedOut { id: Echo { id }, released: self.keys(released) })
+        text(&Outgoing::LoggedOut { id, released: self.keys(released) })
     }
 
     fn session<'b>(
@@ -246,8 +228,8 @@ impl<'a> Writer<'a> {
         'a: 'b,
     {
         Session {
-            id: Echo { id },
-            session: Ulid(welcome.session.0).to_string(),
+            id,
+            session: Id(welcome.session),
             resume_token: terms.resume_token,
             user: &welcome.user,
             device: welcome.device.as_str(),
@@ -259,41 +241,36 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn keys(self, licences: &[LicenceId]) -> Vec<&'a str> {
-        licences.iter().map(|licence| &**self.0.key(*licence)).collect()
-    }
-
-    fn granted_items(self, granted: &[(LicenceId, GrantPool)]) -> Vec<GrantedItem<'a>> {
-        let item = |(licence, pool): &(LicenceId, GrantPool)| GrantedItem {
-            licence: self.0.key(*licence),
-            pool: pool.as_str(),
-        };
-        granted.iter().map(item).collect()
-    }
-
-    fn denied<'b>(self, denied: &'b [Denied]) -> Vec<DeniedItem<'b>>
+    fn keys<'b>(self, licences: &'b [LicenceId]) -> Keys<'b>
     where
         'a: 'b,
     {
-        let item = |denied: &'b Denied| DeniedItem {
-            licence: match &denied.licence {
-                DeniedName::Licence(licence) => self.0.key(*licence),
-                DeniedName::Unknown(name) => name,
-            },
-            reason: DenialReason::as_str(denied.reason),
-        };
-        denied.iter().map(item).collect()
+        Keys(self.0, licences)
+    }
+
+    fn granted_items<'b>(self, granted: &'b [(LicenceId, GrantPool)]) -> Granted<'b>
+    where
+        'a: 'b,
+    {
+        Granted(self.0, granted)
+    }
+
+    fn denied<'b>(self, denied: &'b [Denied]) -> DeniedList<'b>
+    where
+        'a: 'b,
+    {
+        DeniedList(self.0, denied)
     }
 }
 
 /// `refreshed`
 pub fn refreshed(id: Option<&RequestId>, expires_at: DateTime<Utc>) -> ByteString {
-    text(&Outgoing::Refreshed { id: Echo { id }, expires_at: rfc3339(expires_at) })
+    text(&Outgoing::Refreshed { id, expires_at: rfc3339(expires_at) })
 }
 
 /// `pong`
 pub fn pong(id: Option<&RequestId>) -> ByteString {
-    text(&Outgoing::Pong { id: Echo { id } })
+    text(&Outgoing::Pong { id })
 }
 
 /// `draining`
@@ -304,7 +281,7 @@ pub fn draining(reconnect_within_s: u64) -> ByteString {
 /// `error`
 pub fn error(id: Option<&RequestId>, error: ErrorCode) -> ByteString {
     let (code, message) = error.parts();
-    text(&Outgoing::Error { id: Echo { id }, code, message })
+    text(&Outgoing::Error { id, code, message })
 }
 
 /// A time as every message and every JSON answer writes it: UTC, to the millisecond.
@@ -312,8 +289,13 @@ pub fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// Most messages fit in; what is longer grows.
+const TEXT_BYTES: usize = 512;
+
 fn text(message: &Outgoing<'_>) -> ByteString {
-    serde_json::to_string(message).expect("a message of strings and numbers is JSON").into()
+    let mut text = Vec::with_capacity(TEXT_BYTES);
+    serde_json::to_writer(&mut text, message).expect("a message of strings and numbers is JSON");
+    String::from_utf8(text).expect("JSON is UTF-8").into()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod close;
 pub mod device;
+mod lists;
 pub mod request;
 pub mod wallboard;
 

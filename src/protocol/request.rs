@@ -4,9 +4,9 @@ use crate::domain::admission::Wanted;
 use crate::domain::ids::SessionId;
 use crate::domain::reason::Device;
 use crate::domain::secret::SecretText;
+use crate::json::{self, Value};
 use crate::limits::{CHANNEL_NAME_BYTES_MAX, CHANNELS_PER_MESSAGE_MAX};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use ulid::Ulid;
 
@@ -113,28 +113,32 @@ pub struct NotAnObject;
 /// # Errors
 /// If it is not a JSON object; everything else is said in the envelope.
 pub fn parse(text: &str) -> Result<Envelope, NotAnObject> {
-    let fields: Map<String, Value> = serde_json::from_str(text).map_err(|_| NotAnObject)?;
-    let fields = Fields(&fields);
+    let fields = json::Fields::read(text.as_bytes(), NAMES).map_err(|_| NotAnObject)?;
+    let fields = Fields(fields);
     Ok(match fields.id() {
         Ok(id) => Envelope { id, request: fields.request() },
         Err(error) => Envelope { id: None, request: Err(error) },
     })
 }
 
-struct Fields<'a>(&'a Map<String, Value>);
+/// The fields that some message has.
+const NAMES: &[&str; 9] =
+    &["type", "id", "token", "device", "channels", "wait", "grace_s", "session", "resume_token"];
+
+struct Fields<'a>(json::Fields<'a, 9>);
 
 type Read<T> = Result<T, RequestError>;
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     /// A field that is there; `null` counts as absent.
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+    fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.0.get(name).filter(|value| **value != Value::Null)
     }
 
     fn id(&self) -> Read<Option<RequestId>> {
         match self.get("id") {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(RequestId::Text(text.clone()))),
+            Some(Value::Text(text)) => Ok(Some(RequestId::Text(text.to_string()))),
             Some(value) => match value.as_i64() {
                 Some(number) if (-ID_MAX..=ID_MAX).contains(&number) => {
                     Ok(Some(RequestId::Number(number)))
@@ -145,7 +149,7 @@ impl Fields<'_> {
     }
 
     fn request(&self) -> Read<Request> {
-        match self.text("type", "a string")?.as_str() {
+        match self.text("type", "a string")? {
             "login" => self.login().map(Request::Login),
             "resume" => self.resume().map(Request::Resume),
             "subscribe" => Ok(Request::Subscribe { token: self.token()? }),
@@ -153,7 +157,7 @@ impl Fields<'_> {
                 Ok(Request::Acquire { channels: self.channels()?, wait: self.flag("wait")? })
             }
             "release" => Ok(Request::Release { channels: self.channels()? }),
-            "refresh" => Ok(Request::Refresh { token: self.text("token", "a string")?.into() }),
+            "refresh" => Ok(Request::Refresh { token: self.secret("token")? }),
             "ping" => Ok(Request::Ping),
             "logout" => Ok(Request::Logout),
             other => Err(RequestError::UnknownType(other.chars().take(64).collect())),
@@ -162,7 +166,8 @@ impl Fields<'_> {
 
     fn login(&self) -> Read<LoginRequest> {
         let word = self.text("device", "agent_desktop, deskphone or switchboard")?;
-        let device = Device::from_word(&word).ok_or(RequestError::UnknownDevice(word))?;
+        let device = Device::from_word(word);
+        let device = device.ok_or_else(|| RequestError::UnknownDevice(word.to_owned()))?;
         let wanted = match self.get("channels") {
             None => Wanted::Assigned,
             Some(_) => Wanted::Named(self.channels()?),
@@ -180,29 +185,30 @@ impl Fields<'_> {
         let session = self.text("session", "a string")?;
         Ok(ResumeRequest {
             token: self.token()?,
-            session: Ulid::from_string(&session).ok().map(|ulid| SessionId(ulid.0)),
-            resume_token: self.text("resume_token", "a string")?.into(),
+            session: Ulid::from_string(session).ok().map(|ulid| SessionId(ulid.0)),
+            resume_token: self.secret("resume_token")?,
         })
     }
 
-    fn text(&self, name: &'static str, shape: &'static str) -> Read<String> {
-        match self.get(name) {
-            Some(Value::String(text)) => Ok(text.clone()),
-            _ => Err(RequestError::BadField(name, shape)),
-        }
+    fn text(&self, name: &'static str, shape: &'static str) -> Read<&str> {
+        self.get(name).and_then(Value::as_str).ok_or(RequestError::BadField(name, shape))
+    }
+
+    fn secret(&self, name: &'static str) -> Read<SecretText> {
+        self.text(name, "a string").map(|text| text.to_owned().into())
     }
 
     fn token(&self) -> Read<Option<SecretText>> {
         match self.get("token") {
             None => Ok(None),
-            Some(_) => self.text("token", "a string").map(|token| Some(token.into())),
+            Some(_) => self.secret("token").map(Some),
         }
     }
 
     fn flag(&self, name: &'static str) -> Read<bool> {
         match self.get(name) {
             None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Value::Flag(flag)) => Ok(*flag),
             Some(_) => Err(RequestError::BadField(name, "true or false")),
         }
     }
@@ -220,11 +226,11 @@ impl Fields<'_> {
     fn channels(&self) -> Read<Vec<Arc<str>>> {
         const SHAPE: &str = "a list of at most 256 names of at most 128 bytes each";
         let bad = || RequestError::BadField("channels", SHAPE);
-        let Some(Value::Array(names)) = self.get("channels") else { return Err(bad()) };
+        let Some(Value::List(names)) = self.get("channels") else { return Err(bad()) };
         if names.len() > CHANNELS_PER_MESSAGE_MAX {
             return Err(bad());
         }
-        let name = |value: &Value| {
+        let name = |value: &Value<'_>| {
             let name = value.as_str().filter(|name| name.len() <= CHANNEL_NAME_BYTES_MAX);
             name.map(Arc::from).ok_or_else(bad)
         };

@@ -3,20 +3,15 @@
 //! What a login meets is counted by handles that are looked up once: an atomic addition each.
 
 use super::field;
+use super::met::Met;
 use super::recorder::install_metrics;
 use super::series::*;
-use crate::domain::catalogue::Catalogue;
-use crate::domain::event::{DeniedName, Event};
-use crate::domain::ids::LicenceId;
 use crate::domain::reason::Device;
 use crate::limits::bound::Bound;
 use chrono::{DateTime, Utc};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-
-/// The label under which names that no catalogue has are counted: clients must not make series.
-const UNKNOWN_LICENCE: &str = "unknown";
 
 /// Series that are met so often that looking them up each time would be noticed.
 struct Handles {
@@ -57,6 +52,16 @@ static HANDLES: LazyLock<Handles> = LazyLock::new(|| {
     }
 });
 
+thread_local! {
+    /// By outcome.
+    static LOGINS_MET: Met<&'static str, Counter> = const { Met::new() };
+    /// By code and reason.
+    static CLOSES_MET: Met<(u16, &'static str), Counter> = const { Met::new() };
+    /// By status, method and path.
+    static HTTP_MET: Met<(u16, &'static str, Arc<str>), (Histogram, Counter)> =
+        const { Met::new() };
+}
+
 /// What a subscriber of live counts is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveKind {
@@ -95,59 +100,11 @@ pub fn subscribed_by(kind: &'static str) -> Present {
     Present::of(gauge!(SUBSCRIBERS, "kind" => kind))
 }
 
-/// Counts what a decision changed: instances acquired and released, licences denied.
-pub fn count_events(catalogue: &Catalogue, events: &[Event]) {
-    for event in events {
-        match event {
-            Event::Acquired { record, .. } => {
-                let licence = key(catalogue, record.licence);
-                counter!(GRANTS, "licence" => licence, "pool" => record.pool.as_str()).increment(1);
-            }
-            Event::Released(record) => {
-                let licence = key(catalogue, record.licence);
-                // A release always has its reason.
-                let reason = record.reason.map_or("", |reason| reason.as_str());
-                counter!(RELEASES, "licence" => licence, field::REASON => reason).increment(1);
-            }
-            Event::Denied(record) => {
-                let licence = match &record.denied.licence {
-                    DeniedName::Licence(licence) => key(catalogue, *licence),
-                    DeniedName::Unknown(_) => UNKNOWN_LICENCE.into(),
-                };
-                let reason = record.denied.reason.as_str();
-                counter!(DENIALS, "licence" => licence, field::REASON => reason).increment(1);
-            }
-            Event::SessionOpened(_)
-            | Event::SessionClosed { .. }
-            | Event::Queued { .. }
-            | Event::Unqueued { .. }
-            | Event::MaximumRaised { .. }
-            | Event::MonthClosed { .. }
-            | Event::IntervalClosed { .. }
-            | Event::BaseUnitSaved { .. }
-            | Event::Lapsed { .. }
-            | Event::PriceSet { .. }
-            | Event::WallboardSaved(_)
-            | Event::WallboardRemoved { .. }
-            | Event::WallboardMaximumSet { .. }
-            | Event::Audited(_)
-            | Event::UserSaved(_)
-            | Event::UserDeleted { .. }
-            | Event::TotalsSet { .. }
-            | Event::SettingsSaved(_)
-            | Event::OrganisationRemoved { .. } => {}
-        }
-    }
-}
-
-fn key(catalogue: &Catalogue, licence: LicenceId) -> Arc<str> {
-    Arc::clone(catalogue.key(licence))
-}
-
 /// Counts a login that was decided: `full`, `partial`, `unavailable`, or the contract's word for its
 /// refusal.
 pub fn count_login(outcome: &'static str) {
-    counter!(LOGINS, field::OUTCOME => outcome).increment(1);
+    let make = || (outcome, counter!(LOGINS, field::OUTCOME => outcome));
+    LOGINS_MET.with(|met| met.with(|known| *known == outcome, make, |logins| logins.increment(1)));
 }
 
 /// How long a login took from its arrival until its answer, durable, was handed to the socket.
@@ -197,7 +154,12 @@ pub fn count_store_error(work: &'static str, kind: &'static str) {
 
 /// Counts a WebSocket that the broker closes.
 pub fn count_close(code: u16, reason: &'static str) {
-    counter!(CLOSES, field::CODE => code.to_string(), field::REASON => reason).increment(1);
+    let make = || {
+        let code_word = code.to_string();
+        ((code, reason), counter!(CLOSES, field::CODE => code_word, field::REASON => reason))
+    };
+    let is = |known: &(u16, &str)| *known == (code, reason);
+    CLOSES_MET.with(|met| met.with(is, make, |closes| closes.increment(1)));
 }
 
 /// Counts a frame on its way to a subscriber of live counts.
@@ -218,12 +180,21 @@ pub fn count_conflated(frames: u64) {
 
 /// Counts an HTTP request that was answered after `took`; `path` is the URL table's.
 pub fn count_http(method: &'static str, path: &str, status: u16, took: Duration) {
-    let path: Arc<str> = path.into();
-    let status = status.to_string();
-    histogram!(HTTP_SECONDS, field::METHOD => method, field::PATH => path.clone())
-        .record(took.as_secs_f64());
-    counter!(HTTP_REQUESTS, field::METHOD => method, field::PATH => path, field::STATUS => status)
-        .increment(1);
+    let make = || {
+        let (path, word) = (Arc::<str>::from(path), status.to_string());
+        let seconds =
+            histogram!(HTTP_SECONDS, field::METHOD => method, field::PATH => path.clone());
+        let requests = counter!(HTTP_REQUESTS, field::METHOD => method, field::PATH => path.clone(), field::STATUS => word);
+        ((status, method, path), (seconds, requests))
+    };
+    let is =
+        |known: &(u16, &str, Arc<str>)| (known.0, known.1, &*known.2) == (status, method, path);
+    HTTP_MET.with(|met| {
+        met.with(is, make, |(seconds, requests)| {
+            seconds.record(took.as_secs_f64());
+            requests.increment(1);
+        });
+    });
 }
 
 /// The sizes of the store's files, in bytes, and how far its index is behind, in runs.
@@ -271,9 +242,11 @@ pub fn exact(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::events::EventCounters;
     use super::*;
     use crate::catalogue_file;
-    use crate::domain::event::{DenialRecord, Denied, UsageRecord};
+    use crate::domain::catalogue::Catalogue;
+    use crate::domain::event::{DenialRecord, Denied, DeniedName, Event, UsageRecord};
     use crate::domain::ids::SessionId;
     use crate::domain::reason::{DenialOutcome, DenialReason, GrantPool, ReleaseReason, UsageType};
 
@@ -311,7 +284,8 @@ mod tests {
             holder_since: DateTime::UNIX_EPOCH,
         };
         let released = Event::Released(usage(&catalogue, Some(ReleaseReason::ConnectionLost)));
-        count_events(&catalogue, &[acquired, released, Event::Denied(denial())]);
+        let counters = EventCounters::new(&catalogue);
+        counters.count(&[acquired, released, Event::Denied(denial())]);
         count_bound(Bound::ImportUsers);
         count_login("an_outcome_of_this_test");
         record_commit(Duration::from_millis(2), 1, 9);

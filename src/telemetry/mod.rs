@@ -9,21 +9,26 @@
 //! | [`process`] | what the process takes of its machine, and how many actors live |
 //! | [`request`] | the id of the HTTP request that is being served |
 //! | `count` | what the layers call when something happens |
+//! | `events` | counts what decisions change |
+//! | `met` | handles that a thread looked up before |
 
 mod count;
+mod events;
 pub mod field;
 mod log;
+mod met;
 pub mod process;
 mod recorder;
 pub mod request;
 pub mod series;
 
 pub use count::{
-    LiveKind, Present, count_bound, count_close, count_conflated, count_decision, count_events,
-    count_frame, count_http, count_login, count_pruned, count_reload, count_resume, count_sign_in,
+    LiveKind, Present, count_bound, count_close, count_conflated, count_decision, count_frame,
+    count_http, count_login, count_pruned, count_reload, count_resume, count_sign_in,
     count_store_error, count_sweep, count_tls_handshake, count_tls_reload, exact,
     note_certificate_expiry, present_on, record_commit, record_login, set_extent, subscribed_by,
 };
+pub use events::EventCounters;
 pub use log::start_log;
 pub use recorder::{install_metrics, rendered};
 pub use series::*;

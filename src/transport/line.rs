@@ -8,7 +8,7 @@ use crate::limits::{
     CLOSE_LINGER, OUTPUT_WAITING_BYTES_MAX, READ_AHEAD_BYTES_MAX, READ_BYTES_PER_TURN_MAX,
 };
 use actix_web::Error;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use std::cell::RefCell;
 use std::io;
@@ -29,10 +29,6 @@ pub struct Line(Rc<RefCell<Ends>>);
 struct Ends {
     /// `None` until the answer to the upgrade is on its way.
     wire: Option<Wire>,
-    /// What the peer has not taken yet: whole frames, but for what it has taken of the first.
-    waiting: Bytes,
-    /// Of who drives the socket, from the first time that it did.
-    driver: Option<Waker>,
     /// What was read before anybody asked for it, behind the request or to see whether the peer is there.
     early: BytesMut,
     /// Bytes that may be read before others get their turn.
@@ -41,6 +37,10 @@ struct Ends {
     is_dry: bool,
     /// Whether more might have been read.
     is_hungry: bool,
+    /// What the peer has not taken yet: whole frames, but for the first.
+    waiting: Bytes,
+    /// Wakes who drives the socket.
+    waker: Option<Waker>,
 }
 
 /// What is sent to the peer. It is asked for more as long as what waits is within the bound, and ends with
@@ -78,17 +78,23 @@ impl Line {
         self.0.borrow().waiting.is_empty()
     }
 
-    /// Sends a whole frame at once, and wakes nobody: what is sent to very many must not make each of them
-    /// run. What the kernel does not take is left to who drives the socket. It must not be called by what
-    /// the output is made from: that has frames on their way which would come later.
-    pub fn send(&self, frame: Bytes) {
+    /// Sends a whole frame that nobody waits for, without a turn of who drives the socket where that is
+    /// possible. Nothing is sent to a peer that takes nothing, beyond the bound.
+    pub fn send_now(&self, frame: &Bytes) {
         let mut ends = self.0.borrow_mut();
-        ends.queue(frame);
-        // Before it was driven once, it will be.
-        let Some(driver) = ends.driver.clone() else { return };
-        if let Poll::Ready(Err(_)) = ends.poll_write(&mut Context::from_waker(&driver)) {
-            // It finds the same, and ends the socket.
-            driver.wake();
+        if !ends.waiting.is_empty() {
+            if !ends.is_full() {
+                ends.add(frame.clone());
+            }
+            return;
+        }
+        let Some(wire) = &mut ends.wire else { return };
+        let taken = wire.try_write(frame).unwrap_or(0);
+        if taken < frame.len() {
+            ends.waiting = frame.slice(taken..);
+            if let Some(waker) = ends.waker.take() {
+                waker.wake();
+            }
         }
     }
 }
@@ -98,7 +104,7 @@ impl Takeover {
     /// what was read behind the request.
     pub fn drive(self, wire: Wire, early: BytesMut, waiting: Bytes) -> Driving {
         let Self { line, output } = self;
-        *line.0.borrow_mut() = Ends { wire: Some(wire), waiting, early, ..Ends::default() };
+        *line.0.borrow_mut() = Ends { wire: Some(wire), early, waiting, ..Ends::default() };
         Driving { output: Some(output), line, linger: None }
     }
 }
@@ -154,28 +160,32 @@ impl Ends {
         Poll::Pending
     }
 
-    /// Behind what waits.
-    fn queue(&mut self, bytes: Bytes) {
-        if self.waiting.is_empty() {
-            self.waiting = bytes;
-            return;
-        }
-        let mut both = BytesMut::from(&self.waiting[..]);
-        both.extend_from_slice(&bytes);
-        self.waiting = both.freeze();
-    }
-
     /// Writes all that waits.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { wire: Some(wire), waiting, .. } = self else { return Poll::Pending };
-        while !waiting.is_empty() {
-            let taken = ready!(wire.poll_write(cx, waiting))?;
+        let Some(wire) = &mut self.wire else { return Poll::Pending };
+        while !self.waiting.is_empty() {
+            let taken = ready!(wire.poll_write(cx, &self.waiting))?;
             if taken == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            let _ = waiting.split_to(taken);
+            self.waiting.advance(taken);
         }
         wire.poll_flush(cx)
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= OUTPUT_WAITING_BYTES_MAX
+    }
+
+    /// Puts bytes behind what waits.
+    fn add(&mut self, bytes: Bytes) {
+        if self.waiting.is_empty() {
+            self.waiting = bytes;
+        } else {
+            let mut both = BytesMut::from(&self.waiting[..]);
+            both.extend_from_slice(&bytes);
+            self.waiting = both.freeze();
+        }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -189,11 +199,11 @@ impl Driving {
         loop {
             let written = self.line.0.borrow_mut().poll_write(cx)?;
             let Some(output) = &mut self.output else { return written.map(Ok) };
-            if self.line.0.borrow().waiting.len() >= OUTPUT_WAITING_BYTES_MAX {
+            if self.line.0.borrow().is_full() {
                 return Poll::Pending;
             }
             match ready!(output.as_mut().poll_next(cx)) {
-                Some(Ok(bytes)) => self.line.0.borrow_mut().queue(bytes),
+                Some(Ok(bytes)) => self.line.0.borrow_mut().add(bytes),
                 Some(Err(_)) | None => self.output = None,
             }
         }
@@ -220,7 +230,9 @@ impl Future for Driving {
             let mut ends = this.line.0.borrow_mut();
             ends.left_to_read = READ_BYTES_PER_TURN_MAX;
             (ends.is_dry, ends.is_hungry) = (false, false);
-            ends.driver.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+            if !ends.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                ends.waker = Some(cx.waker().clone());
+            }
         }
         let mut done = match this.poll_talk(cx) {
             Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -267,23 +279,13 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_is_sent_before_the_socket_is_driven_comes_behind_the_answer() {
-        let (driving, mut peer, line) = socket().await;
-        line.send(Bytes::from_static(b"first"));
-        assert!(!line.is_idle());
-        actix_web::rt::spawn(driving);
-        assert_eq!(read(&mut peer, 9).await, b"headfirst");
-        assert!(line.is_idle());
-    }
-
-    #[actix_web::test]
     async fn a_frame_reaches_the_peer_though_nobody_is_woken() {
         let (mut driving, mut peer, line) = socket().await;
         // Once, so that the answer is on its way; from then on nobody polls it.
         let once = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut driving).poll(cx)));
         assert!(once.await.is_pending());
         assert_eq!(read(&mut peer, 4).await, b"head");
-        line.send(Bytes::from_static(b"frame"));
+        line.send_now(&Bytes::from_static(b"frame"));
         assert!(line.is_idle(), "the kernel took it");
         assert_eq!(read(&mut peer, 5).await, b"frame");
     }
@@ -294,10 +296,11 @@ mod tests {
         actix_web::rt::spawn(driving);
         assert_eq!(read(&mut peer, 4).await, b"head");
         let much = Bytes::from(vec![b'x'; 16 << 20]);
-        line.send(much.clone());
+        line.send_now(&much);
         assert!(!line.is_idle(), "no kernel takes so much at once");
-        line.send(Bytes::from_static(b"end"));
+        line.send_now(&Bytes::from_static(b"more"));
         assert!(read(&mut peer, much.len()).await == much, "all of it, and nothing else");
-        assert_eq!(read(&mut peer, 3).await, b"end");
+        line.send_now(&Bytes::from_static(b"end"));
+        assert_eq!(read(&mut peer, 3).await, b"end", "beyond the bound nothing was sent");
     }
 }

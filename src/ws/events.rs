@@ -47,7 +47,7 @@ pub fn stream(
     socket: Option<Socket>,
     places: Places,
 ) -> HttpResponse {
-    let sent = broker.clock.now().elapsed;
+    let sent = broker.clock.elapsed();
     let phase = broker.ready.subscribe();
     let present = telemetry::subscribed_by("sse");
     let following = Following::begin(&broker, organisation, &claims, feed, None, present);
@@ -75,7 +75,7 @@ impl Listener {
             if self.is_over() {
                 return None;
             }
-            let (elapsed, is_behind) = (self.broker.clock.now().elapsed, self.is_behind());
+            let (elapsed, is_behind) = (self.broker.clock.elapsed(), self.is_behind());
             if !is_behind && let Some(news) = self.following.next(&self.broker.catalogue) {
                 self.sent = elapsed;
                 return Some(write(&news));

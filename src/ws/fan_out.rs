@@ -99,7 +99,7 @@ impl Outlet {
             self.is_behind.set(false);
             let Some(news) = following.next(catalogue) else { return Turn::Over };
             self.backlog.add(news.written.frame.len());
-            self.line.send(news.written.frame);
+            self.line.send_now(&news.written.frame);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`upgrade`] | what is judged before there is a socket |
+//! | `turnstile` | in which order upgrades are served when many come at once |
 //! | [`origin`] | which pages may connect |
 //! | [`session`] | the session actor, alike for devices and wallboards; the only user of actix-web-actors |
 //! | [`device`] | a device: unidentified, deciding, identified |
@@ -19,6 +20,7 @@
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
 //! | [`token`] | judging the token of a first message |
 //! | `refresh` | a fresh token for a connection that goes on |
+//! | [`pulse`] | what is done for every socket several times in each heartbeat |
 //! | [`tcp`] | options and state of accepted sockets |
 
 mod admitted;
@@ -31,12 +33,14 @@ mod following;
 pub mod frames;
 pub mod inbox;
 pub mod origin;
+pub mod pulse;
 mod refresh;
 mod resolved;
 mod resume_token;
 pub mod session;
 pub mod tcp;
 pub mod token;
+mod turnstile;
 pub mod upgrade;
 pub mod wallboard;
 mod written;

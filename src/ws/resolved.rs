@@ -37,7 +37,7 @@ impl Handler<Resolved> for Session<Device> {
                 let is_decided = matches!(answer, Ok(Some(_)));
                 let flow = device.on_logged_in(id.as_ref(), answer, connection, wire);
                 if is_decided {
-                    let now = connection.broker.clock.now().elapsed;
+                    let now = connection.broker.clock.elapsed();
                     telemetry::record_login(is_granted, now.saturating_sub(arrived));
                 }
                 flow

@@ -187,9 +187,7 @@ impl Peer for Wallboard {
         self.seen = elapsed;
     }
 
-    fn taken(&mut self, _: Duration) {
-        // It holds nothing: that its own beat and the kernel notice is enough.
-    }
+    const IS_RESTLESS: bool = true;
 
     fn on_beat(&mut self, connection: &Connection) -> Flow {
         let broker = &connection.broker;
@@ -232,7 +230,8 @@ impl Session<Wallboard> {
         if let Some(news) = following.next(&broker.catalogue) {
             send(wire, news.written.text);
         }
-        let (line, backlog) = (self.line.clone(), self.output.backlog());
+        let Connection { line, heart, .. } = &self.connection;
+        let (line, backlog) = (line.clone(), heart.backlog());
         let outlet = Outlet::new(following, line, backlog, wire.address());
         outlet.join(&broker.catalogue);
         self.peer.stage = Stage::Subscribed { claims, _place: place, _outlet: outlet };

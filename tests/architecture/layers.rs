@@ -5,7 +5,8 @@ use super::source::{Source, Token};
 use std::collections::{BTreeSet, HashSet};
 
 /// Usable from every layer above the rules.
-const FOUNDATION: &[&str] = &["auth", "catalogue_file", "clock", "config", "limits", "telemetry"];
+const FOUNDATION: &[&str] =
+    &["auth", "catalogue_file", "clock", "config", "json", "limits", "telemetry"];
 
 /// The composition root and the commands: they may name everything.
 const ROOT: &[&str] = &["app", "cli", "demo", "lib", "main"];
@@ -26,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What the rules may name of the world outside.
 const CRATES_OF_THE_DOMAIN: &[&str] =
-    &["alloc", "chrono", "chrono_tz", "core", "rpds", "rust_decimal", "std", "subtle"];
+    &["alloc", "chrono", "chrono_tz", "core", "foldhash", "rpds", "rust_decimal", "std", "subtle"];
 
 /// A crate that only one layer (or the foundation, or the root) may name.
 const CRATES_AT_HOME: &[(&str, &str)] =

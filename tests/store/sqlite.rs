@@ -166,6 +166,24 @@ async fn a_commit_that_fails_halfway_leaves_nothing_and_the_next_one_works() {
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);
 }
 
+#[tokio::test]
+async fn what_sessions_held_in_rows_of_their_own_they_hold_once_it_stands_in_theirs() {
+    let backend = SqliteBackend::new();
+    let store = fixture::open_with_129(&backend).await;
+    let login = batch(129, 1, at(1), logged_in(1, "edred"));
+    store.commit(&[login]).await.expect("committed");
+    let held = |loaded: Loaded| format!("{:?}", loaded.snapshot.sessions);
+    let before = held(load(&*store, 129).await);
+    assert!(before.contains("holder_order"), "{before}");
+    drop(store);
+    let older = "CREATE TABLE held AS SELECT * FROM instances; DROP VIEW instances; \
+                 ALTER TABLE sessions DROP COLUMN held; ALTER TABLE held RENAME TO instances; \
+                 DELETE FROM _sqlx_migrations WHERE version >= 7";
+    sqlx::raw_sql(older).execute(&mut backend.raw().await).await.expect("an older schema");
+    let store = backend.open().await;
+    assert_eq!(held(load(&*store, 129).await), before);
+}
+
 /// A child process whose files cannot grow meets what a full disk answers.
 #[cfg(unix)]
 #[tokio::test]

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::note_bought;
 use crate::api::Api;
 use crate::bounded::{Ended, bounded};
-use crate::broker_process::{BrokerProcess, until_ready};
-use crate::cli::{End, Exports, Leave};
+use crate::broker_process::{BrokerProcess, Ending, until_ready};
+use crate::cli::{Exports, Leave};
 use crate::exports::report::{ExportsReport, Played};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
@@ -54,8 +54,8 @@ async fn act(options: &Exports, target: &Target, played: &mut Vec<Played>) -> Re
         broker.bring(&options.store)?;
         let token = broker.operator_token(life).await?;
         broker.start()?;
-        let turn = play(options, target, &token, broker.id(), exports, life).await;
-        broker.end(End::Kill).await?;
+        let turn = play(options, target, &token, broker.id()?, exports, life).await;
+        broker.end(Ending::Kill).await?;
         played.push(turn?);
     }
     Ok(())
@@ -65,7 +65,7 @@ async fn play(
     options: &Exports,
     target: &Target,
     token: &str,
-    broker: Option<u32>,
+    broker: u32,
     exports: bool,
     life: Duration,
 ) -> Result<Played> {
@@ -82,7 +82,8 @@ async fn play(
         clients.spawn(export(target.clone(), token.to_owned(), options.of, Arc::clone(&rows)));
     }
     let (arrival, seed) = (options.arrival(), options.seed);
-    let stage = Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker };
+    let stage =
+        Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker: Some(broker) };
     let before = rows.load(Ordering::Relaxed);
     let mut turn = stage.play(&[]).await?;
     // Those of the while in which everybody leaves are counted too: a second or two.

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use super::note_bought;
 use crate::api::{Api, TokenWanted, bearer};
 use crate::bounded::{Ended, bounded};
-use crate::broker_process::{BrokerProcess, until_ready};
-use crate::cli::{End, Leave, Wallboards};
+use crate::broker_process::{BrokerProcess, Ending, until_ready};
+use crate::cli::{Leave, Wallboards};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
 use crate::population::{Device, Population};
@@ -77,10 +77,10 @@ async fn play(options: &Wallboards, target: &Arc<Target>, boards: usize) -> Resu
     let api = Api::new(target, &token)?;
     until_ready(&api).await?;
     let mut created = Vec::new();
-    let id = broker.as_ref().and_then(BrokerProcess::id);
+    let id = broker.as_ref().map(BrokerProcess::id).transpose()?;
     let played = play_on(options, target, &api, id, boards, life, &mut created).await;
     if let Some(mut broker) = broker {
-        broker.end(End::Kill).await?;
+        broker.end(Ending::Kill).await?;
         return played;
     }
     let problems = tear_down(&api, &created).await;

@@ -26,7 +26,7 @@ impl Directory {
         // What could not be settled is settled later, as of the last run as it was found at the start.
         self.0.shared.journal.begin_life();
         let shared = &self.0.shared;
-        shared.ready_since.get_or_init(|| shared.clock.now().elapsed);
+        shared.ready_since.get_or_init(|| shared.clock.elapsed());
         if !failed.is_empty() {
             let organisations = failed.len();
             tracing::error!(organisations, "organisations cannot be served for now");

@@ -1,50 +1,20 @@
-//! Statements over many rows: a statement for each would cost more than the rows do.
+//! One statement over many rows.
 
-use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection};
-use sqlx::{AssertSqlSafe, Executor};
+use rusqlite::{Connection, Statement};
 
-/// Rows of one statement, largest first. Few sizes, so that every statement is prepared once and then
-/// found; times the widest row (11 columns) far below SQLite's 32,766 parameters.
-const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
-
-/// A statement whose parameters are being bound.
-pub(super) type Statement = Query<'static, Sqlite, SqliteArguments>;
-
-/// A statement that has a group of parameters for each row between its head and its tail.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bulk {
-    /// Up to the first group; `INSERT INTO t (a, b) VALUES `.
-    pub(super) head: &'static str,
-    /// Parameters in each group.
-    pub(super) columns: usize,
-    /// After the last group.
-    pub(super) tail: &'static str,
-}
-
-impl Bulk {
-    /// Runs it over all rows, in order.
-    pub(super) async fn run<R>(
-        &self,
-        connection: &mut SqliteConnection,
-        rows: &[R],
-        bind: impl Fn(Statement, &R) -> Statement,
-    ) -> Result<(), sqlx::Error> {
-        let mut rest = rows;
-        for size in CHUNKS {
-            while rest.len() >= size {
-                let (chunk, later) = rest.split_at(size);
-                let statement = sqlx::query(AssertSqlSafe(self.text(size)));
-                let statement = chunk.iter().fold(statement, &bind);
-                connection.execute(statement).await?;
-                rest = later;
-            }
-        }
-        Ok(())
+/// Has `run` execute `statement` for each row, in order. It is prepared once for as long as the connection
+/// lives; a row by itself is cheaper than as one of many in a list of values, which SQLite must be able to
+/// take back in the middle (docs/PERFORMANCE.md).
+pub(super) fn each<R>(
+    connection: &Connection,
+    statement: &str,
+    rows: impl IntoIterator<Item = R>,
+    mut run: impl FnMut(&mut Statement<'_>, R) -> rusqlite::Result<usize>,
+) -> rusqlite::Result<()> {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_none() {
+        return Ok(());
     }
-
-    fn text(&self, rows: usize) -> String {
-        let group = format!("({})", vec!["?"; self.columns].join(","));
-        format!("{}{}{}", self.head, vec![group; rows].join(","), self.tail)
-    }
+    let mut statement = connection.prepare_cached(statement)?;
+    rows.try_for_each(|row| run(&mut statement, row).map(|_| ()))
 }

@@ -5,7 +5,7 @@
 //! (docs/PERFORMANCE.md). `rusqlite` is the same SQLite, and lends the values where they stand.
 
 use super::background::Background;
-use super::error::unread;
+use super::error::aborted;
 use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ impl Scanner {
 
     fn take(&self) -> Result<Connection, StoreError> {
         let idle = self.idle().pop();
-        idle.map_or_else(|| self.open().map_err(unread), Ok)
+        idle.map_or_else(|| self.open().map_err(aborted), Ok)
     }
 
     /// Not read-only, with which SQLite cannot always open a database in write-ahead mode.

@@ -1,0 +1,53 @@
+//! Out it goes: the table for people, JSON and HTML where they are wanted.
+
+use std::io::{Write, stderr, stdout};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::Results;
+use crate::cli::OutputArgs;
+use crate::html::page;
+
+/// The JSON: what the profile alone has to say, and under `results` what all have in common.
+#[derive(Serialize)]
+struct Document<'a, R> {
+    #[serde(flatten)]
+    own: &'a R,
+    results: &'a Results,
+}
+
+impl Results {
+    /// Prints the table, and writes the files that are wanted; `own` is the profile's own report.
+    ///
+    /// # Errors
+    ///
+    /// Where one of them cannot be written.
+    pub(crate) fn publish(
+        &self,
+        own: &impl Serialize,
+        table: &str,
+        output: &OutputArgs,
+    ) -> Result<()> {
+        if let Some(path) = output.html.as_deref() {
+            let written = std::fs::write(path, page(self));
+            written.with_context(|| format!("--html {}", path.display()))?;
+        }
+        let broker = self.broker_in_words();
+        let mut json = serde_json::to_string_pretty(&Document { own, results: self })?;
+        json.push('\n');
+        match output.json.as_deref() {
+            Some(path) if path == Path::new("-") => {
+                stdout().write_all(json.as_bytes()).context("--json -")?;
+                return write!(stderr(), "{broker}{table}").context("standard error");
+            }
+            Some(path) => {
+                let written = std::fs::write(path, json);
+                written.with_context(|| format!("--json {}", path.display()))?;
+            }
+            None => {}
+        }
+        write!(stdout(), "{broker}{table}").context("standard output")
+    }
+}
