@@ -41,7 +41,7 @@ impl BoardsReport {
                 self.per_frame_median_us.unwrap_or(f64::NAN),
                 Better::Lower,
             ),
-            ("bare_write_us", self.bare_write_us.unwrap_or(f64::NAN), Better::Neither),
+            ("bare_write_us", mean(&self.bare_write_us), Better::Neither),
         ] {
             // Over nothing there is no figure.
             results.figure(name, value, better);
