@@ -43,6 +43,9 @@ pub(crate) enum Profile {
     /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
     /// afterwards, or if the log does not balance
     Churn(Churn),
+    /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
+    /// misses a change without a snapshot, or if more users than were bought ever held a licence
+    Wallboards(Wallboards),
     /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
     /// and an echo; exit 1 if a connection was not served
     Baseline(Baseline),
@@ -64,9 +67,6 @@ pub(crate) enum Profile {
     /// One organisation in a storm of logins beside many calm ones; exit 1 if the calm ones' time to licence
     /// grows by it beyond what passes, or for what `day` fails for
     StormBeside(StormBeside),
-    /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
-    /// misses a change without a snapshot, or if more users than were bought ever held a licence
-    Wallboards(Wallboards),
 }
 
 #[derive(Args)]

@@ -60,13 +60,13 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
+        Profile::Wallboards(options) => profile::wallboards::run(&options).await,
         Profile::Baseline(options) => profile::baseline::run(&options).await,
         Profile::Compare(options) => compare::run(&options),
         Profile::EchoServer(options) => baseline::echo::serve(&options).await,
         Profile::Day(options) => profile::day::run(&options).await,
         Profile::StormBeside(options) => profile::storm_beside::run(&options).await,
         Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,
-        Profile::Wallboards(options) => profile::wallboards::run(&options).await,
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
