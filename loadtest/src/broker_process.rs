@@ -76,11 +76,6 @@ impl BrokerProcess {
         copied.map(|_| ()).with_context(|| format!("--store {}", store.display()))
     }
 
-    /// Of its process, while that has not been ended.
-    pub(crate) fn id(&self) -> Option<u32> {
-        self.child.as_ref().and_then(Child::id)
-    }
-
     /// An operator's token, signed with the key that it trusts.
     ///
     /// # Errors
@@ -93,6 +88,16 @@ impl BrokerProcess {
         let said = said.context("--broker: it gives no token")?;
         ensure!(said.status.success(), "--broker: it gives no token: {}", said.status);
         Ok(String::from_utf8(said.stdout)?.trim().to_owned())
+    }
+
+    /// Its number among the system's processes.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not run.
+    pub(crate) fn id(&self) -> Result<u32> {
+        let id = self.child.as_ref().and_then(Child::id);
+        id.context("the broker does not run")
     }
 
     /// Ends it and waits until it has; how long that took.

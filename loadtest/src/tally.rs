@@ -167,14 +167,14 @@ impl Tally {
 }
 
 impl Outcomes {
-    /// Whether a session neither ended nor is ready to leave.
-    pub(crate) fn is_anybody_in(&self) -> bool {
-        self.left.total() + self.ended_early.total() < self.granted()
-    }
-
     /// Logins that hold at least their seat.
     pub(crate) fn granted(&self) -> u64 {
         self.logged_in_full + self.logged_in_partial
+    }
+
+    /// Whether a session neither ended nor is ready to leave.
+    pub(crate) fn is_anybody_in(&self) -> bool {
+        self.left.total() + self.ended_early.total() < self.granted()
     }
 
     /// Logins to which the broker said yes or no.

@@ -135,7 +135,7 @@ async fn broker_turn(
     let Prepared { broker, operator_token, organisation } = prepared;
     broker.restore_data()?;
     broker.start()?;
-    let process = broker.id().context("the broker does not run")?;
+    let process = broker.id()?;
     let plan = Plan {
         target: target(broker.listen).await?,
         organisation: *organisation,

@@ -173,7 +173,7 @@ impl Director<'_> {
         broker.end(Ending::Kill).await?;
         sleep_until(outage.ends).await;
         broker.start()?;
-        self.sampler.follow(broker.id());
+        self.sampler.follow(Some(broker.id()?));
         until_ready(self.api).await?;
         Ok(Some(outage.begins.elapsed().as_secs_f64()))
     }

@@ -54,8 +54,7 @@ async fn act(options: &Exports, target: &Target, played: &mut Vec<Played>) -> Re
         broker.bring(&options.store)?;
         let token = broker.operator_token(life).await?;
         broker.start()?;
-        let process = broker.id().context("the broker does not run")?;
-        let turn = play(options, target, &token, process, exports, life).await;
+        let turn = play(options, target, &token, broker.id()?, exports, life).await;
         broker.end(Ending::Kill).await?;
         played.push(turn?);
     }

@@ -39,7 +39,7 @@ fn broker_process(
     broker: Option<&BrokerProcess>,
     address: SocketAddr,
 ) -> Option<u32> {
-    broker.and_then(BrokerProcess::id).or_else(|| target.broker_process(address))
+    broker.and_then(|broker| broker.id().ok()).or_else(|| target.broker_process(address))
 }
 
 /// Tells the auditor what there is of each type.

@@ -193,7 +193,7 @@ impl Herdsman<'_> {
         self.until(Tally::gone).await;
         let begun = Instant::now();
         broker.start()?;
-        self.sampler.follow(broker.id());
+        self.sampler.follow(Some(broker.id()?));
         until_ready(self.api).await?;
         seen.ready_after_s = Some(begun.elapsed().as_secs_f64());
         Ok(())

@@ -77,7 +77,7 @@ async fn play(options: &Wallboards, target: &Arc<Target>, boards: usize) -> Resu
     let api = Api::new(target, &token)?;
     until_ready(&api).await?;
     let mut created = Vec::new();
-    let id = broker.as_ref().and_then(BrokerProcess::id);
+    let id = broker.as_ref().map(BrokerProcess::id).transpose()?;
     let played = play_on(options, target, &api, id, boards, life, &mut created).await;
     if let Some(mut broker) = broker {
         broker.end(Ending::Kill).await?;
