@@ -18,6 +18,13 @@ pub const NOTICES_PER_SESSION_MAX: usize = 64;
 pub const REQUESTS_UNDER_WAY_PER_SESSION_MAX: usize = 16;
 /// Batches of different organisations that share one commit; the rest waits for the next.
 pub const BATCHES_PER_COMMIT_MAX: usize = 512;
+/// Events of one organisation that are committed at once while others commit as well, the decision that
+/// reaches it included: some milliseconds of work for the store.
+pub const EVENTS_PER_PORTION: usize = 192;
+/// Upgrades of one organisation that a worker serves before it looks after everything else that is ready.
+pub const UPGRADES_PER_TURN: usize = 4;
+/// For so long after another organisation left something to be committed an organisation is in company.
+pub const COMPANY_LASTS: Duration = Duration::from_secs(5);
 /// Custom reports and advice that are made at once; above it 503 with `Retry-After`.
 pub const REPORTS_UNDER_WAY_MAX: usize = 2;
 /// A custom report that takes longer is stopped: 503.
@@ -51,6 +58,11 @@ pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 pub const OUTPUT_WAITING_BYTES_MAX: usize = 32 * 1024;
 /// Live counts go out at most this often.
 pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
+/// Between two parts of an export while somebody waits for a licence: long enough that a part, its way to
+/// the client, and the client itself if it shares the machine, take a fifth of a processor at most.
+pub const EXPORT_PAUSE: Duration = Duration::from_millis(10);
+/// Subscribers of live counts that are sent a frame before others of their thread get their turn.
+pub const FRAMES_PER_TURN: usize = 64;
 /// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
 /// out, and a snapshot follows when they are taken.
 pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;

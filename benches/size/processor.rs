@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The name of the threads that decide and commit logins.
 pub(super) const LOGIN_THREADS: &str = "login";
 
-/// Those of the connections that `sqlx` opens; commits run on one of them.
-const STORE_THREADS: &str = "sqlx-sqlite";
+/// The one that commits.
+const STORE_THREADS: &str = "store-writer";
 
 /// What the threads of the way of a login (the first one decides) have used so far, and all others.
 pub(super) fn used() -> (Duration, Duration) {

@@ -112,21 +112,21 @@ impl Session<'_> {
         closed
     }
 
-    async fn stay_and_leave(&mut self, phase: watch::Receiver<Phase>) -> Option<End> {
-        if let Err(end) = self.stay(phase).await {
+    async fn stay_and_leave(&mut self, mut phase: watch::Receiver<Phase>) -> Option<End> {
+        if let Err(end) = self.stay(&mut phase).await {
             self.run.tally().outcomes.ended_early.add(&end.in_words());
             return Some(end);
         }
         match self.run.leave {
             Leave::Logout => self.log_out().await,
-            Leave::Drop => self.prove_and_drop().await,
+            Leave::Drop => self.prove_and_drop(&mut phase).await,
         }
     }
 
     /// Answers nothing and asks for a sign of life now and then, until it is time to leave.
-    async fn stay(&mut self, mut phase: watch::Receiver<Phase>) -> Result<(), End> {
+    async fn stay(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), End> {
         let mut ping_at = Instant::now() + self.ping_interval();
-        while *phase.borrow_and_update() != Phase::Leaving {
+        while *phase.borrow_and_update() < Phase::Leaving {
             let lease_ends = self.seen + self.heartbeat.mul_f64(1.5);
             select! {
                 heard = self.hear() => { heard?; }
@@ -171,8 +171,9 @@ impl Session<'_> {
         end
     }
 
-    /// A last ping, so that the auditor may count the hold to its very end, and no farewell.
-    async fn prove_and_drop(&mut self) -> Option<End> {
+    /// A last ping, so that the auditor may count the hold to its very end, and no farewell: the connection
+    /// is dropped when everybody else's is.
+    async fn prove_and_drop(&mut self, phase: &mut watch::Receiver<Phase>) -> Option<End> {
         let leaving = async {
             self.ask(|id| Request::Ping { id }).await?;
             self.until_answered().await
@@ -183,6 +184,8 @@ impl Session<'_> {
             Err(_) => ("dropped, last ping unanswered".to_owned(), None),
         };
         self.run.tally().outcomes.left.add(&how);
+        // An error says that the run is over.
+        let _ = phase.wait_for(|phase| *phase >= Phase::Dropping).await;
         end
     }
 }

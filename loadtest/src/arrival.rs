@@ -24,6 +24,17 @@ impl Arrival {
         }
     }
 
+    /// How many logins are due within so much time, and one more; of all at once none is due later.
+    pub(crate) fn count_within(self, time: Duration) -> usize {
+        match self {
+            Self::AllAtOnce => 1,
+            Self::PerSecond(rate) => {
+                let seconds = Duration::try_from_secs_f64(time.as_secs_f64() * rate);
+                seconds.map_or(usize::MAX, |n| usize::try_from(n.as_secs()).unwrap_or(usize::MAX))
+            }
+        }
+    }
+
     /// When each of `count` logins is due, counted from the start, never going backwards.
     pub(crate) fn offsets(self, count: usize, seed: u64) -> Vec<Duration> {
         let Self::PerSecond(rate) = self else {

@@ -14,6 +14,18 @@ pub(crate) enum Ended {
     Interrupted,
 }
 
+impl Ended {
+    /// Why the acts did not come to their end, in words; `time` is what they had.
+    pub(crate) fn cut_short(self, time: Duration) -> Option<String> {
+        match self {
+            Self::Played(Ok(())) => None,
+            Self::Played(Err(error)) => Some(format!("{error:#}")),
+            Self::OutOfTime => Some(format!("cut short after {:.0} s", time.as_secs_f64())),
+            Self::Interrupted => Some("interrupted".to_owned()),
+        }
+    }
+}
+
 /// Plays the acts until they are over, time is, or a signal asks to stop. Where they are cut short
 /// all agents are dropped with them.
 pub(crate) async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ended {

@@ -10,14 +10,26 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Api;
-use crate::cli::End;
 use crate::limits::{BROKER_END_WAIT, BROKER_START_WAIT, READY_POLL};
+
+/// In its folder.
+const DATABASE: &str = "herd.db";
+/// How a broker is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// SIGTERM: it drains.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
 
 /// Its process ends, and its folder is removed, when this is dropped.
 pub(crate) struct BrokerProcess {
     program: PathBuf,
     folder: PathBuf,
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
+    /// Worker threads; `None`: its own default.
+    pub(crate) workers: Option<usize>,
     child: Option<Child>,
 }
 
@@ -32,7 +44,7 @@ impl BrokerProcess {
         let program = found.with_context(|| format!("--broker {}", program.display()))?;
         let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self { program, folder, listen, child: None })
+        Ok(Self { program, folder, listen, workers: None, child: None })
     }
 
     /// Starts it; whether it is ready is another question.
@@ -44,12 +56,24 @@ impl BrokerProcess {
         let child = self
             .command()
             .args(["serve", "--listen", &self.listen.to_string()])
-            .args(["--database", "sqlite://herd.db", "--data-dir", "data", "--log-level", "warn"])
+            .args(["--database", &format!("sqlite://{DATABASE}"), "--data-dir", "data"])
+            .args(["--log-level", "warn"])
+            .args(self.workers.map(|workers| format!("--workers={workers}")))
             .kill_on_drop(true)
             .spawn()
             .context("--broker: it cannot be started")?;
         self.child = Some(child);
         Ok(())
+    }
+
+    /// Has it start with a copy of this database.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be copied.
+    pub(crate) fn bring(&self, store: &Path) -> Result<()> {
+        let copied = std::fs::copy(store, self.folder.join(DATABASE));
+        copied.map(|_| ()).with_context(|| format!("--store {}", store.display()))
     }
 
     /// An operator's token, signed with the key that it trusts.
@@ -66,25 +90,59 @@ impl BrokerProcess {
         Ok(String::from_utf8(said.stdout)?.trim().to_owned())
     }
 
+    /// Its number among the system's processes.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not run.
+    pub(crate) fn id(&self) -> Result<u32> {
+        let id = self.child.as_ref().and_then(Child::id);
+        id.context("the broker does not run")
+    }
+
     /// Ends it and waits until it has; how long that took.
     ///
     /// # Errors
     ///
     /// Where it does not end in time, or a drain ends with another code than 0.
-    pub(crate) async fn end(&mut self, how: End) -> Result<Duration> {
+    pub(crate) async fn end(&mut self, how: Ending) -> Result<Duration> {
         let mut child = self.child.take().context("there is no broker to end")?;
         let begun = Instant::now();
         match how {
-            End::Kill => child.start_kill()?,
-            End::Terminate => {
+            Ending::Kill => child.start_kill()?,
+            Ending::Terminate => {
                 let id = child.id().context("the broker has ended by itself")?.to_string();
                 Command::new("kill").args(["-TERM", &id]).status().await?;
             }
         }
         let ended = timeout(BROKER_END_WAIT, child.wait()).await;
         let status = ended.context("the broker did not end in time")??;
-        ensure!(how == End::Kill || status.success(), "the broker did not drain well: {status}");
+        ensure!(how == Ending::Kill || status.success(), "the broker did not drain well: {status}");
         Ok(begun.elapsed())
+    }
+
+    /// Keeps a copy of its data as they are now; it must not run.
+    ///
+    /// # Errors
+    ///
+    /// Where the data cannot be copied.
+    pub(crate) fn keep_data(&self) -> Result<()> {
+        copy_folder(&self.folder, &self.kept()).context("--broker: its data cannot be kept")
+    }
+
+    /// Goes back to the data that were kept; it must not run.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be brought back.
+    pub(crate) fn restore_data(&self) -> Result<()> {
+        let restored = std::fs::remove_dir_all(&self.folder)
+            .and_then(|()| copy_folder(&self.kept(), &self.folder));
+        restored.context("--broker: its data cannot be brought back")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.folder.with_extension("kept")
     }
 
     fn command(&self) -> Command {
@@ -98,7 +156,22 @@ impl Drop for BrokerProcess {
     fn drop(&mut self) {
         // Its process may still write there; what is left then is in the system's folder for such.
         let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(self.kept());
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a broker takes logins; how long that took.

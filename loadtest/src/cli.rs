@@ -1,7 +1,11 @@
 //! The command line, and what can be judged about it before anything is touched.
 
-mod reconnect;
+mod exports;
+mod output;
+mod reconnect_storm;
+mod wallboards;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,10 +13,18 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::arrival::Arrival;
+use crate::baseline::options::{Baseline, EchoServer};
 use crate::churn::options::Churn;
+use crate::compare::Compare;
+use crate::day::options::Day;
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
-pub(crate) use reconnect::{End, Reconnect};
+use crate::process::listening_on;
+use crate::storm::options::StormBeside;
+pub(crate) use exports::Exports;
+pub(crate) use output::OutputArgs;
+pub(crate) use reconnect_storm::{End, ReconnectStorm};
+pub(crate) use wallboards::Wallboards;
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
 
@@ -33,9 +45,33 @@ pub(crate) enum Profile {
     /// actors grow by it, if more users than were bought ever held a licence, if anything is still held
     /// afterwards, or if the log does not balance
     Churn(Churn),
-    /// Everybody logs in with grace, the broker ends and starts again, and all come back at once; exit 1
-    /// if anybody is lost, has other licences than before, is charged again, or had no answer in time
-    Reconnect(Reconnect),
+    /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
+    /// misses a change without a snapshot, or if more users than were bought ever held a licence
+    Wallboards(Wallboards),
+    /// Everybody logs in, in turns beside clients that export a large log and without; exit 1 if logins
+    /// take too much longer beside them, or if more users than were bought ever held a licence
+    Exports(Exports),
+    /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
+    /// and an echo; exit 1 if a connection was not served
+    Baseline(Baseline),
+    /// What changed between two runs, from the JSON of both; exit 1 if something is worse by more than
+    /// --fail-above allows
+    Compare(Compare),
+    /// The bare server itself, as `baseline` starts it: until standard input ends
+    #[command(hide = true)]
+    EchoServer(EchoServer),
+    /// Everybody logs in with grace, the broker ends and starts again or all connections are dropped, and
+    /// all come back at once; exit 1 if anybody is lost, has other licences than before, is charged again,
+    /// or had no answer in time, if more users than were bought ever held a licence, or if anything is
+    /// still held afterwards
+    ReconnectStorm(ReconnectStorm),
+    /// A working day in minutes: a morning with its peak, lunch, a shift change, an outage, an evening;
+    /// exit 1 if anybody waits in vain or is thrown out, if more users than were bought ever held a
+    /// licence, if anything is still held afterwards, or if log or bill do not balance
+    Day(Day),
+    /// One organisation in a storm of logins beside many calm ones; exit 1 if the calm ones' time to licence
+    /// grows by it beyond what passes, or for what `day` fails for
+    StormBeside(StormBeside),
 }
 
 #[derive(Args)]
@@ -72,9 +108,8 @@ pub(crate) struct MassLogin {
     /// twice its default heartbeat, and a little
     #[arg(long, default_value_t = 35, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 #[derive(Args)]
@@ -93,6 +128,10 @@ pub(crate) struct TargetArgs {
     /// absent: as many as are needed
     #[arg(long, value_name = "N")]
     pub(crate) source_addresses: Option<usize>,
+    /// Process of the broker, whose processor time and memory are shown; absent: whoever listens there,
+    /// if it is on loopback
+    #[arg(long, value_name = "PID")]
+    broker_pid: Option<u32>,
 }
 
 #[derive(Args, Clone)]
@@ -117,6 +156,14 @@ pub(crate) struct TenancyArgs {
     /// Keep the organisations afterwards
     #[arg(long)]
     pub(crate) keep: bool,
+}
+
+impl TenancyArgs {
+    /// With a licence for each of so many agents where nothing else is said.
+    pub(crate) fn with_room_for(&self, agents: usize) -> Self {
+        let everybody = u64::try_from(agents).unwrap_or(u64::MAX);
+        Self { seats: Some(self.seats.unwrap_or(everybody)), ..self.clone() }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -180,6 +227,11 @@ impl MassLogin {
 }
 
 impl TargetArgs {
+    /// The broker's process, if it is known or can be found.
+    pub(crate) fn broker_process(&self, address: SocketAddr) -> Option<u32> {
+        self.broker_pid.or_else(|| listening_on(address))
+    }
+
     /// The operator's token, from the option, the file or the environment, without blanks around.
     ///
     /// # Errors
@@ -204,7 +256,7 @@ impl TargetArgs {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }

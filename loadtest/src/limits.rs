@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+/// Looks of the sampler that are kept; past that every other one goes.
+pub(crate) const SAMPLES_MAX: usize = 2_000;
+/// Source addresses that the turns of a baseline come from, in turn.
+pub(crate) const BASELINE_SOURCES: usize = 200;
+/// Connections that the kernel has taken and the bare server has not; as many as the broker asks for.
+pub(crate) const LISTEN_BACKLOG: u32 = 65_535;
 /// Connections that leave one source address at most: a little less than the 28,232 ports that
 /// Linux hands out by default.
 pub(crate) const CONNECTIONS_PER_ADDRESS: usize = 28_000;
@@ -13,6 +19,8 @@ pub(crate) const SOURCE_ADDRESSES_MAX: usize = 250;
 pub(crate) const ORGANISATIONS_MAX: usize = 1_000;
 /// Sessions of one run at most.
 pub(crate) const SESSIONS_MAX: usize = 1_000_000;
+/// Subscribers of live counts at most.
+pub(crate) const BOARDS_MAX: usize = 25_000;
 /// Open files that the tool needs beside its sessions.
 pub(crate) const OTHER_OPEN_FILES: u64 = 64;
 /// Users in one body of `users/import`.
@@ -21,6 +29,8 @@ pub(crate) const USERS_PER_IMPORT: usize = 5_000;
 pub(crate) const TOKENS_PER_CALL: usize = 500;
 /// Bytes of an HTTP answer that are read at most.
 pub(crate) const HTTP_ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a file of results that is compared.
+pub(crate) const RESULTS_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a WebSocket message that are read at most (a device's messages are far smaller).
 pub(crate) const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Buffer of each connection, in bytes, in either direction.
@@ -29,6 +39,12 @@ pub(crate) const SOCKET_BUFFER_BYTES: usize = 2 << 10;
 pub(crate) const WORDS_PER_TABLE_MAX: usize = 64;
 /// The longest latency that the histograms tell apart, in microseconds (an hour).
 pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
+/// Failures that a table prints; the JSON has them all.
+pub(crate) const FAILURES_PRINTED_MAX: usize = 20;
+/// The longest day, in minutes.
+pub(crate) const DAY_MINUTES_MAX: f64 = 24.0 * 60.0;
+/// Turns of each kind that a run compares, at most.
+pub(crate) const TURNS_MAX: usize = 1_000;
 /// The longest churn, in minutes: a week.
 pub(crate) const CHURN_MINUTES_MAX: f64 = 7.0 * 24.0 * 60.0;
 /// Records of a log that does not balance that are named.
@@ -36,6 +52,12 @@ pub(crate) const UNBALANCED_NAMED_MAX: usize = 20;
 /// Users whom a violation names.
 pub(crate) const USERS_NAMED_MAX: usize = 5;
 
+/// Between two looks of the sampler, as long as there are not too many.
+pub(crate) const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+/// One connection of a baseline, from its begin to its answer.
+pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(20);
+/// Between the last answer of a turn and the look at what it cost.
+pub(crate) const BASELINE_SETTLE: Duration = Duration::from_millis(300);
 /// One HTTP call, from the connect to the last byte of the answer.
 pub(crate) const HTTP_WAIT: Duration = Duration::from_secs(60);
 /// The answer to a logout or to a last ping, and the close after it.
@@ -50,6 +72,14 @@ pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
 pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at the progress.
 pub(crate) const PROGRESS_POLL: Duration = Duration::from_millis(50);
+/// Between two looks whether everybody is ready to drop the connection.
+pub(crate) const DROP_POLL: Duration = Duration::from_millis(10);
+/// Between two looks whether all wallboards show what they should.
+pub(crate) const SETTLE_POLL: Duration = Duration::from_millis(5);
+/// Rounds of the bare loop that writes what frames are held against.
+pub(crate) const FLOOR_ROUNDS: u32 = 30;
+/// Between two of them.
+pub(crate) const FLOOR_PAUSE: Duration = Duration::from_millis(100);
 /// First ping of a session after everybody has arrived comes within this time.
 pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.
@@ -62,6 +92,12 @@ pub(crate) const FIRST_LOGINS_AT_ONCE: usize = 256;
 pub(crate) const BACKOFF_BASE: Duration = Duration::from_millis(500);
 /// The longest back-off.
 pub(crate) const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// The longest back-off of whoever is there for a time only.
+pub(crate) const VISITOR_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Who has had no licence for so long from when they were due comes no more.
+pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// Between two looks whether a storm is over.
+pub(crate) const STORM_POLL: Duration = Duration::from_millis(2);
 /// A broker that was told to stop must have ended by then; the contract allows 10 s.
 pub(crate) const BROKER_END_WAIT: Duration = Duration::from_secs(15);
 /// A broker must be ready by then.

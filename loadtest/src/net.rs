@@ -12,7 +12,7 @@ use crate::limits::{CONNECTIONS_PER_ADDRESS, SOURCE_ADDRESSES_MAX};
 const HTTP_PORT: u16 = 80;
 
 /// The broker: its address, looked up once, and how it is called.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// `host:port` as the URL has it.

@@ -2,7 +2,7 @@
 //! is held; removes it all again.
 
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,16 @@ pub(crate) struct Held {
     pub(crate) organisation: u64,
     pub(crate) licence: String,
     pub(crate) holders: u64,
+}
+
+impl Display for Held {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let Self { organisation, licence, holders } = self;
+        write!(
+            out,
+            "organisation {organisation}: {licence} still held by {holders} after everybody left"
+        )
+    }
 }
 
 /// Sets everything up; `created` grows by each organisation as soon as it is there, so that the

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::Verdict;
 use crate::cli::{Leave, MassLogin};
+use crate::free::Dropped;
 use crate::provision::Afterwards;
-use crate::table;
 use crate::tally::{Latencies, Outcomes, Tally};
 
 #[derive(Debug, Serialize)]
@@ -25,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) latency_ms: LatencyMs,
     pub(crate) outcomes: Outcomes,
     pub(crate) audit: Verdict,
+    /// `None` where nobody was to drop the connection, or not everybody came to it.
+    pub(crate) dropped: Option<Dropped>,
     /// `None` where the run ended before anybody could have left.
     pub(crate) afterwards: Option<Afterwards>,
 }
@@ -53,7 +55,7 @@ pub(crate) struct LatencyMs {
 }
 
 /// Milliseconds.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) count: u64,
     pub(crate) p50: f64,
@@ -68,6 +70,7 @@ pub(crate) struct Seen {
     /// Why the run did not come to its end, in words.
     pub(crate) cut_short: Option<String>,
     pub(crate) decided_after_s: Option<f64>,
+    pub(crate) dropped: Option<Dropped>,
     pub(crate) afterwards: Option<Afterwards>,
     /// What could not be looked at or removed, in words.
     pub(crate) problems: Vec<String>,
@@ -90,6 +93,7 @@ impl Report {
             latency_ms: LatencyMs::new(&tally.latencies),
             outcomes: tally.outcomes.clone(),
             audit,
+            dropped: seen.dropped,
             afterwards: seen.afterwards,
         };
         report.judge(tally.decided());
@@ -112,22 +116,9 @@ impl Report {
         if self.outcomes.answered() == 0 {
             failures.push("the broker answered no login at all".to_owned());
         }
-        for held in self.afterwards.iter().flat_map(|afterwards| &afterwards.held) {
-            failures.push(format!(
-                "organisation {}: {} still held by {} after everybody left",
-                held.organisation, held.licence, held.holders
-            ));
-        }
+        let held = self.afterwards.iter().flat_map(|afterwards| &afterwards.held);
+        failures.extend(held.map(ToString::to_string));
         self.passed = self.failures.is_empty() && self.audit.passed();
-    }
-
-    /// Prints the table, and writes the JSON where it is wanted.
-    ///
-    /// # Errors
-    ///
-    /// Where the JSON cannot be written.
-    pub(crate) fn publish(&self, json: Option<&Path>) -> Result<()> {
-        publish(self, &table::of(self), json)
     }
 }
 
@@ -218,7 +209,13 @@ mod tests {
     }
 
     fn seen() -> Seen {
-        Seen { cut_short: None, decided_after_s: Some(0.5), afterwards: None, problems: vec![] }
+        Seen {
+            cut_short: None,
+            decided_after_s: Some(0.5),
+            dropped: None,
+            afterwards: None,
+            problems: vec![],
+        }
     }
 
     fn report(auditor: &Auditor, seen: Seen) -> Report {

@@ -10,17 +10,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::audit::Auditor;
 use crate::cli::Leave;
 use crate::net::Target;
+use crate::sampler::Counts;
 use crate::tally::Tally;
 
-/// Told by the profile to all agents, through a watch channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Told by the profile to all agents, through a watch channel; in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// Logins are still due or under way.
     Arriving,
     /// Every login is decided.
     Holding,
-    /// Everybody leaves, now.
+    /// Everybody leaves, now; whoever is to drop the connection proves first that it lived.
     Leaving,
+    /// Whoever has proved it drops the connection.
+    Dropping,
 }
 
 /// Owned by the profile; every agent holds it for its life. The two locks are never held
@@ -45,6 +48,15 @@ impl Run {
 
     pub(crate) fn audit(&self) -> MutexGuard<'_, Auditor> {
         self.audit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the sampler shows over time.
+    pub(crate) fn counts(&self) -> Counts {
+        let (begun, granted) = {
+            let tally = self.tally();
+            (tally.latencies.begun.len(), tally.latencies.licence.len())
+        };
+        Counts { begun, granted, held: self.audit().held_now() }
     }
 
     pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {

@@ -9,7 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message as Frame, handshake::client::Request};
+use tokio_tungstenite::tungstenite::{
+    Error, Message as Frame, Utf8Bytes, handshake::client::Request,
+};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::limits::{CLOSE_WAIT, MESSAGE_BYTES_MAX, SOCKET_BUFFER_BYTES};
@@ -104,11 +106,14 @@ impl Socket {
 
     /// Waits for the next message, whatever its type; the code of the close where there is none.
     pub(crate) async fn next_value(&mut self) -> Result<Value, Option<u16>> {
+        serde_json::from_str(&self.next_text().await?).map_err(|_| None)
+    }
+
+    /// The same, as it came.
+    pub(crate) async fn next_text(&mut self) -> Result<Utf8Bytes, Option<u16>> {
         loop {
             match self.0.next().await {
-                Some(Ok(Frame::Text(text))) => {
-                    return serde_json::from_str(&text).map_err(|_| None);
-                }
+                Some(Ok(Frame::Text(text))) => return Ok(text),
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
                 Some(Ok(Frame::Close(close))) => return Err(close.map(|c| u16::from(c.code))),
                 Some(Ok(Frame::Binary(_)) | Err(_)) | None => return Err(None),

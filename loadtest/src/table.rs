@@ -3,12 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::audit::{Verdict, Violation};
+use crate::free::Dropped;
+use crate::limits::FAILURES_PRINTED_MAX;
 use crate::provision::Afterwards;
 use crate::report::{LatencyMs, Percentiles, Report};
 use crate::tally::{Outcomes, Words};
-
-/// Failures that are printed; the JSON has them all.
-const FAILURES_PRINTED_MAX: usize = 20;
 
 struct Table<'a>(&'a Report);
 
@@ -38,6 +37,7 @@ impl Display for Table<'_> {
         latencies(out, &report.latency_ms)?;
         outcomes(out, &report.outcomes)?;
         audit(out, &report.audit)?;
+        dropped(out, report.dropped.as_ref())?;
         afterwards(out, report.afterwards.as_ref())?;
         verdict(out, report)
     }
@@ -101,6 +101,15 @@ fn audit(out: &mut Formatter<'_>, audit: &Verdict) -> fmt::Result {
     }
     let unproven = audit.holds - audit.proven;
     writeln!(out, "  {} holds seen, {unproven} of them not proven", audit.holds)
+}
+
+fn dropped(out: &mut Formatter<'_>, dropped: Option<&Dropped>) -> fmt::Result {
+    let Some(Dropped { connections, took_s, free_after_s }) = dropped else { return Ok(()) };
+    writeln!(
+        out,
+        "\ndropped: {connections} connections within {took_s:.3} s; every licence free {free_after_s:.3} s \
+         after the last"
+    )
 }
 
 fn afterwards(out: &mut Formatter<'_>, afterwards: Option<&Afterwards>) -> fmt::Result {

@@ -1,21 +1,23 @@
 //! What became of the logins, and how long it took.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{LATENCY_US_MAX, WORDS_PER_TABLE_MAX};
 use crate::wire::Denied;
 
-pub(crate) const SIGNIFICANT_DIGITS: u8 = 3;
+const SIGNIFICANT_DIGITS: u8 = 3;
 const OTHER: &str = "other";
 
 pub(crate) struct Tally {
     pub(crate) outcomes: Outcomes,
     pub(crate) latencies: Latencies,
+    /// When each `logged_in` came in.
+    pub(crate) logged_in_at: Vec<Instant>,
     decided: usize,
 }
 
@@ -48,7 +50,7 @@ pub(crate) struct Outcomes {
 }
 
 /// Counts by word; bounded, since some of the words are the broker's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Words(pub(crate) BTreeMap<String, u64>);
 
@@ -74,6 +76,13 @@ impl Words {
         *self.0.entry(word.to_owned()).or_default() += 1;
     }
 
+    /// Sets a word's count, unless it is 0.
+    pub(crate) fn put(&mut self, word: &str, count: u64) {
+        if count > 0 {
+            self.0.insert(word.to_owned(), count);
+        }
+    }
+
     /// How many there were of all.
     pub(crate) fn total(&self) -> u64 {
         self.0.values().sum()
@@ -85,17 +94,14 @@ impl Tally {
     ///
     /// Where the histograms cannot be made.
     pub(crate) fn new() -> Result<Self> {
-        let histogram = || {
-            Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-                .context("a histogram could not be made")
-        };
         let latencies = Latencies {
-            begun: histogram()?,
-            upgraded: histogram()?,
-            licence: histogram()?,
-            refusal: histogram()?,
+            begun: latencies()?,
+            upgraded: latencies()?,
+            licence: latencies()?,
+            refusal: latencies()?,
         };
-        Ok(Self { outcomes: Outcomes::default(), latencies, decided: 0 })
+        let (outcomes, logged_in_at) = (Outcomes::default(), Vec::new());
+        Ok(Self { outcomes, latencies, logged_in_at, decided: 0 })
     }
 
     /// Logins whose outcome is known.
@@ -113,6 +119,7 @@ impl Tally {
 
     pub(crate) fn logged_in(&mut self, after: Duration, denied: &[Denied]) {
         self.latencies.licence.saturating_record(microseconds(after));
+        self.logged_in_at.push(Instant::now());
         if denied.is_empty() {
             self.outcomes.logged_in_full += 1;
         } else {
@@ -160,10 +167,30 @@ impl Tally {
 }
 
 impl Outcomes {
+    /// Logins that hold at least their seat.
+    pub(crate) fn granted(&self) -> u64 {
+        self.logged_in_full + self.logged_in_partial
+    }
+
+    /// Whether a session neither ended nor is ready to leave.
+    pub(crate) fn is_anybody_in(&self) -> bool {
+        self.left.total() + self.ended_early.total() < self.granted()
+    }
+
     /// Logins to which the broker said yes or no.
     pub(crate) fn answered(&self) -> u64 {
-        self.logged_in_full + self.logged_in_partial + self.login_refused.total()
+        self.granted() + self.login_refused.total()
     }
+}
+
+/// For latencies in microseconds.
+///
+/// # Errors
+///
+/// Where the histogram cannot be made.
+pub(crate) fn latencies() -> Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
+        .context("a histogram could not be made")
 }
 
 pub(crate) fn microseconds(duration: Duration) -> u64 {

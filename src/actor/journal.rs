@@ -1,8 +1,10 @@
 //! One commit for all that wait.
 
+use super::company::Company;
 use super::gauges::Backlog;
 use super::store_health::StoreHealth;
 use crate::clock::Clock;
+use crate::domain::ids::OrganisationId;
 use crate::limits::{BATCHES_PER_COMMIT_MAX, LIFE_INTERVAL, STORE_PROBE_INTERVAL};
 use crate::store::{Batch, Run, Store, StoreError};
 use crate::telemetry;
@@ -47,8 +49,10 @@ impl Drop for Done {
 #[derive(Clone)]
 pub struct Journal {
     entries: mpsc::UnboundedSender<Entry>,
+    clock: Clock,
     health: StoreHealth,
     backlog: Backlog,
+    company: Arc<Company>,
 }
 
 /// What the task that commits works with.
@@ -65,9 +69,14 @@ impl Journal {
     pub fn start(store: Arc<dyn Store>, clock: Clock) -> (Self, tokio::task::JoinHandle<()>) {
         let (entries, receiver) = mpsc::unbounded_channel();
         let (health, backlog) = (StoreHealth::default(), Backlog::new(clock.now().at));
-        let committer =
-            Committer { store, clock, health: health.clone(), backlog: backlog.clone() };
-        (Self { entries, health, backlog }, tokio::spawn(committer.run(receiver)))
+        let committer = Committer {
+            store,
+            clock: clock.clone(),
+            health: health.clone(),
+            backlog: backlog.clone(),
+        };
+        let journal = Self { entries, clock, health, backlog, company: Arc::default() };
+        (journal, tokio::spawn(committer.run(receiver)))
     }
 
     /// What was open when the broker last stopped is settled: from now on signs of life are kept. Before
@@ -87,9 +96,16 @@ impl Journal {
         &self.backlog
     }
 
+    /// Whether other organisations than this one have left something here lately, which waits for the same
+    /// commits.
+    pub(super) fn serves_others_than(&self, organisation: OrganisationId) -> bool {
+        self.company.has_others(organisation, self.clock.now().elapsed)
+    }
+
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
     pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         self.backlog.queue();
+        self.company.note(batch.organisation, self.clock.now().elapsed);
         let backlog = self.backlog.clone();
         let settle = move |outcome| {
             backlog.settle();

@@ -11,6 +11,7 @@
 //! | `directory/recovery` | what was open is settled before logins are taken |
 //! | [`gauges`] | what of an organisation can be read without asking its actor |
 //! | [`journal`] | one commit for all that wait |
+//! | `company` | which organisations have left something to be committed lately |
 //! | [`store_health`] | whether the store takes what is decided |
 //! | [`link`] | the connections of an organisation, as they outlive its actor |
 //! | [`live`] | the latest counts, for any number of wallboards |
@@ -21,6 +22,7 @@
 
 pub mod admission;
 pub mod cell;
+mod company;
 pub mod directory;
 pub mod gauges;
 pub mod journal;

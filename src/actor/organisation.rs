@@ -9,7 +9,7 @@ use super::cell::Cell;
 use super::directory::Shared;
 use super::gauges::{Cause, Place, State};
 use super::link::{Inventory, Link, Overdue, ToDevice};
-use super::pipeline::{Delivery, Pipeline};
+use super::pipeline::{Delivery, Next, Pipeline, Standing};
 use super::reply::Reply;
 use super::untold::{self, Notices};
 use crate::domain::audit::Author;
@@ -313,7 +313,8 @@ impl OrganisationActor {
                 actor.cell.live().publish_interval(start, records);
             }
         });
-        if let Some(delivery) = self.pipeline.add(effects.events, speaks_of, delivery) {
+        let standing = standing_of(organisation);
+        if let Some(delivery) = self.pipeline.add(effects.events, standing, speaks_of, delivery) {
             delivery(self);
         }
         self.commit(ctx);
@@ -321,16 +322,13 @@ impl OrganisationActor {
     }
 
     fn commit(&mut self, ctx: &mut Context<Self>) {
-        let Some((number, events)) = self.pipeline.next() else { return };
-        let Some(organisation) = &self.organisation else { return };
-        let events: Arc<[Event]> = events.into();
-        let batch = Batch {
-            organisation: organisation.id(),
-            number,
-            events,
-            at: organisation.last_at(),
-            sequence: organisation.sequence(),
+        let organisation = self.cell.id();
+        let others_wait = self.shared.journal.serves_others_than(organisation);
+        let Some(Next { number, events, standing }) = self.pipeline.next(others_wait) else {
+            return;
         };
+        let Standing { at, sequence } = standing;
+        let batch = Batch { organisation, number, events: events.into(), at, sequence };
         let address = ctx.address();
         self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
     }
@@ -434,6 +432,10 @@ fn end_of(departure: Departure) -> EndReason {
     }
 }
 
+fn standing_of(organisation: &Organisation) -> Standing {
+    Standing { at: organisation.last_at(), sequence: organisation.sequence() }
+}
+
 /// Whether what a wallboard is sent may be another from now on.
 fn concerns_wallboards(event: &Event) -> bool {
     matches!(
@@ -507,7 +509,9 @@ impl Handler<View> for OrganisationActor {
         if !when_durable {
             return tell();
         }
-        if let Some(delivery) = self.pipeline.add(Vec::new(), None, Box::new(move |_| tell())) {
+        let (standing, delivery) =
+            (standing_of(organisation), Box::new(move |_: &mut Self| tell()));
+        if let Some(delivery) = self.pipeline.add(Vec::new(), standing, None, delivery) {
             delivery(self);
         }
     }

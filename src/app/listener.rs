@@ -5,6 +5,7 @@ use crate::broker::Broker;
 use crate::broker::admission::Connected;
 use crate::transport::door::Door;
 use crate::transport::watched::Watched;
+use crate::ws::pulse::Pulse;
 use crate::{http, ws};
 use actix_http::error::DispatchError;
 use actix_http::{HttpServiceBuilder, Request};
@@ -91,11 +92,13 @@ fn http_service(
 > + use<> {
     let heartbeat = broker.heartbeat;
     let connections = broker.admission.connections().clone();
-    let upgrade = apply_fn_factory(application(broker, routes), |(request, framed), app| {
-        let request: Request = request;
-        let connected = request.conn_data::<Rc<Connected>>().cloned();
-        upgrading::answer(app.call(request), framed, connected)
-    });
+    let pulse = Pulse::begin(broker);
+    let upgrade =
+        apply_fn_factory(application(broker, &pulse, routes), |(request, framed), app| {
+            let request: Request = request;
+            let connected = request.conn_data::<Rc<Connected>>().cloned();
+            upgrading::answer(app.call(request), framed, connected)
+        });
     HttpServiceBuilder::default()
         .keep_alive(broker.limits.keep_alive)
         // The head of the first request is timed like all others, by the connection.
@@ -109,12 +112,14 @@ fn http_service(
             extensions.insert(connection.pace());
         })
         .upgrade(upgrade)
-        .h1(application(broker, routes).map_err(|error| error.as_response_error().error_response()))
+        .h1(application(broker, &pulse, routes)
+            .map_err(|error| error.as_response_error().error_response()))
 }
 
 /// Everything that answers requests, those to become a socket among them.
 fn application(
     broker: &web::Data<Broker>,
+    pulse: &Rc<Pulse>,
     routes: fn(&mut web::ServiceConfig),
 ) -> impl ServiceFactory<
     Request,
@@ -130,6 +135,7 @@ fn application(
         .wrap(from_fn(http::keep_pace))
         .wrap(from_fn(http::observe))
         .app_data(broker.clone())
+        .app_data(Rc::clone(pulse))
         .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
         .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
         .configure(routes)

@@ -19,6 +19,7 @@ use crate::domain::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 /// An instance, or a place, by session and type.
 pub(super) type Held = (SessionId, LicenceId);
@@ -31,6 +32,9 @@ pub(super) struct InstanceRow {
     pub(super) holder_order: u64,
     pub(super) holder_since: DateTime<Utc>,
 }
+
+/// A type, and how a session has it from now on; `None` if it does not any more.
+pub(super) type HeldChange = (LicenceId, Option<InstanceRow>);
 
 /// The most contingency of a month and type: how much, when it was reached first, and by which sessions.
 #[derive(Clone, Copy, Debug)]
@@ -222,6 +226,29 @@ impl<'a> NetEffect<'a> {
         effect.deleted_at.get_or_insert(at);
     }
 
+    /// Sessions that opened, each with what it holds.
+    pub(super) fn sessions_opened(
+        &self,
+    ) -> impl Iterator<Item = (&'a SessionOpened, impl Iterator<Item = HeldChange> + Clone)> {
+        let opened = self.sessions.values().copied().flatten();
+        opened.map(|opened| (opened, self.held_by(opened.session)))
+    }
+
+    /// Sessions that had opened before and go on, each with what it got and gave back.
+    pub(super) fn sessions_changed(
+        &self,
+    ) -> impl Iterator<Item = (SessionId, impl Iterator<Item = HeldChange> + Clone)> {
+        let mut last = None;
+        let sessions = self.instances.keys().map(|(session, _)| *session);
+        let sessions = sessions.filter(move |session| last.replace(*session) != Some(*session));
+        let before = sessions.filter(|session| !self.sessions.contains_key(session));
+        before.map(|session| (session, self.held_by(session)))
+    }
+
+    fn held_by(&self, session: SessionId) -> impl Iterator<Item = HeldChange> + Clone {
+        self.instances.range(all_of(session)).map(|((_, licence), row)| (*licence, *row))
+    }
+
     /// With the session goes whatever stands under it: the schema sees to what was kept before.
     fn close(&mut self, session: SessionId) {
         self.sessions.insert(session, None);
@@ -250,7 +277,12 @@ impl<'a> NetEffect<'a> {
 }
 
 fn held_by<T>(map: &BTreeMap<Held, T>, session: SessionId) -> Vec<LicenceId> {
+    map.range(all_of(session)).map(|((_, licence), _)| *licence).collect()
+}
+
+/// Whatever one session can hold.
+fn all_of(session: SessionId) -> RangeInclusive<Held> {
     let first = (session, LicenceId::from_index(0));
     let last = (session, LicenceId::from_index(LicenceId::COUNT_MAX - 1));
-    map.range(first..=last).map(|((_, licence), _)| *licence).collect()
+    first..=last
 }

@@ -8,13 +8,13 @@ use crate::limits::{
     CLOSE_LINGER, OUTPUT_WAITING_BYTES_MAX, READ_AHEAD_BYTES_MAX, READ_BYTES_PER_TURN_MAX,
 };
 use actix_web::Error;
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
@@ -37,6 +37,10 @@ struct Ends {
     is_dry: bool,
     /// Whether more might have been read.
     is_hungry: bool,
+    /// What the peer has not taken yet: whole frames, but for the first.
+    waiting: Bytes,
+    /// Wakes who drives the socket.
+    waker: Option<Waker>,
 }
 
 /// What is sent to the peer. It is asked for more as long as what waits is within the bound, and ends with
@@ -59,8 +63,6 @@ pub struct Driving {
     // Before the line: while what sends lives, so does the descriptor.
     output: Option<Output>,
     line: Line,
-    /// What the peer has not taken yet.
-    waiting: Bytes,
     /// From when the output ended: how long the peer has for the rest of it, and to close.
     linger: Option<Pin<Box<Sleep>>>,
 }
@@ -70,6 +72,31 @@ impl Line {
     pub fn reading(&self) -> Reading {
         Reading(self.clone())
     }
+
+    /// Whether the kernel has taken all that was sent.
+    pub fn is_idle(&self) -> bool {
+        self.0.borrow().waiting.is_empty()
+    }
+
+    /// Sends a whole frame that nobody waits for, without a turn of who drives the socket where that is
+    /// possible. Nothing is sent to a peer that takes nothing, beyond the bound.
+    pub fn send_now(&self, frame: &Bytes) {
+        let mut ends = self.0.borrow_mut();
+        if !ends.waiting.is_empty() {
+            if !ends.is_full() {
+                ends.add(frame.clone());
+            }
+            return;
+        }
+        let Some(wire) = &mut ends.wire else { return };
+        let taken = wire.try_write(frame).unwrap_or(0);
+        if taken < frame.len() {
+            ends.waiting = frame.slice(taken..);
+            if let Some(waker) = ends.waker.take() {
+                waker.wake();
+            }
+        }
+    }
 }
 
 impl Takeover {
@@ -77,8 +104,8 @@ impl Takeover {
     /// what was read behind the request.
     pub fn drive(self, wire: Wire, early: BytesMut, waiting: Bytes) -> Driving {
         let Self { line, output } = self;
-        *line.0.borrow_mut() = Ends { wire: Some(wire), early, ..Ends::default() };
-        Driving { output: Some(output), line, waiting, linger: None }
+        *line.0.borrow_mut() = Ends { wire: Some(wire), early, waiting, ..Ends::default() };
+        Driving { output: Some(output), line, linger: None }
     }
 }
 
@@ -86,7 +113,7 @@ impl Takeover {
 pub fn part(wire: Wire) -> Driving {
     let line = Line::default();
     line.0.borrow_mut().wire = Some(wire);
-    Driving { output: None, line, waiting: Bytes::new(), linger: None }
+    Driving { output: None, line, linger: None }
 }
 
 impl Stream for Reading {
@@ -133,17 +160,32 @@ impl Ends {
         Poll::Pending
     }
 
-    /// Writes all of it.
-    fn poll_write(&mut self, waiting: &mut Bytes, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes all that waits.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(wire) = &mut self.wire else { return Poll::Pending };
-        while !waiting.is_empty() {
-            let taken = ready!(wire.poll_write(cx, waiting))?;
+        while !self.waiting.is_empty() {
+            let taken = ready!(wire.poll_write(cx, &self.waiting))?;
             if taken == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            let _ = waiting.split_to(taken);
+            self.waiting.advance(taken);
         }
         wire.poll_flush(cx)
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= OUTPUT_WAITING_BYTES_MAX
+    }
+
+    /// Puts bytes behind what waits.
+    fn add(&mut self, bytes: Bytes) {
+        if self.waiting.is_empty() {
+            self.waiting = bytes;
+        } else {
+            let mut both = BytesMut::from(&self.waiting[..]);
+            both.extend_from_slice(&bytes);
+            self.waiting = both.freeze();
+        }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -155,18 +197,13 @@ impl Driving {
     /// Sends and receives until both have to wait; ready once nothing more will be sent.
     fn poll_talk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let written = self.line.0.borrow_mut().poll_write(&mut self.waiting, cx)?;
+            let written = self.line.0.borrow_mut().poll_write(cx)?;
             let Some(output) = &mut self.output else { return written.map(Ok) };
-            if self.waiting.len() >= OUTPUT_WAITING_BYTES_MAX {
+            if self.line.0.borrow().is_full() {
                 return Poll::Pending;
             }
             match ready!(output.as_mut().poll_next(cx)) {
-                Some(Ok(bytes)) if self.waiting.is_empty() => self.waiting = bytes,
-                Some(Ok(bytes)) => {
-                    let mut both = BytesMut::from(&self.waiting[..]);
-                    both.extend_from_slice(&bytes);
-                    self.waiting = both.freeze();
-                }
+                Some(Ok(bytes)) => self.line.0.borrow_mut().add(bytes),
                 Some(Err(_)) | None => self.output = None,
             }
         }
@@ -193,6 +230,9 @@ impl Future for Driving {
             let mut ends = this.line.0.borrow_mut();
             ends.left_to_read = READ_BYTES_PER_TURN_MAX;
             (ends.is_dry, ends.is_hungry) = (false, false);
+            if !ends.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                ends.waker = Some(cx.waker().clone());
+            }
         }
         let mut done = match this.poll_talk(cx) {
             Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -210,5 +250,57 @@ impl Future for Driving {
             cx.waker().wake_by_ref();
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// A socket with nothing to say of its own, its peer, and the line in between.
+    async fn socket() -> (Driving, TcpStream, Line) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let line = Line::default();
+        let output: Output = Box::pin(futures_util::stream::pending());
+        let takeover = Takeover { line: line.clone(), output };
+        let wire = Wire::Plain(stream);
+        (takeover.drive(wire, BytesMut::new(), Bytes::from_static(b"head")), peer, line)
+    }
+
+    async fn read(peer: &mut TcpStream, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        peer.read_exact(&mut read).await.expect("so many bytes");
+        read
+    }
+
+    #[actix_web::test]
+    async fn a_frame_reaches_the_peer_though_nobody_is_woken() {
+        let (mut driving, mut peer, line) = socket().await;
+        // Once, so that the answer is on its way; from then on nobody polls it.
+        let once = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut driving).poll(cx)));
+        assert!(once.await.is_pending());
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        line.send_now(&Bytes::from_static(b"frame"));
+        assert!(line.is_idle(), "the kernel took it");
+        assert_eq!(read(&mut peer, 5).await, b"frame");
+    }
+
+    #[actix_web::test]
+    async fn what_the_kernel_does_not_take_is_written_by_the_driver_in_order() {
+        let (driving, mut peer, line) = socket().await;
+        actix_web::rt::spawn(driving);
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        let much = Bytes::from(vec![b'x'; 16 << 20]);
+        line.send_now(&much);
+        assert!(!line.is_idle(), "no kernel takes so much at once");
+        line.send_now(&Bytes::from_static(b"more"));
+        assert!(read(&mut peer, much.len()).await == much, "all of it, and nothing else");
+        line.send_now(&Bytes::from_static(b"end"));
+        assert_eq!(read(&mut peer, 3).await, b"end", "beyond the bound nothing was sent");
     }
 }

@@ -221,6 +221,17 @@ impl AsyncWrite for Watched {
 }
 
 impl Wire {
+    /// Writes what the kernel takes at once, in the clear; within TLS nothing.
+    ///
+    /// # Errors
+    /// Those of the socket; also if it takes nothing now.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.try_write(bytes),
+            Self::Secure(_) => Ok(0),
+        }
+    }
+
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -154,6 +154,7 @@ impl Device {
             address: connection.address.clone(),
         };
         let marks = Arc::new(Marks::new(arrived.elapsed, claims.expires_at));
+        connection.heart.mark(marks.clone());
         let recipient = wire.address();
         let reply = Reply::new(move |answer| {
             drop(admitted);
@@ -189,6 +190,7 @@ impl Device {
             resume: resume_token::digest(&resume.resume_token),
         };
         let marks = Arc::new(Marks::new(broker.clock.elapsed(), claims.expires_at));
+        connection.heart.mark(marks.clone());
         let recipient = wire.address();
         let reply = Reply::new(move |answer| recipient.do_send(Resolved::Resume(id, answer)));
         organisation.submit(command, Some(self.new_link(session, &marks, wire)), reply);
@@ -484,17 +486,10 @@ impl Peer for Device {
         }
     }
 
-    fn taken(&mut self, elapsed: Duration) {
-        match &self.stage {
-            Stage::Identified(Identified { marks, .. }) | Stage::Deciding { marks, .. } => {
-                marks.taken(elapsed);
-            }
-            Stage::Unidentified { .. } | Stage::Over => {}
-        }
-    }
+    /// The organisation's sweep looks after silence and the token: it cannot be blocked by a socket.
+    const IS_RESTLESS: bool = false;
 
     fn on_beat(&mut self, _: &Connection) -> Flow {
-        // The organisation's sweep looks after silence and the token: it cannot be blocked by a socket.
         Flow::Continue
     }
 

@@ -6,8 +6,9 @@
 
 use super::frames::Violation;
 use super::inbox::{Fault, Fragment, Fragments, Gate, Inbound, Inbox, Next};
-use super::tcp::{OutputWatch, Socket};
-use crate::broker::{Broker, Phase};
+use super::pulse::{Beat, Heart, Pulse};
+use super::tcp::Socket;
+use crate::broker::Broker;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::reason::Departure;
 use crate::limits::bound::Bound;
@@ -25,10 +26,10 @@ use actix_web::{Error, HttpRequest, HttpResponse, web};
 use actix_web_actors::ws::{self, HandshakeError, WebsocketContext};
 use bytestring::ByteString;
 use futures_util::TryStreamExt as _;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_stream::wrappers::WatchStream;
 
 /// Where a session actor runs: inside its connection.
 pub type Wire<P> = WebsocketContext<Session<P>>;
@@ -70,10 +71,10 @@ pub trait Peer: Sized + Unpin + 'static {
     /// Something came in.
     fn seen(&mut self, elapsed: Duration);
 
-    /// By then what was sent was being taken.
-    fn taken(&mut self, elapsed: Duration);
+    /// Whether there is anything to look after that no message brings.
+    const IS_RESTLESS: bool;
 
-    /// Looks after what no message brings, several times in each heartbeat.
+    /// Looks after it, several times in each heartbeat.
     fn on_beat(&mut self, session: &Connection) -> Flow;
 
     /// The connection ends; called once.
@@ -88,6 +89,29 @@ pub struct Connection {
     pub address: Arc<str>,
     /// One of the sockets that may be open; given back with the session actor.
     pub permit: OwnedSemaphorePermit,
+    /// Of the socket.
+    pub heart: Rc<Heart>,
+    /// Past which a frame may be sent that is made for many.
+    pub line: Line,
+}
+
+impl Connection {
+    /// Takes a place among the sockets that may be open.
+    ///
+    /// # Errors
+    /// 503, if there is none.
+    ///
+    /// # Panics
+    /// Where requests are served without a pulse.
+    pub fn new(broker: web::Data<Broker>, request: &HttpRequest) -> Result<Self, Problem> {
+        let address = request.peer_addr().map(|peer| peer.ip());
+        let permit = broker.admission.socket(address)?;
+        let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let (line, socket) = (Line::default(), request.conn_data::<Socket>().copied());
+        let pulse = request.app_data::<Rc<Pulse>>().expect("each thread that serves has its pulse");
+        let heart = pulse.heart(line.clone(), socket, broker.clock.now().elapsed);
+        Ok(Self { broker, address: address.into(), permit, heart, line })
+    }
 }
 
 /// One connection. Lives from the upgrade until the connection ends.
@@ -98,16 +122,12 @@ pub struct Session<P> {
     pub peer: P,
     inbox: Inbox,
     fragments: Fragments,
-    /// Whether the peer takes what it is sent.
-    pub output: OutputWatch,
-    beats: u32,
+    /// What ends the session if it does not identify itself in time.
+    login_timeout: Option<SpawnHandle>,
     is_closing: bool,
     /// Whether a timer will serve the inbox.
     is_paced: bool,
 }
-
-/// How often a session looks at itself in each heartbeat.
-const BEATS_PER_HEARTBEAT: u32 = 8;
 
 /// Answers an upgrade, with the session that its connection becomes.
 ///
@@ -125,20 +145,18 @@ pub fn start<P: Peer>(
     }
     let gate = Gate::default();
     let elapsed = connection.broker.clock.now().elapsed;
+    let line = connection.line.clone();
     let inbox = Inbox::new(connection.broker.limits.frames_per_second, gate.clone(), elapsed);
-    let output = OutputWatch::new(request.conn_data::<Socket>().copied(), elapsed);
     let session = Session {
         connection,
         peer,
         inbox,
         fragments: Fragments::default(),
-        output,
-        beats: 0,
+        login_timeout: None,
         is_closing: false,
         is_paced: false,
     };
     let codec = Codec::new().max_size(MESSAGE_BYTES_MAX);
-    let line = Line::default();
     let payload = gate.guard(line.reading().map_err(PayloadError::from));
     let output = Box::pin(WebsocketContext::with_codec(session, payload, codec));
     let mut answer = response.finish();
@@ -165,15 +183,14 @@ impl<P: Peer> Actor for Session<P> {
 
     fn started(&mut self, wire: &mut Self::Context) {
         wire.set_mailbox_capacity(NOTICES_PER_SESSION_MAX);
-        let heartbeat = self.connection.broker.heartbeat.every;
-        wire.run_interval(heartbeat / BEATS_PER_HEARTBEAT, Self::beat);
-        wire.run_later(LOGIN_TIMEOUT, |session, wire| {
+        let beats = wire.address().downgrade().recipient();
+        self.connection.heart.belongs_to(beats, P::IS_RESTLESS);
+        self.login_timeout = Some(wire.run_later(LOGIN_TIMEOUT, |session, wire| {
             if !session.peer.is_identified() && !session.is_closing {
                 count_bound(Bound::LoginTimeout);
                 session.close(Close::LOGIN_TIMEOUT, Departure::Unanswered, wire);
             }
-        });
-        wire.add_stream(WatchStream::from_changes(self.connection.broker.ready.subscribe()));
+        }));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -199,6 +216,11 @@ impl<P: Peer> Session<P> {
                     self.peer.seen(elapsed);
                     let flow = self.peer.on_message(&self.connection, &text, wire);
                     self.follow(flow, wire);
+                    if self.peer.is_identified()
+                        && let Some(timeout) = self.login_timeout.take()
+                    {
+                        wire.cancel_future(timeout);
+                    }
                 }
                 Next::After(wait) => {
                     count_bound(Bound::FramesPerSecond);
@@ -236,19 +258,20 @@ impl<P: Peer> Session<P> {
             "closing"
         );
         telemetry::count_close(close.code, close.name);
+        self.connection.heart.is_over();
         wire.close(Some(CloseReason {
             code: CloseCode::from(close.code),
             description: Some(close.name.to_owned()),
         }));
         wire.run_later(CLOSE_TIMEOUT, |session, wire| {
-            session.output.cut();
+            session.connection.heart.cut();
             wire.stop();
         });
     }
 
     /// Both sides have said goodbye: ends the connection as soon as what is written has left.
     fn part(&self, wire: &mut Wire<P>) {
-        self.output.read_no_more();
+        self.connection.heart.read_no_more();
         wire.stop();
     }
 
@@ -265,22 +288,15 @@ impl<P: Peer> Session<P> {
         if self.is_closing {
             return;
         }
-        let broker = &self.connection.broker;
-        let elapsed = broker.clock.now().elapsed;
-        let stuck = self.output.stuck_for(elapsed);
-        self.peer.taken(elapsed.saturating_sub(stuck));
-        if stuck > broker.heartbeat.silence_max() {
+        let Connection { broker, heart, .. } = &self.connection;
+        if heart.stuck_for(broker.clock.now().elapsed) > broker.heartbeat.silence_max() {
             // The close frame would stand behind the output that is not taken.
             self.close(Close::HEARTBEAT_TIMEOUT, Departure::HeartbeatTimeout, wire);
-            self.output.cut();
+            self.connection.heart.cut();
             return wire.stop();
         }
         let flow = self.peer.on_beat(&self.connection);
         self.follow(flow, wire);
-        self.beats = (self.beats + 1) % BEATS_PER_HEARTBEAT;
-        if self.beats == 0 {
-            wire.ping(b"");
-        }
     }
 
     fn on_error(&mut self, error: &ProtocolError, wire: &mut Wire<P>) {
@@ -354,6 +370,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             Ok(Frame::Pong(_) | Frame::Nop) => return self.receive_quiet(wire),
             Ok(Frame::Close(reason)) => {
                 self.end(Departure::Logout);
+                self.connection.heart.is_over();
                 wire.close(reason);
                 return self.part(wire);
             }
@@ -376,15 +393,16 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
     }
 }
 
-impl<P: Peer> StreamHandler<Phase> for Session<P> {
-    /// Connections without a session are not told before they end: they have nothing to come back to.
-    fn handle(&mut self, phase: Phase, wire: &mut Self::Context) {
-        if phase == Phase::Closing {
-            self.close(Close::GOING_AWAY, Departure::Drain, wire);
+impl<P: Peer> Handler<Beat> for Session<P> {
+    type Result = ();
+
+    fn handle(&mut self, beat: Beat, wire: &mut Self::Context) {
+        match beat {
+            Beat::Look => self.beat(wire),
+            // Connections without a session are not told before: they have nothing to come back to.
+            Beat::Closing => self.close(Close::GOING_AWAY, Departure::Drain, wire),
         }
     }
-
-    fn finished(&mut self, _: &mut Self::Context) {}
 }
 
 /// Sends a message.

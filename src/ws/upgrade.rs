@@ -6,6 +6,7 @@ use super::origin;
 use super::session::{self, Connection};
 use super::tcp::Socket;
 use super::token::{Purpose, is_for};
+use super::turnstile;
 use super::wallboard::Wallboard;
 use crate::auth::{Claims, NoBearer, only_bearer};
 use crate::broker::Broker;
@@ -24,13 +25,16 @@ pub async fn session(
     request: HttpRequest,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
+    if let Some(organisation) = numbered(&organisation) {
+        turnstile::pass(organisation, broker.clock.now().elapsed).await;
+    }
     let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
     check_handshake(&request)?;
     let link = broker.links.next();
     // Between the lines of the request and those of the connection.
     tracing::debug!(organisation = organisation.get(), link = link.0, "a device connects");
     let device = Device::new(organisation, link, claims);
-    session::start(&request, connection(broker, &request)?, device)
+    session::start(&request, Connection::new(broker, &request)?, device)
 }
 
 /// `GET /v1/organisations/{org}/live`: a WebSocket where one is asked for, else server-sent events.
@@ -46,7 +50,7 @@ pub async fn live(
     if is_upgrade(&request) {
         check_handshake(&request)?;
         let wallboard = Wallboard::new(organisation, claims, broker.clock.now().elapsed);
-        return session::start(&request, connection(broker, &request)?, wallboard);
+        return session::start(&request, Connection::new(broker, &request)?, wallboard);
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let address = request.peer_addr().map(|peer| peer.ip());
@@ -68,10 +72,7 @@ fn judge(
     if !broker.ready.is_ready() {
         return Err(Problem::stopping());
     }
-    // `0129` is another path than `129`, here as everywhere.
-    let number: Option<u64> = organisation.parse().ok();
-    let number = number.filter(|number| number.to_string() == organisation);
-    let number = number.and_then(OrganisationId::new);
+    let number = numbered(organisation);
     let claims = match token(request)? {
         None => None,
         Some(token) => {
@@ -88,6 +89,12 @@ fn judge(
         }
     };
     Ok((number.ok_or_else(unknown_organisation)?, claims))
+}
+
+/// `0129` is another path than `129`, here as everywhere.
+fn numbered(organisation: &str) -> Option<OrganisationId> {
+    let number: u64 = organisation.parse().ok()?;
+    OrganisationId::new(number).filter(|_| number.to_string() == organisation)
 }
 
 fn unknown_organisation() -> Problem {
@@ -122,12 +129,4 @@ fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
         return Err(Problem::new(Kind::Malformed, detail));
     }
     Ok(())
-}
-
-/// Takes a place among the sockets that may be open.
-fn connection(broker: web::Data<Broker>, request: &HttpRequest) -> Result<Connection, Problem> {
-    let address = request.peer_addr().map(|peer| peer.ip());
-    let permit = broker.admission.socket(address)?;
-    let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-    Ok(Connection { broker, address: address.into(), permit })
 }

@@ -23,6 +23,8 @@ pub(crate) async fn start() -> TestBroker {
 struct Echo;
 
 impl Peer for Echo {
+    const IS_RESTLESS: bool = false;
+
     fn on_message(&mut self, _: &Connection, text: &str, wire: &mut Wire<Self>) -> Flow {
         session::send(wire, text.into());
         Flow::Continue
@@ -43,8 +45,6 @@ impl Peer for Echo {
 
     fn seen(&mut self, _: Duration) {}
 
-    fn taken(&mut self, _: Duration) {}
-
     fn on_beat(&mut self, _: &Connection) -> Flow {
         Flow::Continue
     }
@@ -52,12 +52,6 @@ impl Peer for Echo {
     fn on_end(&mut self, _: Departure) {}
 }
 
-async fn upgrade(
-    broker: web::Data<Broker>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Error> {
-    let permit = broker.admission.socket(None).expect("there is room");
-    let connection = Connection { broker, address: "autobahn".into(), permit };
-    session::start(&request, payload, connection, Echo)
+async fn upgrade(broker: web::Data<Broker>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    session::start(&request, Connection::new(broker, &request)?, Echo)
 }

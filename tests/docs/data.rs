@@ -73,7 +73,7 @@ fn the_words_of_each_vocabulary_are_all_there() {
     }
     same!("users", "status", UserStatus);
     same!("sessions", "device", Device);
-    same!("instances", "pool", GrantPool);
+    same!("sessions", "held", GrantPool);
     same!("usage", "usage_type", UsageType);
     same!("usage", "device", Device);
     same!("usage", "logon_source", LogonSource);

@@ -1,7 +1,11 @@
 //! While a commit is under way decisions go on, and nothing is told before it is durable.
 
 use crate::stage::{Stage, is_silent};
+use crate::support::broker::Setup;
+use licence_broker::clock::Clock;
+use licence_broker::limits::EVENTS_PER_PORTION;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn hundreds_are_decided_while_one_commit_is_held_and_the_next_carries_them_all() {
@@ -28,6 +32,37 @@ async fn hundreds_are_decided_while_one_commit_is_held_and_the_next_carries_them
     assert_eq!(stage.store.batches(), batches + 2);
     let ledger = stage.audit(1, 1_000).await;
     assert_eq!(ledger.open().len(), AGENTS * 3);
+}
+
+#[tokio::test]
+async fn a_storm_that_waits_beside_another_organisation_is_committed_in_portions() {
+    const AGENTS: usize = 301;
+    let clock = Clock::manual(chrono::Utc::now());
+    let heartbeat = Duration::from_secs(3_600);
+    let stage = Stage::with(Setup { clock, heartbeat, ..Setup::default() }).await;
+    stage.organisation(1, AGENTS, 1_000).await;
+    stage.organisation(2, 1, 5).await;
+    let (commits, batches) = (stage.store.commits(), stage.store.batches());
+    stage.store.hold();
+    let mut sockets = vec![stage.begin_login(1, 0, json!({})).await];
+    stage.store.commits_begun(commits + 1).await;
+    for number in 1..AGENTS {
+        sockets.push(stage.begin_login(1, number, json!({})).await);
+    }
+    stage.decided_are(1, AGENTS).await;
+    let mut calm = stage.begin_login(2, 0, json!({})).await;
+    stage.decided_are(2, 1).await;
+
+    stage.store.release();
+    assert_eq!(calm.message().await["type"], "logged_in");
+    for socket in &mut sockets {
+        assert_eq!(socket.message().await["type"], "logged_in");
+    }
+    let records = (AGENTS - 1) * 3;
+    let portions = u64::try_from(records.div_ceil(EVENTS_PER_PORTION)).expect("few");
+    assert!(stage.store.commits() > commits + portions, "the first login, and then the portions");
+    assert!(stage.store.batches() > batches + 1 + portions, "and the calm one's");
+    assert_eq!(stage.audit(1, 1_000).await.open().len(), AGENTS * 3);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ pub const BREAKS: &[Break] = &[
         "a grant has one release after it, or an open instance",
         "usage",
         "never released",
-        "DELETE FROM instances WHERE licence = 'agent_calls'",
+        "UPDATE sessions SET held = json_remove(held, '$.agent_calls')",
     ),
     (
         "a grant has one release after it, or an open instance",
@@ -91,14 +91,15 @@ pub const BREAKS: &[Break] = &[
         "an open instance has its grant",
         "instances",
         "the log has no grant",
-        "INSERT INTO instances SELECT organisation, session, 'recording', pool, since, \
-         holder_order, holder_since FROM instances LIMIT 1",
+        "UPDATE sessions SET held = json_set(held, '$.recording', json_array('concurrent', 1, 1, 1)) \
+         WHERE session = (SELECT min(session) FROM sessions)",
     ),
     (
         "an open instance has its grant",
         "instances",
         "is not that of its grant",
-        "UPDATE instances SET pool = 'fixed' WHERE licence = 'agent_calls'",
+        "UPDATE sessions SET held = json_set(held, '$.agent_calls[0]', 'fixed') \
+         WHERE held -> '$.agent_calls' IS NOT NULL",
     ),
     (
         "a grant is shared if its user holds the type already",
@@ -159,7 +160,7 @@ pub const BREAKS: &[Break] = &[
         "an open session holds its user's seat",
         "sessions",
         "the seat of `a`",
-        "DELETE FROM instances WHERE licence = 'inbound_agent'",
+        "UPDATE sessions SET held = json_remove(held, '$.inbound_agent')",
     ),
     (
         "a user has one session on each kind of device",
@@ -183,10 +184,16 @@ pub const BREAKS: &[Break] = &[
         "an open instance has its grant",
         "instances",
         "nobody agent_calls",
-        "UPDATE instances SET session = 'nobody' WHERE licence = 'agent_calls' AND session = \
+        "UPDATE sessions SET session = 'nobody' WHERE session = \
          (SELECT max(session) FROM instances WHERE licence = 'agent_calls')",
     ),
     ("what is kept can be read", "bill_lines", "as a whole", "UPDATE bill_lines SET base = -1"),
+    (
+        "what a session holds is an object",
+        "sessions",
+        "held is no JSON object",
+        "UPDATE sessions SET held = 'agent_calls' WHERE user = 'a'",
+    ),
     (
         "nobody waits for what they hold",
         "places",

@@ -131,6 +131,8 @@ async fn a_store_of_an_older_schema_is_refused_and_once_it_is_newer_only_what_is
                  ALTER TABLE organisations DROP COLUMN month; \
                  ALTER TABLE organisations DROP COLUMN month_began_at; \
                  ALTER TABLE organisations DROP COLUMN whole_from; \
+                 CREATE TABLE held AS SELECT * FROM instances; DROP VIEW instances; \
+                 ALTER TABLE sessions DROP COLUMN held; ALTER TABLE held RENAME TO instances; \
                  DELETE FROM _sqlx_migrations WHERE version >= 5";
     sqlx::raw_sql(older).execute(&mut raw(&database).await).await.unwrap();
     let (url, catalogue) = (database.display().to_string(), catalogue_file::built_in());

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use licence_broker::store::sqlite::SqliteStore;
 use licence_broker::store::sqlite::check::{Finding, check};
-use licence_broker::store::{Store, StoreError};
+use licence_broker::store::{Loaded, Store, StoreError};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -164,6 +164,24 @@ async fn a_commit_that_fails_halfway_leaves_nothing_and_the_next_one_works() {
     sqlx::raw_sql("DROP TRIGGER full").execute(&mut raw).await.expect("no trigger");
     store.commit(&[login]).await.expect("committed");
     assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);
+}
+
+#[tokio::test]
+async fn what_sessions_held_in_rows_of_their_own_they_hold_once_it_stands_in_theirs() {
+    let backend = SqliteBackend::new();
+    let store = fixture::open_with_129(&backend).await;
+    let login = batch(129, 1, at(1), logged_in(1, "edred"));
+    store.commit(&[login]).await.expect("committed");
+    let held = |loaded: Loaded| format!("{:?}", loaded.snapshot.sessions);
+    let before = held(load(&*store, 129).await);
+    assert!(before.contains("holder_order"), "{before}");
+    drop(store);
+    let older = "CREATE TABLE held AS SELECT * FROM instances; DROP VIEW instances; \
+                 ALTER TABLE sessions DROP COLUMN held; ALTER TABLE held RENAME TO instances; \
+                 DELETE FROM _sqlx_migrations WHERE version >= 7";
+    sqlx::raw_sql(older).execute(&mut backend.raw().await).await.expect("an older schema");
+    let store = fixture::open(&backend).await;
+    assert_eq!(held(load(&*store, 129).await), before);
 }
 
 /// A child process whose files cannot grow meets what a full disk answers.

@@ -50,6 +50,8 @@ pub(crate) struct Auditor {
     users: Vec<String>,
     user_of: HashMap<u64, HashMap<String, usize>>,
     sessions: HashMap<SessionId, Session>,
+    /// Licences that sessions hold now.
+    held: u64,
 }
 
 /// One licence type of one organisation.
@@ -116,6 +118,7 @@ impl Auditor {
                 && session.held.iter().all(|(held, _)| *held != pool)
             {
                 session.held.push((pool, since));
+                self.held += 1;
             }
         }
     }
@@ -134,6 +137,7 @@ impl Auditor {
             let pool = self.pool(ledger.organisation, licence);
             if let Some(index) = ledger.held.iter().position(|(held, _)| *held == pool) {
                 let (pool, since) = ledger.held.swap_remove(index);
+                self.held -= 1;
                 self.pools[pool].past.push(ledger.hold(since));
             }
         }
@@ -145,8 +149,14 @@ impl Auditor {
         if let Some(ledger) = self.sessions.remove(&session) {
             for (pool, since) in &ledger.held {
                 self.pools[*pool].past.push(ledger.hold(*since));
+                self.held -= 1;
             }
         }
+    }
+
+    /// Licences that sessions hold now, by what they were told so far, of every type.
+    pub(crate) fn held_now(&self) -> u64 {
+        self.held
     }
 
     /// Judges all that was told so far; sessions that are not over count as far as they are proven.

@@ -1,9 +1,9 @@
 //! What an audit says in the end.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What the audit found.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     /// Grants of concurrent types that were seen, one per session and type.
     pub(crate) holds: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Verdict {
 }
 
 /// The most distinct users that certainly held one licence type at one moment.
-#[derive(Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) struct PoolPeak {
     pub(crate) organisation: u64,
     pub(crate) licence: String,
@@ -23,7 +23,7 @@ pub(crate) struct PoolPeak {
     pub(crate) peak_holders: u64,
 }
 
-#[derive(Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) struct Violation {
     pub(crate) organisation: u64,
     pub(crate) licence: String,

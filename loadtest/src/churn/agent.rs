@@ -11,13 +11,14 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tokio::select;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Shared;
 use super::talk::{Arrival, Credentials, Over, Talk};
 use crate::limits::LEAVE_WAIT;
 use crate::population::Device;
 use crate::socket::{NotOpened, Socket};
+use crate::tally::microseconds;
 
 /// Seconds of grace that some lives ask for; most who lose their connection are back by then.
 const GRACE_S: u64 = 20;
@@ -49,18 +50,24 @@ struct Agent {
     rng: StdRng,
     /// Of a session that lingers, as far as they know.
     lost: Option<Credentials>,
+    /// When this life was due, and what it has spent since by its own choice.
+    due: Instant,
 }
 
-/// Lives one life after the other until it is time to leave.
+/// Lives one life after the other until it is time to leave. Each is due a pause after the one before would
+/// have ended if the broker had answered at once: a slow broker does not slow down the arrivals.
 pub(crate) async fn live(slot: Slot, shared: Arc<Shared>, mut leaving: watch::Receiver<bool>) {
     let rng = StdRng::seed_from_u64(slot.seed);
-    let mut agent = Agent { slot, shared, rng, lost: None };
+    let due = Instant::now();
+    let mut agent = Agent { slot, shared, rng, lost: None, due };
     loop {
-        let pause = agent.shared.pause.mul_f64(agent.rng.random_range(0.0..2.0));
+        agent.due += agent.shared.pause.mul_f64(agent.rng.random_range(0.0..2.0));
         select! {
             _ = leaving.wait_for(|leaving| *leaving) => return,
-            () = sleep(pause) => {}
+            () = sleep_until(agent.due) => {}
         }
+        let late = microseconds(agent.due.elapsed());
+        agent.shared.arrivals().begun.saturating_record(late);
         agent.live_once().await;
     }
 }
@@ -69,7 +76,10 @@ impl Agent {
     async fn live_once(&mut self) {
         let has_grace = self.rng.random_bool(0.5);
         let lost = self.lost.take();
-        let Some((mut talk, credentials)) = self.arrive(lost, has_grace).await else { return };
+        let Some((mut talk, credentials)) = self.arrive(lost, has_grace, Some(self.due)).await
+        else {
+            return;
+        };
         if self.work(&mut talk).await.is_err() {
             return self.shared.fault("a session ended under its agent");
         }
@@ -88,11 +98,12 @@ impl Agent {
         }
     }
 
-    /// Logs in or resumes; `None` if there is no session.
+    /// Logs in or resumes; `None` if there is no session. How long it took counts where it was due.
     async fn arrive(
         &mut self,
         lost: Option<Credentials>,
         has_grace: bool,
+        due: Option<Instant>,
     ) -> Option<(Talk, Credentials)> {
         let socket = self.open().await?;
         let mut talk = Talk::new(&self.shared, self.slot.organisation, &self.slot.user, socket);
@@ -100,6 +111,10 @@ impl Agent {
         let first = self.first_message(lost, has_grace);
         match talk.arrive(first).await {
             Ok(Arrival::In(credentials)) => {
+                if let Some(due) = due {
+                    let after = microseconds(due.elapsed());
+                    self.shared.arrivals().licence.saturating_record(after);
+                }
                 self.shared.outcome(if resumes { "resumed" } else { "logged in" });
                 Some((talk, credentials))
             }
@@ -149,7 +164,9 @@ impl Agent {
     /// A few things that agents do.
     async fn work(&mut self, talk: &mut Talk) -> Result<(), Over> {
         for _ in 0..self.rng.random_range(0..=DEEDS_MAX) {
-            sleep(Duration::from_millis(self.rng.random_range(0..DEED_PAUSE_MS))).await;
+            let pause = Duration::from_millis(self.rng.random_range(0..DEED_PAUSE_MS));
+            sleep(pause).await;
+            self.due += pause;
             let channel = self.slot.device.channels().choose(&mut self.rng);
             let deed = match self.rng.random_range(0..5) {
                 0 | 1 => json!({"type": "release", "channels": [channel]}),
@@ -178,7 +195,7 @@ impl Agent {
 
     /// Logs in again on the same kind of device: the first session's end is the second's beginning.
     async fn take_over(&mut self, first: Talk) {
-        let Some((second, _)) = self.arrive(None, false).await else {
+        let Some((second, _)) = self.arrive(None, false, None).await else {
             // Refused, and the first is untouched: it is dropped here.
             return self.shared.outcome("a takeover was refused");
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use crate::cli::{TargetArgs, TenancyArgs};
+use crate::cli::{OutputArgs, TargetArgs, TenancyArgs};
 use crate::limits::{CHURN_MINUTES_MAX, ORGANISATIONS_MAX, SESSIONS_MAX};
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
@@ -44,6 +44,8 @@ pub(crate) struct Churn {
     /// Seconds to look, after everybody left, until the broker is as it was before
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl Churn {

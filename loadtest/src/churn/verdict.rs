@@ -105,10 +105,9 @@ mod tests {
     use clap::Parser;
 
     fn options() -> Churn {
-        match Cli::try_parse_from(["loadtest", "churn"]).expect("defaults").profile {
-            Profile::Churn(options) => options,
-            Profile::MassLogin(_) | Profile::Reconnect(_) => panic!("another profile"),
-        }
+        let parsed = Cli::try_parse_from(["loadtest", "churn"]).expect("defaults").profile;
+        let Profile::Churn(options) = parsed else { panic!("another profile") };
+        options
     }
 
     const IDLE: Figures = [50.0 * MIB, 30.0, 5.0, 0.0, 0.0, 0.0, 4.0 * MIB];

@@ -1,50 +1,34 @@
-//! One agent: logs in, works until the connection is lost, and comes back with everybody else.
+//! One agent: logs in, works until the connection is gone, and comes back with everybody else.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::HeaderValue;
-use tokio::select;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::attempt::{NotServed, attempt};
-use super::{Herd, Stage, backoff};
-use crate::limits::HEARTBEAT_S;
-use crate::session::code_in_words;
-use crate::socket::{Incoming, Socket};
-use crate::wire::{LoggedIn, Request};
-
-/// Who, and from where.
-pub(crate) struct Member {
-    pub(crate) organisation: u64,
-    pub(crate) user: Arc<str>,
-    /// `Bearer` and the user's token.
-    pub(crate) authorization: HeaderValue,
-    /// `None`: the system chooses.
-    pub(crate) source: Option<Ipv4Addr>,
-    /// Seconds; 0 for none.
-    pub(crate) grace_s: u64,
-}
+use super::{Herd, Stage};
+use crate::backoff::backoff;
+use crate::conversation::{Caller, Conversation, NotServed};
+use crate::session::End;
+use crate::wire::LoggedIn;
 
 /// Lives through the whole run.
-pub(crate) async fn live(member: Member, herd: Arc<Herd>, mut stage: watch::Receiver<Stage>) {
+pub(crate) async fn live(caller: Caller, herd: Arc<Herd>, mut stage: watch::Receiver<Stage>) {
     let first = {
         // The semaphore is never closed, so this waits for a turn.
         let _turn = herd.turns.acquire().await;
-        come(&member, &herd, None).await
+        come(&caller, &herd, None).await
     };
-    let Some((socket, welcome)) = first else { return };
+    let Some((conversation, welcome)) = first else { return };
     herd.tally().logged_in();
-    let Some(how) = work(socket, &welcome, &mut stage).await else { return };
+    let how = work_until_gone(conversation, &herd, &mut stage).await;
     herd.tally().disconnected(&how);
     let Some(since) = until_returning(&mut stage).await else { return };
-    let ticket = (member.grace_s > 0).then_some(&welcome);
+    let ticket = (caller.grace_s > 0).then_some(&welcome);
     herd.tally().begin_to_count();
-    if let Some((socket, again)) = come(&member, &herd, ticket).await {
+    if let Some((conversation, again)) = come(&caller, &herd, ticket).await {
         herd.tally().back(since.elapsed(), ticket.is_some(), again.granted == welcome.granted);
-        if let Some(how) = work(socket, &again, &mut stage).await {
+        if let Err(how) = work_and_leave(conversation, &mut stage).await {
             herd.tally().lost(&format!("again: {how}"));
         }
     }
@@ -52,13 +36,14 @@ pub(crate) async fn live(member: Member, herd: Arc<Herd>, mut stage: watch::Rece
 
 /// Tries until it is let in; `None` where that is not to be.
 async fn come(
-    member: &Member,
+    caller: &Caller,
     herd: &Herd,
     ticket: Option<&LoggedIn>,
-) -> Option<(Socket, LoggedIn)> {
+) -> Option<(Conversation, LoggedIn)> {
     let mut attempts = 0;
     loop {
-        match timeout(herd.answer_timeout, attempt(&herd.target, member, ticket)).await {
+        let attempt = Conversation::begin(&herd.target, caller, ticket, &herd.witness);
+        match timeout(herd.answer_timeout, attempt).await {
             Ok(Ok(served)) => return Some(served),
             Ok(Err(NotServed::Later(why))) => herd.tally().sent_away(&why),
             Ok(Err(NotServed::Never(why))) => {
@@ -67,42 +52,59 @@ async fn come(
             }
             Err(_) => herd.tally().timed_out(),
         }
-        sleep(backoff(attempts, member.grace_s)).await;
+        sleep(backoff(attempts, most_wait(caller.grace_s))).await;
         attempts += 1;
     }
 }
 
-/// Gives signs of life until the connection ends, and says how it did; `None` if it is time to leave.
-async fn work(
-    mut socket: Socket,
-    welcome: &LoggedIn,
+/// Who has a grace to lose waits at most for half of it.
+fn most_wait(grace_s: u64) -> Option<Duration> {
+    (grace_s > 0).then(|| Duration::from_secs(grace_s) / 2)
+}
+
+/// Works until the connection ends or is to be dropped; how it ended.
+async fn work_until_gone(
+    mut conversation: Conversation,
+    herd: &Herd,
     stage: &mut watch::Receiver<Stage>,
-) -> Option<String> {
-    let heartbeat = Duration::from_secs(welcome.heartbeat_s.unwrap_or(HEARTBEAT_S).max(1));
-    // Not in step with the others.
-    let mut ping_at = Instant::now() + heartbeat.mul_f64(rand::random::<f64>() / 2.0);
-    while *stage.borrow_and_update() != Stage::Leaving {
-        select! {
-            heard = socket.next() => match heard {
-                Incoming::Said(_) | Incoming::Alive | Incoming::Nonsense => {}
-                Incoming::Closed(code) => {
-                    let how = code_in_words(code);
-                    socket.see_out().await;
-                    return Some(how);
-                }
-                Incoming::Lost(how) => return Some(how),
-            },
-            () = sleep_until(ping_at) => {
-                ping_at = Instant::now() + heartbeat / 2;
-                let ping = Request::Ping { id: 1 }.to_json().ok()?;
-                if let Err(how) = socket.send(ping).await {
-                    return Some(how);
-                }
-            }
-            changed = stage.changed() => changed.ok()?,
-        }
+) -> String {
+    let stayed = conversation.stay(reached(stage, Stage::Proving)).await;
+    let proof = if stayed.is_ok() { conversation.prove().await } else { Ok(()) };
+    herd.tally().shown();
+    if let Err(end) = stayed {
+        return ended(conversation, end).await;
     }
-    None
+    if let Err(how) = proof {
+        return how;
+    }
+    match conversation.stay(reached(stage, Stage::Dropping)).await {
+        Ok(()) => "dropped".to_owned(),
+        Err(end) => ended(conversation, end).await,
+    }
+}
+
+/// Works until it is time to leave, and logs out; in words what went wrong.
+async fn work_and_leave(
+    mut conversation: Conversation,
+    stage: &mut watch::Receiver<Stage>,
+) -> Result<(), String> {
+    match conversation.stay(reached(stage, Stage::Leaving)).await {
+        Ok(()) => conversation.log_out().await,
+        Err(end) => Err(ended(conversation, end).await),
+    }
+}
+
+async fn ended(conversation: Conversation, end: End) -> String {
+    if matches!(end, End::Closed(_)) {
+        conversation.see_out().await;
+    }
+    end.in_words()
+}
+
+/// Waits for a stage, or a later one, or for the run to be over.
+async fn reached(stage: &mut watch::Receiver<Stage>, awaited: Stage) {
+    // An error says that the run is over.
+    let _ = stage.wait_for(|stage| *stage >= awaited).await;
 }
 
 /// The moment from which everybody comes back; `None` if it is time to leave.
@@ -111,7 +113,7 @@ async fn until_returning(stage: &mut watch::Receiver<Stage>) -> Option<Instant> 
         match *stage.borrow_and_update() {
             Stage::Returning(since) => return Some(since),
             Stage::Leaving => return None,
-            Stage::Working => {}
+            Stage::Working | Stage::Proving | Stage::Dropping => {}
         }
         stage.changed().await.ok()?;
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::limits::LATENCY_US_MAX;
-use crate::tally::{SIGNIFICANT_DIGITS, Words, microseconds};
+use crate::tally::{Words, latencies, microseconds};
 
 pub(crate) struct Tally {
     pub(crate) outcomes: Outcomes,
@@ -15,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) back: Histogram<u64>,
     /// Whether the return has begun; the first logins are not what is measured.
     counts: bool,
+    /// Members that have shown that they are there, or were gone when they were asked to.
+    shown: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,13 +43,16 @@ impl Tally {
     ///
     /// Where the histogram cannot be made.
     pub(crate) fn new() -> Result<Self> {
-        let back = Histogram::new_with_bounds(1, LATENCY_US_MAX, SIGNIFICANT_DIGITS)
-            .context("a histogram could not be made")?;
-        Ok(Self { outcomes: Outcomes::default(), back, counts: false })
+        let back = latencies()?;
+        Ok(Self { outcomes: Outcomes::default(), back, counts: false, shown: 0 })
     }
 
     pub(super) fn logged_in(&mut self) {
         self.outcomes.logged_in += 1;
+    }
+
+    pub(super) fn shown(&mut self) {
+        self.shown += 1;
     }
 
     pub(super) fn disconnected(&mut self, how: &str) {
@@ -88,6 +92,11 @@ impl Tally {
     /// Members whose first login is decided.
     pub(crate) fn arrived(&self) -> u64 {
         self.outcomes.logged_in + self.outcomes.lost.total()
+    }
+
+    /// Members that may lose their connection: the auditor knows what they held.
+    pub(crate) fn prepared(&self) -> u64 {
+        self.shown
     }
 
     /// Members without a connection.

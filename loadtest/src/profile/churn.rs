@@ -1,6 +1,6 @@
 //! Churn: agents come and go in every way for minutes on end, and the broker must not grow by it.
 
-use std::io::{Write, stdout};
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,11 @@ use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
+use crate::report::Percentiles;
+use crate::results::Results;
+use crate::results::of_churn::Found;
 use crate::run::stop_signal;
+use crate::sampler::Sampler;
 
 /// Agents are on one of these, in turn.
 const DEVICES: [Device; 2] = [Device::AgentDesktop, Device::Deskphone];
@@ -51,11 +55,15 @@ pub(crate) async fn run(options: &Churn) -> Result<bool> {
     let target = Target::resolve(&options.target.url).await?;
     let asked = options.target.source_addresses;
     let sources = SourceAddresses::choose(target.address, asked, sockets)?;
-    let shared = Arc::new(Shared::new(target, options.pause()));
+    let shared = Arc::new(Shared::new(target, options.pause())?);
     let api = Api::new(&shared.target, &token)?;
 
     let mut created = Vec::new();
-    let played = play(options, &sources, &shared, &api, &mut created).await;
+    let counting = Arc::clone(&shared);
+    let broker = options.target.broker_process(shared.target.address);
+    let sampler = Sampler::start(broker, move || counting.so_far());
+    let played = play(options, &sources, &shared, &api, &sampler, &mut created).await;
+    let samples = sampler.finish(shared.so_far());
     let mut remains = Vec::new();
     if !options.tenancy.keep {
         remains = tear_down(&api, &created).await;
@@ -67,8 +75,12 @@ pub(crate) async fn run(options: &Churn) -> Result<bool> {
     if audit.saw_nothing() {
         outcome.failures.push("the audit saw nothing".to_owned());
     }
-    print(options, &shared, &audit, &outcome).context("standard output")?;
-    Ok(outcome.failures.is_empty())
+    let table = table(options, &shared, &audit, &outcome)?;
+    let Outcome { course, failures, records } = outcome;
+    let found = Found { course, failures, records, audit };
+    let results = Results::of_churn(options, &shared, found, &samples);
+    results.publish(&serde_json::Map::new(), &table, &options.output)?;
+    Ok(results.passed)
 }
 
 async fn play(
@@ -76,6 +88,7 @@ async fn play(
     sources: &SourceAddresses,
     shared: &Arc<Shared>,
     api: &Api<'_>,
+    sampler: &Sampler,
     created: &mut Vec<u64>,
 ) -> Result<Outcome> {
     let progress = Progress::new(0);
@@ -86,6 +99,7 @@ async fn play(
     let boards = board_tokens(api, created, ttl).await?;
     let before = sample::read(&api.metrics().await?)?;
     progress.say("set up");
+    sampler.begin();
 
     let (leave, leaving) = watch::channel(false);
     let mut actors = JoinSet::new();
@@ -249,13 +263,13 @@ async fn balance(api: &Api<'_>, organisations: &[u64]) -> Result<(usize, Vec<Str
     Ok((records, faults))
 }
 
-fn print(
+fn table(
     options: &Churn,
     shared: &Shared,
     audit: &Verdict,
     outcome: &Outcome,
-) -> std::io::Result<()> {
-    let mut out = stdout().lock();
+) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
     let (minutes, agents, rate) = (options.minutes, options.agents, options.rate);
     let organisations = options.tenancy.organisations;
     writeln!(
@@ -265,6 +279,13 @@ fn print(
     for (what, times) in &shared.counts().outcomes.0 {
         writeln!(out, "  {what:<50}{times:>10}")?;
     }
+    let Percentiles { count, p50, p90, p99, p99_9, max } =
+        Percentiles::new(&shared.arrivals().licence);
+    writeln!(
+        out,
+        "\nlicence from due, ms: {count} logins, p50 {p50:.1}, p90 {p90:.1}, p99 {p99:.1}, \
+         p99.9 {p99_9:.1}, max {max:.1}"
+    )?;
     let unproven = audit.holds - audit.proven;
     writeln!(out, "\naudit: {} holds seen, {unproven} of them not proven", audit.holds)?;
     writeln!(out, "log: {} records\n", outcome.records)?;
@@ -274,5 +295,6 @@ fn print(
     for failure in &outcome.failures {
         writeln!(out, "  {failure}")?;
     }
-    writeln!(out, "{}", if outcome.failures.is_empty() { "PASSED" } else { "FAILED" })
+    writeln!(out, "{}", if outcome.failures.is_empty() { "PASSED" } else { "FAILED" })?;
+    Ok(out)
 }

@@ -12,14 +12,18 @@ use super::note_bought;
 use crate::agent::{Login, live};
 use crate::api::Api;
 use crate::bounded::{Ended, bounded};
-use crate::cli::MassLogin;
-use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
+use crate::cli::{Leave, MassLogin};
+use crate::free::{Dropped, FreeWatch};
+use crate::limits::{DROP_POLL, PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
 use crate::net::{SourceAddresses, Target};
 use crate::population::Population;
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
 use crate::report::{Report, Seen};
+use crate::results::Results;
 use crate::run::{Phase, Run};
+use crate::sampler::Sampler;
+use crate::table;
 
 /// How far the run came, for the report.
 #[derive(Default)]
@@ -28,6 +32,9 @@ struct Course {
     /// Everything is set up, so that it can be looked at afterwards.
     ready: bool,
     decided_after: Option<Duration>,
+    /// From the moment at which the first login is due.
+    sampler: Option<Sampler>,
+    dropped: Option<Dropped>,
 }
 
 /// Whether the run passed.
@@ -51,11 +58,14 @@ pub(crate) async fn run(options: &MassLogin) -> Result<bool> {
     let acts = act(options, &sources, &run, &api, &progress, &mut course);
     let ended = bounded(options.timeout(), acts).await;
     progress.finish();
+    let sampler = course.sampler.take();
+    let samples = sampler.map_or_else(Vec::new, |sampler| sampler.finish(run.counts()));
     let seen = conclude(options, &api, &progress, course, ended).await?;
 
     let audit = run.audit().verdict();
     let report = Report::new("mass-login", options, &run.tally(), audit, seen);
-    report.publish(options.json.as_deref())?;
+    let results = Results::of_mass_login(&report, &run.tally(), &samples);
+    results.publish(&report, &table::of(&report), &options.output)?;
     Ok(report.passed)
 }
 
@@ -75,6 +85,8 @@ async fn act(
     note_bought(&mut run.audit(), &organisations);
     progress.say(&format!("set up in {:.1} s", begun.elapsed().as_secs_f64()));
 
+    let (broker, counting) = (options.target.broker_process(run.target.address), Arc::clone(run));
+    course.sampler = Some(Sampler::start(broker, move || counting.counts()));
     let start = Instant::now();
     let logins = plan(options, sources, &organisations, start);
     let (phase, _) = watch::channel(Phase::Arriving);
@@ -87,11 +99,50 @@ async fn act(
     progress.say("every login decided");
     phase.send_replace(Phase::Holding);
     sleep(options.hold).await;
-    phase.send_replace(Phase::Leaving);
+    match options.leave {
+        Leave::Logout => {
+            phase.send_replace(Phase::Leaving);
+            until_over(&mut agents).await?;
+        }
+        Leave::Drop => {
+            let watch = FreeWatch::hang(api, &run.target, &course.created, ttl).await?;
+            course.dropped = Some(drop_all(options, run, &phase, &mut agents, watch).await?);
+        }
+    }
+    Ok(())
+}
+
+async fn until_over(agents: &mut JoinSet<()>) -> Result<()> {
     while let Some(over) = agents.join_next().await {
         over.context("an agent of this tool broke")?;
     }
     Ok(())
+}
+
+/// Everybody proves that they live, and then drops the connection in the same moment.
+async fn drop_all(
+    options: &MassLogin,
+    run: &Run,
+    phase: &watch::Sender<Phase>,
+    agents: &mut JoinSet<()>,
+    watch: FreeWatch,
+) -> Result<Dropped> {
+    phase.send_replace(Phase::Leaving);
+    while run.tally().outcomes.is_anybody_in() {
+        sleep(DROP_POLL).await;
+    }
+    let (begun, connections) = (Instant::now(), run.tally().outcomes.left.total());
+    phase.send_replace(Phase::Dropping);
+    until_over(agents).await?;
+    let dropped = Instant::now();
+    let deadline = dropped + Duration::from_secs(options.release_timeout_s);
+    let free = watch.until_free(deadline).await;
+    let free = free.context("live counts did not show in time that nothing is held")?;
+    Ok(Dropped {
+        connections,
+        took_s: (dropped - begun).as_secs_f64(),
+        free_after_s: free.saturating_duration_since(dropped).as_secs_f64(),
+    })
 }
 
 /// The logins in the order in which they are due: organisations take turns, the devices of an
@@ -185,5 +236,6 @@ async fn conclude(
         Ended::Interrupted => Some("interrupted".to_owned()),
     };
     let decided_after_s = course.decided_after.map(|after| after.as_secs_f64());
-    Ok(Seen { cut_short, decided_after_s, afterwards, problems })
+    let dropped = course.dropped;
+    Ok(Seen { cut_short, decided_after_s, dropped, afterwards, problems })
 }

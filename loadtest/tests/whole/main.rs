@@ -1,5 +1,10 @@
 //! The tool as a whole, against a fake broker that keeps the contract or breaks it.
 
+mod baseline;
+mod compare;
+mod day;
 mod mass_login;
-mod reconnect;
+mod reconnect_storm;
+mod storm_beside;
 mod support;
+mod wallboards;

@@ -51,12 +51,72 @@ async fn an_honest_broker_passes_and_nothing_remains() {
 }
 
 #[tokio::test]
+async fn the_results_tell_what_the_broker_s_process_used_and_what_changed_over_time() {
+    let broker = FakeBroker::start(Vice::None).await;
+    let played = play(&broker, "--agents 50 --rate 200 --hold 0.3").await;
+    assert_eq!(played.code, Some(0), "{}", played.said);
+    let results = &played.report["results"];
+    assert_eq!((&results["profile"], &results["passed"]), (&json!("mass-login"), &json!(true)));
+    assert_eq!(results["outcomes"]["logins"]["logged in, full"], 30);
+    assert_eq!(results["latency_ms"]["licence"]["count"], 40);
+    // The fake broker is this process.
+    for figure in ["broker_cpu_s", "broker_cpu_per_decision_us", "broker_resident_peak_bytes"] {
+        let value = &results["figures"][figure]["value"];
+        assert!(value.as_f64().is_some_and(|value| value > 0.0), "{figure}: {value}");
+    }
+    let held = results["series"]["licences_held"]["points"].as_array().expect("points");
+    let most = held.iter().filter_map(|point| point[1].as_f64()).fold(0.0, f64::max);
+    assert!((most - 110.0).abs() < 1e-9, "40 seats, 40 of e-mail, 30 of web chat: {most}");
+    assert!(played.said.contains("of processor time"), "{}", played.said);
+}
+
+#[tokio::test]
+async fn the_page_holds_every_figure_of_the_json() {
+    let broker = FakeBroker::start(Vice::None).await;
+    let name = format!("loadtest-{}.html", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let options = format!("--agents 50 --rate 200 --hold 0.3 --html {}", path.display());
+    let played = play(&broker, &options).await;
+    assert_eq!(played.code, Some(0), "{}", played.said);
+    let page = std::fs::read_to_string(&path).expect("a page");
+    std::fs::remove_file(&path).expect("a page");
+    let results = &played.report["results"];
+    for (name, figure) in results["figures"].as_object().expect("figures") {
+        let value = figure["value"].as_f64().expect("a number");
+        assert!(page.contains(&format!("<td>{name}</td>")), "{name}");
+        assert!(stands_on(&page, value), "{name}: {value}");
+    }
+    for (name, latency) in results["latency_ms"].as_object().expect("latencies") {
+        for percentile in ["p50", "p90", "p99", "p99_9", "max"] {
+            let value = latency[percentile].as_f64().expect("a number");
+            assert!(stands_on(&page, value), "{name} {percentile}: {value}");
+        }
+    }
+    for (kind, words) in results["outcomes"].as_object().expect("outcomes") {
+        for (word, times) in words.as_object().expect("words") {
+            let row = format!("<td>{kind}</td><td>{word}</td><td class=\"number\">{times}</td>");
+            assert!(page.contains(&row), "{row}");
+        }
+    }
+}
+
+/// Numbers that went through JSON may differ in the last digit.
+fn stands_on(page: &str, value: f64) -> bool {
+    let shown = page.split("<data value=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut numbers = shown.map(|number| number.parse::<f64>().expect("a number"));
+    numbers.any(|number| (number - value).abs() <= 1e-9 * value.abs().max(1.0))
+}
+
+#[tokio::test]
 async fn dropping_agents_prove_their_holds_too_and_kept_organisations_stay() {
     let broker = FakeBroker::start(Vice::None).await;
     let played =
         play(&broker, "--agents 20 --hold 0 --leave drop --keep --source-addresses 2").await;
     assert_eq!(played.code, Some(0), "{}", played.said);
     assert_eq!(played.report["outcomes"]["left"], json!({"dropped": 16}));
+    let dropped = &played.report["dropped"];
+    assert_eq!(dropped["connections"], 16);
+    assert!(dropped["free_after_s"].as_f64().is_some_and(|s| s < 5.0), "{dropped}");
     assert_eq!(played.report["audit"]["holds"], played.report["audit"]["proven"]);
     assert_eq!(broker.organisations(), ["9001"]);
 }
@@ -84,6 +144,11 @@ async fn a_broker_that_leaks_is_caught() {
     let played = play(&broker, "--agents 10 --hold 0 --release-timeout-s 1").await;
     assert_eq!(played.code, Some(1), "{}", played.said);
     assert_eq!(played.report["afterwards"]["held"][0]["holders"], 8);
+    assert_eq!(played.report["dropped"], Value::Null);
+    let dropping = play(&broker, "--agents 10 --hold 0 --leave drop --release-timeout-s 1").await;
+    assert_eq!(dropping.code, Some(1), "{}", dropping.said);
+    let failures = dropping.report["failures"].to_string();
+    assert!(failures.contains("live counts did not show in time"), "{failures}");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 //! judged one after the other, whoever they come from.
 
 use super::error::aborted;
-use super::value::{Reader, corrupt, millis, number};
+use super::scan::Reading;
+use super::value::{Columns, Reader, corrupt, millis, number};
 use super::{Page, SqliteStore, StoreError, Stored, audit};
 use crate::auth::Role;
 use crate::auth::account::{Account, Credentials, Standing, Verdict};
@@ -15,7 +16,8 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::reason::UserStatus;
 use crate::store::accounts::{AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn};
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use rusqlite::{Connection, OptionalExtension, params};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 mod told;
@@ -47,9 +49,9 @@ impl Accounts for SqliteStore {
         organisation: Option<OrganisationId>,
         user: &str,
     ) -> Result<Option<Account>, StoreError> {
-        let mut connection = self.inner.readers.acquire().await.map_err(aborted)?;
-        let Some(home) = home(&mut connection, organisation).await? else { return Ok(None) };
-        let found = find(&mut connection, organisation, home, user).await?;
+        let user = user.to_owned();
+        let find = move |connection: &mut Connection| named(connection, organisation, &user);
+        let found = self.inner.scanner.run(Reading::Page, find).await?;
         Ok(found.map(|found| found.account))
     }
 
@@ -96,13 +98,8 @@ impl Accounts for SqliteStore {
         max: u32,
         by: &By,
     ) -> Result<Creation, StoreError> {
-        let (inner, new, by) = (self.inner.clone(), new.clone(), by.clone());
-        to_the_end(async move {
-            let mut transaction = inner.writer.begin().await?;
-            let outcome = create(transaction.connection(), new, max, &by).await;
-            transaction.end(outcome).await
-        })
-        .await
+        let (new, by) = (new.clone(), by.clone());
+        self.inner.writer.write(move |connection| create(connection, new, max, &by)).await
     }
 
     async fn change_account(
@@ -113,87 +110,69 @@ impl Accounts for SqliteStore {
         change: &AccountChange,
         by: &By,
     ) -> Result<Changing, StoreError> {
-        let (inner, user) = (self.inner.clone(), user.to_owned());
-        let (change, by) = (change.clone(), by.clone());
-        to_the_end(async move {
-            let mut transaction = inner.writer.begin().await?;
-            let outcome = async {
-                let connection = transaction.connection();
-                let Some(found) = named(connection, organisation, &user).await? else {
-                    return Ok(Changing::Unknown);
-                };
-                if expected_version.is_some_and(|expected| expected != found.account.version) {
-                    return Ok(Changing::Changed);
-                }
-                apply(connection, found, change, &by).await.map(Changing::Done)
+        let (user, change, by) = (user.to_owned(), change.clone(), by.clone());
+        let work = move |connection: &Connection| {
+            let Some(found) = named(connection, organisation, &user)? else {
+                return Ok(Changing::Unknown);
+            };
+            if expected_version.is_some_and(|expected| expected != found.account.version) {
+                return Ok(Changing::Changed);
             }
-            .await;
-            transaction.end(outcome).await
-        })
-        .await
+            apply(connection, found, change, &by).map(Changing::Done)
+        };
+        self.inner.writer.write(work).await
     }
 
     async fn sign_in(&self, sign_in: &SignIn) -> Result<Verdict, StoreError> {
-        let (inner, sign_in) = (self.inner.clone(), sign_in.clone());
-        to_the_end(async move {
-            let mut transaction = inner.writer.begin().await?;
-            let outcome = judge(transaction.connection(), &sign_in).await;
-            transaction.end(outcome).await
-        })
-        .await
+        let sign_in = sign_in.clone();
+        self.inner.writer.write(move |connection| judge(connection, &sign_in)).await
     }
 }
 
-/// Runs to its end even if whoever waits for it goes away: nobody leaves a sign-in uncounted by hanging up.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Result<T, StoreError> {
-    let task = tokio::spawn(work);
-    task.await.unwrap_or_else(|error| Err(StoreError::MaybeApplied(error.to_string())))
-}
-
 /// The internal key of an organisation that exists, or the platform's.
-async fn home(
-    connection: &mut SqliteConnection,
+fn home(
+    connection: &Connection,
     organisation: Option<OrganisationId>,
 ) -> Result<Option<i64>, StoreError> {
+    const FIND: &str = "SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL";
     let Some(organisation) = organisation else { return Ok(Some(PLATFORM)) };
-    let query =
-        sqlx::query_scalar("SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL");
-    query.bind(number(organisation)).fetch_optional(connection).await.map_err(aborted)
+    let mut find = connection.prepare_cached(FIND).map_err(aborted)?;
+    find.query_row([number(organisation)], |row| row.get(0)).optional().map_err(aborted)
 }
 
-async fn find(
-    connection: &mut SqliteConnection,
+fn find(
+    connection: &Connection,
     organisation: Option<OrganisationId>,
     home: i64,
     user: &str,
 ) -> Result<Option<Found>, StoreError> {
     let text =
         format!("SELECT {COLUMNS} FROM accounts WHERE coalesce(organisation, 0) = ? AND user = ?");
-    let query = sqlx::query(AssertSqlSafe(text)).bind(home).bind(user);
-    let row: Option<SqliteRow> = query.fetch_optional(connection).await.map_err(aborted)?;
-    let Some(row) = row else { return Ok(None) };
-    let row = Reader(&row);
+    let mut find = connection.prepare_cached(&text).map_err(aborted)?;
+    let mut rows = find.query(params![home, user]).map_err(aborted)?;
+    let Some(row) = rows.next().map_err(aborted)? else { return Ok(None) };
+    let row = Reader(row);
     Ok(Some(Found { id: row.integer("id")?, home, account: account(row, organisation)? }))
 }
 
-async fn named(
-    connection: &mut SqliteConnection,
+fn named(
+    connection: &Connection,
     organisation: Option<OrganisationId>,
     user: &str,
 ) -> Result<Option<Found>, StoreError> {
-    match home(connection, organisation).await? {
-        Some(home) => find(connection, organisation, home, user).await,
+    match home(connection, organisation)? {
+        Some(home) => find(connection, organisation, home, user),
         None => Ok(None),
     }
 }
 
-fn account(row: Reader<'_>, organisation: Option<OrganisationId>) -> Result<Account, StoreError> {
+fn account(
+    row: Reader<'_, impl Columns>,
+    organisation: Option<OrganisationId>,
+) -> Result<Account, StoreError> {
     let secret = row.blob("totp_secret")?;
     let secret = TotpSecret::kept(secret)
         .ok_or_else(|| corrupt("a second factor of length", secret.len()))?;
-    let optional = |column| row.0.try_get::<Option<i64>, _>(column).map_err(aborted);
     Ok(Account {
         organisation,
         user: row.shared_text("user")?,
@@ -203,30 +182,29 @@ fn account(row: Reader<'_>, organisation: Option<OrganisationId>) -> Result<Acco
             second_factor: secret,
         },
         standing: Standing {
-            last_step: optional("totp_step")?.map(i64::cast_unsigned),
+            last_step: row.optional_integer("totp_step")?.map(i64::cast_unsigned),
             failures: row.count("failures")?,
-            locked_at: optional("locked_at")?.map(|_| row.instant("locked_at")).transpose()?,
+            locked_at: row.optional_instant("locked_at")?,
         },
         created_at: row.instant("created_at")?,
         version: row.counter("version")?,
     })
 }
 
-async fn create(
-    connection: &mut SqliteConnection,
+fn create(
+    connection: &Connection,
     new: NewAccount,
     max: u32,
     by: &By,
 ) -> Result<Creation, StoreError> {
-    let Some(home) = home(connection, new.organisation).await? else {
+    const COUNT: &str = "SELECT count(*) FROM accounts WHERE coalesce(organisation, 0) = ?";
+    let Some(home) = home(connection, new.organisation)? else {
         return Ok(Creation::NoOrganisation);
     };
-    if find(connection, new.organisation, home, &new.user).await?.is_some() {
+    if find(connection, new.organisation, home, &new.user)?.is_some() {
         return Ok(Creation::Exists);
     }
-    let count = "SELECT count(*) FROM accounts WHERE coalesce(organisation, 0) = ?";
-    let count = sqlx::query_scalar(count).bind(home).fetch_one(&mut *connection);
-    let accounts: i64 = count.await.map_err(aborted)?;
+    let accounts: i64 = connection.query_row(COUNT, [home], |row| row.get(0)).map_err(aborted)?;
     if accounts >= i64::from(max) {
         return Ok(Creation::TooMany);
     }
@@ -239,40 +217,35 @@ async fn create(
         created_at: by.at,
         version: 1,
     };
-    insert(connection, home, &account).await.map_err(aborted)?;
+    insert(connection, home, &account).map_err(aborted)?;
     let organisation = Some(home).filter(|home| *home != PLATFORM);
-    audit::write(connection, organisation, &told::created(&account, by)).await?;
+    audit::write(connection, organisation, &told::created(&account, by))?;
     Ok(Creation::Created(account))
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    home: i64,
-    account: &Account,
-) -> Result<(), sqlx::Error> {
-    let query = sqlx::query(
-        "INSERT INTO accounts (organisation, user, role, password, totp_secret, failures, \
-         created_at, version) VALUES (nullif(?, 0), ?, ?, ?, ?, 0, ?, ?)",
-    )
-    .bind(home)
-    .bind(account.user.clone())
-    .bind(account.role.as_str())
-    .bind(account.credentials.password.as_str().to_owned())
-    .bind(account.credentials.second_factor.as_bytes().to_vec())
-    .bind(millis(account.created_at))
-    .bind(account.version.cast_signed());
-    query.execute(connection).await.map(|_| ())
+fn insert(connection: &Connection, home: i64, account: &Account) -> rusqlite::Result<usize> {
+    const INSERT: &str = "INSERT INTO accounts (organisation, user, role, password, totp_secret, \
+        failures, created_at, version) VALUES (nullif(?, 0), ?, ?, ?, ?, 0, ?, ?)";
+    connection.prepare_cached(INSERT)?.execute(params![
+        home,
+        account.user,
+        account.role.as_str(),
+        account.credentials.password.as_str(),
+        account.credentials.second_factor.as_bytes(),
+        millis(account.created_at),
+        account.version.cast_signed(),
+    ])
 }
 
 /// Writes the change and tells the audit; the account as it is then.
-async fn apply(
-    connection: &mut SqliteConnection,
+fn apply(
+    connection: &Connection,
     mut found: Found,
     change: AccountChange,
     by: &By,
 ) -> Result<Account, StoreError> {
     let record = told::changed(&found.account, &change, by);
-    audit::write(connection, found.organisation(), &record).await?;
+    audit::write(connection, found.organisation(), &record)?;
     let account = &mut found.account;
     match change {
         AccountChange::Role(role) => account.role = role,
@@ -290,39 +263,38 @@ async fn apply(
             }
         }
         AccountChange::Delete => {
-            let delete = sqlx::query("DELETE FROM accounts WHERE id = ?").bind(found.id);
-            delete.execute(connection).await.map_err(aborted)?;
+            let delete = "DELETE FROM accounts WHERE id = ?";
+            connection.execute(delete, [found.id]).map_err(aborted)?;
             return Ok(found.account);
         }
     }
     account.version += 1;
-    update(connection, &found).await.map_err(aborted)?;
+    update(connection, &found).map_err(aborted)?;
     Ok(found.account)
 }
 
-async fn update(connection: &mut SqliteConnection, found: &Found) -> Result<(), sqlx::Error> {
+fn update(connection: &Connection, found: &Found) -> rusqlite::Result<usize> {
+    const UPDATE: &str = "UPDATE accounts SET role = ?, password = ?, totp_secret = ?, \
+        totp_step = ?, failures = ?, locked_at = ?, version = ? WHERE id = ?";
     let Account { role, credentials, standing, version, .. } = &found.account;
-    let query = sqlx::query(
-        "UPDATE accounts SET role = ?, password = ?, totp_secret = ?, totp_step = ?, \
-         failures = ?, locked_at = ?, version = ? WHERE id = ?",
-    )
-    .bind(role.as_str())
-    .bind(credentials.password.as_str().to_owned())
-    .bind(credentials.second_factor.as_bytes().to_vec())
-    .bind(standing.last_step.map(u64::cast_signed))
-    .bind(i64::from(standing.failures))
-    .bind(standing.locked_at.map(millis))
-    .bind(version.cast_signed())
-    .bind(found.id);
-    query.execute(connection).await.map(|_| ())
+    connection.prepare_cached(UPDATE)?.execute(params![
+        role.as_str(),
+        credentials.password.as_str(),
+        credentials.second_factor.as_bytes(),
+        standing.last_step.map(u64::cast_signed),
+        standing.failures,
+        standing.locked_at.map(millis),
+        version.cast_signed(),
+        found.id,
+    ])
 }
 
-async fn judge(connection: &mut SqliteConnection, sign_in: &SignIn) -> Result<Verdict, StoreError> {
-    let found = named(connection, sign_in.organisation, &sign_in.user).await?;
+fn judge(connection: &Connection, sign_in: &SignIn) -> Result<Verdict, StoreError> {
+    const COUNT: &str = "UPDATE unknown_sign_ins SET attempts = attempts + 1";
+    let found = named(connection, sign_in.organisation, &sign_in.user)?;
     let is_seen = |found: &Found| Some(&found.account.credentials) == sign_in.credentials.as_ref();
     let Some(mut found) = found.filter(is_seen) else {
-        let count = "UPDATE unknown_sign_ins SET attempts = attempts + 1";
-        sqlx::query(count).execute(connection).await.map_err(aborted)?;
+        connection.execute(COUNT, []).map_err(aborted)?;
         return Ok(Verdict::Refused);
     };
     let before = found.account.clone();
@@ -330,23 +302,19 @@ async fn judge(connection: &mut SqliteConnection, sign_in: &SignIn) -> Result<Ve
     if verdict == Verdict::RefusedAndLocked {
         found.account.version += 1;
         let record = told::locked(&before, &found.account, sign_in.at);
-        audit::write(connection, found.organisation(), &record).await?;
+        audit::write(connection, found.organisation(), &record)?;
     }
-    update(connection, &found).await.map_err(aborted)?;
-    let is_welcome = is_free_to_act(connection, &found).await?;
+    update(connection, &found).map_err(aborted)?;
+    let is_welcome = is_free_to_act(connection, &found)?;
     Ok(if is_welcome { verdict } else { Verdict::Refused })
 }
 
 /// Whether the organisation has no user of this name, or an active one.
-async fn is_free_to_act(
-    connection: &mut SqliteConnection,
-    found: &Found,
-) -> Result<bool, StoreError> {
-    let query = sqlx::query(
-        "SELECT status FROM users WHERE organisation = ? AND user = ? AND removed_at IS NULL",
-    );
-    let query = query.bind(found.home).bind(found.account.user.clone());
-    let row = query.fetch_optional(connection).await.map_err(aborted)?;
-    let status = row.map(|row| Reader(&row).word("status", UserStatus::from_word)).transpose()?;
-    Ok(status.is_none_or(|status| status == UserStatus::Active))
+fn is_free_to_act(connection: &Connection, found: &Found) -> Result<bool, StoreError> {
+    const STATUS: &str =
+        "SELECT status FROM users WHERE organisation = ? AND user = ? AND removed_at IS NULL";
+    let mut status = connection.prepare_cached(STATUS).map_err(aborted)?;
+    let mut rows = status.query(params![found.home, found.account.user]).map_err(aborted)?;
+    let Some(row) = rows.next().map_err(aborted)? else { return Ok(true) };
+    Ok(Reader(row).word("status", UserStatus::from_word)? == UserStatus::Active)
 }

@@ -4,33 +4,33 @@ use super::StoreError;
 use super::error::aborted;
 use super::value::{Reader, corrupt, millis};
 use crate::store::audit::AuditRow;
+use rusqlite::{Connection, params};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
 
 /// The columns that [`row`] reads.
 pub(super) const COLUMNS: &str = "at, actor, role, action, target, before, after";
 
 /// Adds a record; `key` is the organisation's internal one, `None` the platform.
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
+pub(super) fn write(
+    connection: &Connection,
     key: Option<i64>,
     row: &AuditRow,
 ) -> Result<(), StoreError> {
+    const WRITE: &str = "INSERT INTO audit (organisation, at, actor, role, action, target, before, \
+        after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
-    let query = sqlx::query(
-        "INSERT INTO audit (organisation, at, actor, role, action, target, before, after) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(key)
-    .bind(millis(row.at))
-    .bind(row.actor.clone())
-    .bind(row.role.clone())
-    .bind(row.action.clone())
-    .bind(row.target.clone())
-    .bind(text(&row.before))
-    .bind(text(&row.after));
-    query.execute(connection).await.map_err(aborted)?;
-    Ok(())
+    let mut write = connection.prepare_cached(WRITE).map_err(aborted)?;
+    let written = write.execute(params![
+        key,
+        millis(row.at),
+        row.actor,
+        row.role,
+        row.action,
+        row.target,
+        text(&row.before),
+        text(&row.after),
+    ]);
+    written.map(|_| ()).map_err(aborted)
 }
 
 pub(super) fn row(row: Reader<'_>) -> Result<AuditRow, StoreError> {

@@ -8,8 +8,7 @@ use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::store::net_effect::NetEffect;
 use chrono::{DateTime, Utc};
-use sqlx::Row;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
 
 /// What one organisation's batches come to, and under which internal key.
@@ -27,33 +26,33 @@ pub(super) struct Change<'a> {
 /// # Errors
 /// [`StoreError::Fenced`] for a batch that does not follow; then, as after any other error, the
 /// transaction is to be rolled back.
-pub(super) async fn apply(
-    connection: &mut SqliteConnection,
+pub(super) fn apply(
+    connection: &Connection,
     batches: &[Batch],
     catalogue: &Catalogue,
 ) -> Result<(), StoreError> {
-    let changes = judge(connection, batches).await?;
-    let mut writing = Writing { connection, catalogue, changes: &changes };
-    writing.all().await.map_err(aborted)
+    let changes = judge(connection, batches)?;
+    Writing { connection, catalogue, changes: &changes }.all().map_err(aborted)
 }
 
 /// Leaves out what was applied before and refuses what does not follow.
-async fn judge<'a>(
-    connection: &mut SqliteConnection,
-    batches: &'a [Batch],
-) -> Result<Vec<Change<'a>>, StoreError> {
-    let kept = kept_batches(connection, batches).await.map_err(aborted)?;
+fn judge<'a>(connection: &Connection, batches: &'a [Batch]) -> Result<Vec<Change<'a>>, StoreError> {
     let mut changes: Vec<Change<'a>> = Vec::new();
     let mut positions: HashMap<OrganisationId, usize> = HashMap::new();
     for batch in batches {
-        let fenced = StoreError::Fenced(batch.organisation);
-        let (key, last) = *kept.get(&batch.organisation).ok_or(fenced.clone())?;
-        let position = *positions.entry(batch.organisation).or_insert_with(|| {
-            changes.push(Change::new(key, last, batch.at));
-            changes.len() - 1
-        });
+        let fenced = || StoreError::Fenced(batch.organisation);
+        let position = match positions.get(&batch.organisation) {
+            Some(position) => *position,
+            None => {
+                let kept = kept_batch(connection, batch.organisation).map_err(aborted)?;
+                let (key, last) = kept.ok_or_else(fenced)?;
+                changes.push(Change::new(key, last, batch.at));
+                positions.insert(batch.organisation, changes.len() - 1);
+                changes.len() - 1
+            }
+        };
         if !changes[position].add(batch) {
-            return Err(fenced);
+            return Err(fenced());
         }
     }
     Ok(changes)
@@ -80,25 +79,14 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Internal key and last batch of every organisation that the batches name and that exists.
-async fn kept_batches(
-    connection: &mut SqliteConnection,
-    batches: &[Batch],
-) -> Result<HashMap<OrganisationId, (i64, u64)>, sqlx::Error> {
-    let numbers: Vec<i64> = batches.iter().map(|batch| number(batch.organisation)).collect();
-    let rows = sqlx::query(
-        "SELECT number, key, batch FROM organisations \
-         WHERE removed_at IS NULL AND number IN (SELECT value FROM json_each(?))",
-    )
-    .bind(format!("{numbers:?}"))
-    .fetch_all(connection)
-    .await?;
-    let mut kept = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let number: i64 = row.try_get(0)?;
-        if let Some(organisation) = OrganisationId::new(number.cast_unsigned()) {
-            kept.insert(organisation, (row.try_get(1)?, row.try_get::<i64, _>(2)?.cast_unsigned()));
-        }
-    }
-    Ok(kept)
+/// Internal key and last batch of an organisation, if it exists.
+fn kept_batch(
+    connection: &Connection,
+    organisation: OrganisationId,
+) -> rusqlite::Result<Option<(i64, u64)>> {
+    const FIND: &str =
+        "SELECT key, batch FROM organisations WHERE number = ? AND removed_at IS NULL";
+    let mut find = connection.prepare_cached(FIND)?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
+    find.query_row([number(organisation)], read).optional()
 }

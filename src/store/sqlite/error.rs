@@ -17,34 +17,55 @@ const SQLITE_PROTOCOL: i32 = 15;
 const SQLITE_NOTADB: i32 = 26;
 
 /// An error before any `COMMIT`: nothing was applied.
-#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
-pub(super) fn aborted(error: sqlx::Error) -> StoreError {
-    let code = primary_code(&error);
-    let why = in_words(code, &error);
-    if is_undecodable(&error) {
-        return StoreError::Corrupt(why);
-    }
-    fate(code, why)
+pub(super) fn aborted(error: impl Into<Failure>) -> StoreError {
+    let Failure { why, code, is_undecodable } = error.into();
+    if is_undecodable { StoreError::Corrupt(why) } else { fate(code, why) }
 }
 
 /// An error of `COMMIT` itself: the journal may have reached the disk, or may not.
-#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
-pub(super) fn maybe_applied(error: sqlx::Error) -> StoreError {
-    StoreError::MaybeApplied(in_words(primary_code(&error), &error))
+pub(super) fn maybe_applied(error: &rusqlite::Error) -> StoreError {
+    StoreError::MaybeApplied(in_words(code_of_rusqlite(error), error))
 }
 
-/// An error of reading rows that are lent.
-#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
-pub(super) fn unread(error: rusqlite::Error) -> StoreError {
-    let is_undecodable = matches!(
-        error,
-        rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::InvalidColumnIndex(_)
-    );
-    let code = error.sqlite_error().map(|error| error.extended_code & 0xff);
-    let why = in_words(code, &error);
-    if is_undecodable { StoreError::Corrupt(why) } else { fate(code, why) }
+/// What one of the two libraries says of an error.
+pub(super) struct Failure {
+    why: String,
+    /// Of SQLite, its primary part.
+    code: Option<i32>,
+    /// A value is not what its column holds.
+    is_undecodable: bool,
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        let is_undecodable = matches!(
+            error,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::InvalidColumnIndex(_)
+                | rusqlite::Error::InvalidColumnName(_)
+        );
+        let code = code_of_rusqlite(&error);
+        Self { why: in_words(code, &error), code, is_undecodable }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error::{ColumnDecode, ColumnNotFound, Decode};
+        let is_undecodable = matches!(error, ColumnDecode { .. } | Decode(_) | ColumnNotFound(_));
+        let extended = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = extended.and_then(|code| code.parse::<i32>().ok()).map(primary);
+        Self { why: in_words(code, &error), code, is_undecodable }
+    }
+}
+
+fn code_of_rusqlite(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| primary(error.extended_code))
+}
+
+fn primary(extended_code: i32) -> i32 {
+    extended_code & 0xff
 }
 
 /// An error of bringing the schema up to date.
@@ -92,17 +113,4 @@ fn in_words(code: Option<i32>, error: &dyn Display) -> String {
         Some(_) | None => return error.to_string(),
     };
     format!("{words} ({error})")
-}
-
-/// A value that is not what its column holds.
-fn is_undecodable(error: &sqlx::Error) -> bool {
-    matches!(
-        error,
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnNotFound(_)
-    )
-}
-
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    extended.and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff)
 }

@@ -1,6 +1,6 @@
 //! Reads the five-minute figures themselves; an export has millions of them, so they are lent.
 
-use super::error::unread;
+use super::error::aborted;
 use super::value::{corrupt, millis, number};
 use crate::domain::ids::OrganisationId;
 use crate::store::reports::{Figures, IntervalFilter, IntervalRow};
@@ -22,7 +22,7 @@ pub(super) fn page(
     filter: &IntervalFilter,
     page: Page,
 ) -> Result<Vec<Stored<IntervalRow>>, StoreError> {
-    let mut statement = connection.prepare_cached(PAGE).map_err(unread)?;
+    let mut statement = connection.prepare_cached(PAGE).map_err(aborted)?;
     let values = params![
         number(organisation),
         page.after,
@@ -31,19 +31,19 @@ pub(super) fn page(
         filter.licence,
         page.limit,
     ];
-    let mut rows = statement.query(values).map_err(unread)?;
+    let mut rows = statement.query(values).map_err(aborted)?;
     let mut stored = Vec::new();
-    while let Some(row) = rows.next().map_err(unread)? {
-        stored.push(Stored { cursor: row.get(0).map_err(unread)?, row: interval(row)? });
+    while let Some(row) = rows.next().map_err(aborted)? {
+        stored.push(Stored { cursor: row.get(0).map_err(aborted)?, row: interval(row)? });
     }
     Ok(stored)
 }
 
 fn interval(row: &Row<'_>) -> Result<IntervalRow, StoreError> {
-    let start: i64 = row.get(1).map_err(unread)?;
+    let start: i64 = row.get(1).map_err(aborted)?;
     Ok(IntervalRow {
         start: DateTime::from_timestamp_millis(start).ok_or_else(|| corrupt("start", start))?,
-        licence: row.get(2).map_err(unread)?,
+        licence: row.get(2).map_err(aborted)?,
         concurrent: figures(row, 3)?,
         contingency: figures(row, 6)?,
     })
@@ -52,8 +52,8 @@ fn interval(row: &Row<'_>) -> Result<IntervalRow, StoreError> {
 /// Count, peak and low, which stand side by side.
 fn figures(row: &Row<'_>, first: usize) -> Result<Figures, StoreError> {
     Ok(Figures {
-        count: row.get(first).map_err(unread)?,
-        peak: row.get(first + 1).map_err(unread)?,
-        low: row.get(first + 2).map_err(unread)?,
+        count: row.get(first).map_err(aborted)?,
+        peak: row.get(first + 1).map_err(aborted)?,
+        low: row.get(first + 2).map_err(aborted)?,
     })
 }

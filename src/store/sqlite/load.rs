@@ -1,16 +1,18 @@
 //! Reads an organisation as a whole, from one snapshot of the database.
 
 use super::error::aborted;
-use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, corrupt, millis, number};
+use super::value::{
+    self, Reader, SETTINGS_COLUMNS, SessionText, USER_COLUMNS, corrupt, millis, number,
+};
 use super::{Loaded, StoreError};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::event::SessionOpened;
 use crate::domain::ids::{LicenceId, OrganisationId, ResumeDigest, SessionId, UserName};
 use crate::domain::moment::{day_of, start_of_day};
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{DenialReason, Device, GrantPool};
-use crate::domain::resume::{Snapshot, StoredInstance, StoredSession};
-use crate::domain::session::{Instance, Place};
+use crate::domain::reason::{DenialReason, Device};
+use crate::domain::resume::{Snapshot, StoredSession};
+use crate::domain::session::Place;
 use crate::domain::user::UserRecord;
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -128,39 +130,16 @@ impl Loading<'_> {
             users.iter().map(|record| (&*record.user, &record.user)).collect();
         let rows = self
             .rows(
-                "SELECT session, user, device, since, grace_s, resume, address FROM sessions \
+                "SELECT session, user, device, since, grace_s, resume, address, held FROM sessions \
                  WHERE organisation = ? ORDER BY session",
             )
             .await?;
         let mut sessions = rows
             .iter()
-            .map(|row| opened(Reader(row), &users))
+            .map(|row| opened(Reader(row), &users, self.catalogue))
             .collect::<Result<Vec<StoredSession>, StoreError>>()?;
-        self.instances(&mut sessions).await?;
         self.places(&mut sessions).await?;
         Ok(sessions)
-    }
-
-    async fn instances(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
-        let rows = self
-            .rows(
-                "SELECT session, licence, pool, since, holder_order, holder_since FROM instances \
-                 WHERE organisation = ? ORDER BY session",
-            )
-            .await?;
-        for row in rows.iter().map(Reader) {
-            let instance = StoredInstance {
-                instance: Instance {
-                    licence: row.licence("licence", self.catalogue)?,
-                    pool: row.word("pool", GrantPool::from_word)?,
-                    since: row.instant("since")?,
-                },
-                holder_order: row.counter("holder_order")?,
-                holder_since: row.instant("holder_since")?,
-            };
-            session_of(sessions, row.session()?)?.instances.push(instance);
-        }
-        Ok(())
     }
 
     async fn places(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
@@ -213,7 +192,11 @@ impl Loading<'_> {
     }
 }
 
-fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSession, StoreError> {
+fn opened(
+    row: Reader<'_>,
+    users: &HashMap<&str, &UserName>,
+    catalogue: &Catalogue,
+) -> Result<StoredSession, StoreError> {
     let user = row.text("user")?;
     let user = users.get(user).ok_or_else(|| corrupt("a session of the unknown user", user))?;
     let resume = row.blob("resume")?;
@@ -228,7 +211,8 @@ fn opened(row: Reader<'_>, users: &HashMap<&str, &UserName>) -> Result<StoredSes
         resume: ResumeDigest(digest),
         address: row.shared_text("address")?,
     };
-    Ok(StoredSession { opened, instances: Vec::new(), places: Vec::new() })
+    let instances = value::held(row.text("held")?, catalogue)?;
+    Ok(StoredSession { opened, instances, places: Vec::new() })
 }
 
 /// The session among those that are ordered by id.
@@ -238,6 +222,6 @@ fn session_of(
 ) -> Result<&mut StoredSession, StoreError> {
     match sessions.binary_search_by_key(&id, |stored| stored.opened.session) {
         Ok(position) => Ok(&mut sessions[position]),
-        Err(_) => Err(corrupt("something held by the unknown session", value::session_text(id))),
+        Err(_) => Err(corrupt("something held by the unknown session", SessionText::of(id))),
     }
 }

@@ -5,13 +5,13 @@
 //! | `location` | where the database is, and that nobody else has it |
 //! | `open` | opening it, or making it |
 //! | `preflight`, `wal` | what stands there already, judged before anything is written |
-//! | `writer` | the one connection that writes |
+//! | `writer` | the one connection that writes, and its thread |
 //! | `create` | a new organisation |
 //! | `commit` | batches, judged by their numbers |
 //! | `tables` | what they come to, written table by table |
 //! | `figures`, `estate`, `lapses` | the same: what is counted, and what is had beside sessions |
 //! | `bills` | what bills are read from |
-//! | `bulk` | statements over many rows |
+//! | `bulk` | one statement over many rows |
 //! | `load`, `load_estate` | an organisation as a whole |
 //! | `report` | pages |
 //! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
@@ -25,12 +25,14 @@
 //! | `usage` | pages of the per-user log, kept or written |
 //! | `extent` | how large it is |
 //! | `scan` | rows that are lent to whoever reads |
+//! | `background` | the thread of least priority, for exports |
 //! | `runs` | the index by user, written behind the log |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
 mod accounts;
 mod audit;
+mod background;
 pub mod backup;
 mod bills;
 mod bulk;
@@ -80,6 +82,7 @@ use chrono::{DateTime, Utc};
 use error::aborted;
 pub use memory::memory_used;
 use open::{Opened, common_options};
+use rusqlite::Connection;
 use scan::{Reading, Scanner};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
@@ -153,15 +156,9 @@ fn reader_options(path: &Path) -> SqliteConnectOptions {
 }
 
 impl Inner {
-    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        let outcome = commit::apply(transaction.connection(), batches, &self.catalogue).await;
-        transaction.end(outcome).await
-    }
-
     async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
         // Whoever loads wants to decide on it: a commit that is under way must be seen, or else be over.
-        let pause = self.writer.pause().await;
+        let pause = self.writer.pause().await?;
         let mut snapshot = self.readers.begin().await.map_err(aborted)?;
         let head = load::head(&mut snapshot, organisation).await?;
         drop(pause);
@@ -171,25 +168,15 @@ impl Inner {
         }
     }
 
-    async fn create(
-        &self,
-        settings: &Settings,
-        author: Option<&Author>,
-    ) -> Result<bool, StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        let outcome = create::organisation(transaction.connection(), settings, author).await;
-        transaction.end(outcome).await
-    }
-
     async fn record_life(&self, run: Run) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        let query = sqlx::query(
-            "INSERT INTO life (id, at, since) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET \
-             at = max(at, excluded.at), since = max(since, excluded.since)",
-        );
-        let query = query.bind(millis(run.last)).bind(millis(run.since));
-        let outcome = query.execute(transaction.connection()).await;
-        transaction.end(outcome.map(|_| ()).map_err(aborted)).await
+        const RECORD: &str = "INSERT INTO life (id, at, since) VALUES (1, ?, ?) \
+            ON CONFLICT (id) DO UPDATE SET \
+            at = max(at, excluded.at), since = max(since, excluded.since)";
+        let record = move |connection: &Connection| {
+            let mut record = connection.prepare_cached(RECORD)?;
+            record.execute([millis(run.last), millis(run.since)]).map(|_| ())
+        };
+        self.writer.write(move |connection| record(connection).map_err(aborted)).await
     }
 
     async fn last_run(&self) -> Result<Option<Run>, StoreError> {
@@ -213,7 +200,11 @@ impl Store for SqliteStore {
         settings: &Settings,
         author: Option<&Author>,
     ) -> Result<bool, StoreError> {
-        self.inner.create(settings, author).await
+        let (settings, author) = (settings.clone(), author.cloned());
+        let create = move |connection: &_| {
+            create::organisation(connection, &settings, author.as_ref()).map_err(aborted)
+        };
+        self.inner.writer.write(create).await
     }
 
     async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
@@ -224,12 +215,10 @@ impl Store for SqliteStore {
         self.inner.load(organisation).await
     }
 
-    /// Runs to its end even if whoever waits for it goes away: what is being committed must not be
-    /// decided by a time-out elsewhere.
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
-        let (inner, batches) = (self.inner.clone(), batches.to_vec());
-        let task = tokio::spawn(async move { inner.commit(&batches).await });
-        task.await.unwrap_or_else(|error| Err(StoreError::MaybeApplied(error.to_string())))
+        let (batches, catalogue) = (batches.to_vec(), self.inner.catalogue.clone());
+        let commit = move |connection: &_| commit::apply(connection, &batches, &catalogue);
+        self.inner.writer.write(commit).await
     }
 
     async fn record_life(&self, run: Run) -> Result<(), StoreError> {

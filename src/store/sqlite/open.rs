@@ -5,14 +5,19 @@ use super::location::{self, Lock};
 use super::preflight::{self, Found, beside};
 use super::writer::Writer;
 use super::{BUSY_TIMEOUT, MIGRATIONS, StoreError};
+use rusqlite::OpenFlags;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Memory for pages of the database, of the writer; the indexes of the logs are written all over.
-const WRITER_CACHE_KIB: u32 = 64 * 1024;
+/// Memory for pages of the database, of the writer. Logins write at the ends of tables and need next to none;
+/// logouts come back to pages of hours ago, which with less than 4 MiB are read again (docs/PERFORMANCE.md).
+const WRITER_CACHE_KIB: i32 = 8 * 1024;
+
+/// Statements that the writer keeps prepared: more than there are.
+const WRITER_STATEMENTS_KEPT: usize = 128;
 
 /// Pages of the journal after which they are copied into the database. More than SQLite's own 1,000,
 /// so that a page that many commits change is copied once for all of them.
@@ -52,13 +57,15 @@ async fn open_locked(path: &Path) -> Result<Writer, StoreError> {
         create(path).await?;
     }
     location::warn_if_others_read(path);
-    let options = writer_options(path);
-    let mut connection = options.connect().await.map_err(aborted)?;
+    let mut connection = writer_options(path).connect().await.map_err(aborted)?;
     check_journal(&mut connection).await?;
     check_writable(&mut connection).await?;
     migrate(&mut connection).await?;
     settle_journal(&mut connection).await;
-    Writer::open(options, connection).await
+    // Closed only after the writer has opened its own: the journal's index lives on.
+    let writer = Writer::open(path.to_owned()).await?;
+    connection.close().await.map_err(aborted)?;
+    Ok(writer)
 }
 
 async fn look(path: &Path) -> Result<Found, StoreError> {
@@ -105,13 +112,23 @@ pub(super) fn common_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// For what is done before there is a writer: making the file, and bringing its schema up to date.
 fn writer_options(path: &Path) -> SqliteConnectOptions {
-    common_options(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
-        .pragma("journal_size_limit", JOURNAL_BYTES_KEPT.to_string())
+    common_options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+}
+
+/// A connection that commits, to a database that is there with its schema.
+pub(super) fn connect_to_write(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)?;
+    connection.set_prepared_statement_cache_capacity(WRITER_STATEMENTS_KEPT);
+    Ok(connection)
 }
 
 /// Some file systems have no shared memory; there SQLite stays in another mode without a word.

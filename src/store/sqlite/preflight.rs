@@ -4,7 +4,7 @@
 //! over a journal that it cannot read, and writes into any database that it is given. Each of those
 //! would lose what was answered, or spoil what is another program's.
 
-use super::error::unread;
+use super::error::aborted;
 use super::wal::{self, Damage};
 use super::{BUSY_TIMEOUT, MIGRATIONS, StoreError};
 use rusqlite::config::DbConfig;
@@ -103,10 +103,10 @@ fn judge_schema(database: &Path) -> Result<(), StoreError> {
 
 /// Version and checksum of what was applied; nothing of a database that has no tables yet.
 fn applied(database: &Path) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-    let connection = open(database).map_err(unread)?;
+    let connection = open(database).map_err(aborted)?;
     let tables = |name: &str| {
         let count = "SELECT count(*) FROM sqlite_schema WHERE name LIKE ?";
-        connection.query_row(count, [name], |row| row.get::<_, i64>(0)).map_err(unread)
+        connection.query_row(count, [name], |row| row.get::<_, i64>(0)).map_err(aborted)
     };
     if tables("_sqlx_migrations")? == 0 {
         return if tables("%")? == 0 { Ok(Vec::new()) } else { Err(foreign()) };
@@ -117,7 +117,7 @@ fn applied(database: &Path) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
-    read().map_err(unread)
+    read().map_err(aborted)
 }
 
 /// A connection that leaves the journal where it is: what is in it may be all that is right.

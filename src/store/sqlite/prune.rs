@@ -10,8 +10,9 @@ use super::value::{Reader, millis, number};
 use super::{Inner, StoreError, runs};
 use crate::domain::ids::OrganisationId;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use rusqlite::Connection;
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
 
 /// An organisation, and up to when (exclusive) its records may go.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +58,8 @@ impl Inner {
         for cut in cuts {
             if has_old(&mut reader, cut).await? {
                 // A transaction for each: whoever waits to log in comes in between.
-                let mut transaction = self.writer.begin().await?;
-                let outcome = forget(transaction.connection(), cut, limit).await;
-                rows += transaction.end(outcome).await?;
+                let forget = move |connection: &_| forget(connection, cut, limit).map_err(aborted);
+                rows += self.writer.write(forget).await? as u64;
             }
         }
         Ok(rows)
@@ -120,42 +120,28 @@ async fn has_old(reader: &mut SqliteConnection, cut: Cut) -> Result<bool, StoreE
 }
 
 /// Forgets a bounded number of records of each log. How many went in all.
-async fn forget(
-    connection: &mut SqliteConnection,
-    cut: Cut,
-    limit: u32,
-) -> Result<u64, StoreError> {
+fn forget(connection: &Connection, cut: Cut, limit: u32) -> rusqlite::Result<usize> {
     // First, so that nobody takes for whole what is being thinned out.
     let whole = "UPDATE organisations SET whole_from = max(whole_from, ?2) WHERE key = ?1";
-    let query = sqlx::query(whole).bind(cut.key).bind(cut.at);
-    query.execute(&mut *connection).await.map_err(aborted)?;
-    let mut rows = forget_usage(connection, cut, limit).await?;
-    for (table, select) in OLD {
-        let text = format!("DELETE FROM {table} WHERE id IN ({select})");
-        let query = sqlx::query(AssertSqlSafe(text)).bind(cut.key).bind(cut.at);
-        let done = query.bind(i64::from(limit)).execute(&mut *connection).await.map_err(aborted)?;
-        rows += done.rows_affected();
-    }
-    let text = format!(
+    connection.prepare_cached(whole)?.execute([cut.key, cut.at])?;
+    let mut rows = forget_usage(connection, cut, limit)?;
+    let hours = format!(
         "DELETE FROM interval_hours WHERE (organisation, hour, licence) IN \
          (SELECT organisation, hour, licence {OLD_HOURS} LIMIT ?3)"
     );
-    let query = sqlx::query(AssertSqlSafe(text)).bind(cut.key).bind(cut.at);
-    let done = query.bind(i64::from(limit)).execute(&mut *connection).await.map_err(aborted)?;
-    Ok(rows + done.rows_affected())
+    let logs = OLD.iter().map(|(table, old)| format!("DELETE FROM {table} WHERE id IN ({old})"));
+    for statement in logs.chain([hours]) {
+        let mut forget = connection.prepare_cached(&statement)?;
+        rows += forget.execute([cut.key, cut.at, limit.into()])?;
+    }
+    Ok(rows)
 }
 
-async fn forget_usage(
-    connection: &mut SqliteConnection,
-    cut: Cut,
-    limit: u32,
-) -> Result<u64, StoreError> {
-    let query = sqlx::query(OLD_USAGE).bind(cut.key).bind(cut.at).bind(i64::from(limit));
-    let rows = query.fetch_all(&mut *connection).await.map_err(aborted)?;
-    let ids: Result<Vec<i64>, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
-    let ids = format!("{:?}", ids.map_err(aborted)?);
-    runs::forget(connection, &ids).await.map_err(aborted)?;
+fn forget_usage(connection: &Connection, cut: Cut, limit: u32) -> rusqlite::Result<usize> {
+    let mut old = connection.prepare_cached(OLD_USAGE)?;
+    let ids = old.query_map([cut.key, cut.at, limit.into()], |row| row.get(0))?;
+    let ids = format!("{:?}", ids.collect::<rusqlite::Result<Vec<i64>>>()?);
+    runs::forget(connection, &ids)?;
     let delete = "DELETE FROM usage WHERE id IN (SELECT value FROM json_each(?))";
-    let done = sqlx::query(delete).bind(ids).execute(connection).await.map_err(aborted)?;
-    Ok(done.rows_affected())
+    connection.prepare_cached(delete)?.execute([ids])
 }

@@ -3,7 +3,8 @@
 use super::StoreError;
 use super::error::aborted;
 use super::writer::Writer;
-use sqlx::sqlite::{SqliteConnection, SqliteExecutor, SqlitePool};
+use rusqlite::{Connection, Row};
+use sqlx::sqlite::SqlitePool;
 
 /// Records of one run. Commits wait while one is written: 7 ms with so many. A question about a user looks
 /// into every run of its range: a month of 2.5 million records has 300.
@@ -18,14 +19,19 @@ struct Backlog {
     newest: i64,
 }
 
+const BACKLOG: &str = "SELECT coalesce((SELECT max(last_id) FROM usage_runs), 0), \
+    coalesce((SELECT max(id) FROM usage), 0)";
+
 impl Backlog {
-    async fn read(executor: impl SqliteExecutor<'_>) -> Result<Self, sqlx::Error> {
-        let query = sqlx::query_as(
-            "SELECT coalesce((SELECT max(last_id) FROM usage_runs), 0), \
-             coalesce((SELECT max(id) FROM usage), 0)",
-        );
-        let (indexed, newest) = query.fetch_one(executor).await?;
+    async fn read(readers: &SqlitePool) -> Result<Self, StoreError> {
+        let read = sqlx::query_as(BACKLOG).fetch_one(readers).await;
+        let (indexed, newest) = read.map_err(aborted)?;
         Ok(Self { indexed, newest })
+    }
+
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let read = |row: &Row<'_>| Ok(Self { indexed: row.get(0)?, newest: row.get(1)? });
+        connection.prepare_cached(BACKLOG)?.query_row([], read)
     }
 
     fn runs(self) -> u64 {
@@ -40,22 +46,20 @@ impl Backlog {
 /// Adds the run that follows, if the log has all of it; whether there is another one to add.
 pub(super) async fn add(readers: &SqlitePool, writer: &Writer) -> Result<bool, StoreError> {
     // Commits are held up only if there is something to do.
-    if !Backlog::read(readers).await.map_err(aborted)?.has_a_run() {
+    if !Backlog::read(readers).await?.has_a_run() {
         return Ok(false);
     }
-    let mut transaction = writer.begin().await?;
-    let outcome = write(transaction.connection()).await;
-    transaction.end(outcome.map_err(aborted)).await
+    writer.write(|connection| write(connection).map_err(aborted)).await
 }
 
 /// Runs that are still to be written.
 pub(super) async fn behind(readers: &SqlitePool) -> Result<u64, StoreError> {
-    Ok(Backlog::read(readers).await.map_err(aborted)?.runs())
+    Ok(Backlog::read(readers).await?.runs())
 }
 
 /// Writes a run, if nobody else has written it meanwhile.
-async fn write(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let backlog = Backlog::read(&mut *connection).await?;
+fn write(connection: &Connection) -> rusqlite::Result<bool> {
+    let backlog = Backlog::of(connection)?;
     if !backlog.has_a_run() {
         return Ok(false);
     }
@@ -69,17 +73,14 @@ async fn write(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
          coalesce((SELECT last_at FROM usage_runs WHERE last_id = ?1), 0)) FROM usage \
          WHERE id > ?1 AND id <= ?2",
     ] {
-        sqlx::query(statement).bind(before).bind(last).execute(&mut *connection).await?;
+        connection.prepare_cached(statement)?.execute([before, last])?;
     }
     Ok(Backlog { indexed: last, ..backlog }.has_a_run())
 }
 
 /// Takes the records with these ids, a JSON array of numbers, out of the index; they are still in the log.
 /// A run that is empty then goes as well. The last one stays, for it says how far the index goes.
-pub(super) async fn forget(
-    connection: &mut SqliteConnection,
-    ids: &str,
-) -> Result<(), sqlx::Error> {
+pub(super) fn forget(connection: &Connection, ids: &str) -> rusqlite::Result<()> {
     for statement in [
         "DELETE FROM usage_of_user WHERE (run, organisation, user, id) IN \
          (SELECT (SELECT min(last_id) FROM usage_runs WHERE last_id >= u.id), u.organisation, u.user, \
@@ -89,7 +90,7 @@ pub(super) async fn forget(
          AND last_id < (SELECT max(last_id) FROM usage_runs) \
          AND NOT EXISTS (SELECT 1 FROM usage_of_user WHERE run = last_id)",
     ] {
-        sqlx::query(statement).bind(ids).execute(&mut *connection).await?;
+        connection.prepare_cached(statement)?.execute([ids])?;
     }
     Ok(())
 }

@@ -1,352 +1,275 @@
 //! Writes what batches come to: each table once for all organisations of a commit.
 
-use super::bulk::Bulk;
+use super::bulk::{self, Append};
 use super::commit::Change;
-use super::value::{features_text, millis, seconds_of_day, session_text, word};
+use super::value::{SessionText, features_text, held_text, millis, seconds_of_day};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::event::{DenialRecord, DeniedName, SessionOpened, UsageRecord};
-use crate::domain::ids::SessionId;
-use crate::store::net_effect::{Held, NetEffect};
-use sqlx::sqlite::SqliteConnection;
+use crate::domain::event::{DeniedName, UsageRecord};
+use crate::domain::reason::ReleaseReason;
+use crate::store::net_effect::NetEffect;
+use rusqlite::{Connection, Statement, params};
 use std::collections::BTreeMap;
 
 /// Writes changes, each table once for all organisations.
 pub(super) struct Writing<'a> {
-    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) connection: &'a Connection,
     pub(super) catalogue: &'a Catalogue,
     pub(super) changes: &'a [Change<'a>],
 }
 
 impl<'a> Writing<'a> {
     /// What goes, goes children first; what comes, comes parents first.
-    pub(super) async fn all(&mut self) -> Result<(), sqlx::Error> {
-        self.users_deleted().await?;
-        self.users_saved().await?;
-        self.held_before().await?;
-        self.sessions_closed().await?;
-        self.sessions().await?;
-        self.instances().await?;
-        self.places().await?;
-        self.usage().await?;
-        self.denials().await?;
-        self.totals().await?;
-        self.figures().await?;
-        self.estate().await?;
-        self.settings().await?;
-        self.removed().await?;
-        self.organisations().await
+    pub(super) fn all(&self) -> rusqlite::Result<()> {
+        self.users_deleted()?;
+        self.users_saved()?;
+        self.held_changed()?;
+        self.places_left()?;
+        self.sessions_closed()?;
+        self.sessions()?;
+        self.places()?;
+        self.usage()?;
+        self.denials()?;
+        self.totals()?;
+        self.figures()?;
+        self.estate()?;
+        self.settings()?;
+        self.removed()?;
+        self.organisations()
     }
 
     /// One list over all organisations, each entry with the key of its own.
-    pub(super) fn rows<T>(&self, of: impl Fn(&'a NetEffect<'a>) -> Vec<T>) -> Vec<(i64, T)> {
-        let changes = self.changes.iter();
-        changes
-            .flat_map(|change| of(&change.effect).into_iter().map(|row| (change.key, row)))
-            .collect()
+    pub(super) fn rows<I: IntoIterator>(
+        &self,
+        of: impl Fn(&'a NetEffect<'a>) -> I,
+    ) -> impl Iterator<Item = (i64, I::Item)> {
+        let changes: &'a [Change<'a>] = self.changes;
+        changes.iter().flat_map(move |change| {
+            of(&change.effect).into_iter().map(move |row| (change.key, row))
+        })
     }
 
-    async fn users_deleted(&mut self) -> Result<(), sqlx::Error> {
-        const DELETE: Bulk = Bulk {
-            head: "UPDATE users SET removed_at = gone.column3, status = 'deleted' FROM (VALUES ",
-            columns: 3,
-            tail: ") AS gone WHERE organisation = gone.column1 AND user = gone.column2 \
-                   AND removed_at IS NULL",
-        };
+    /// One statement over many rows.
+    pub(super) fn each<R>(
+        &self,
+        statement: &str,
+        rows: impl IntoIterator<Item = R>,
+        run: impl FnMut(&mut Statement<'_>, R) -> rusqlite::Result<usize>,
+    ) -> rusqlite::Result<()> {
+        bulk::each(self.connection, statement, rows, run)
+    }
+
+    fn users_deleted(&self) -> rusqlite::Result<()> {
+        const DELETE: &str = "UPDATE users SET removed_at = ?3, status = 'deleted' \
+            WHERE organisation = ?1 AND user = ?2 AND removed_at IS NULL";
         let deleted = self.rows(|effect| {
             let users = effect.users.iter();
-            users.filter_map(|(user, change)| Some((*user, change.deleted_at?))).collect()
+            users.filter_map(|(user, change)| Some((*user, change.deleted_at?)))
         });
-        DELETE
-            .run(self.connection, &deleted, |statement, (key, (user, at))| {
-                statement.bind(*key).bind((*user).to_owned()).bind(millis(*at))
-            })
-            .await
-    }
-
-    async fn users_saved(&mut self) -> Result<(), sqlx::Error> {
-        const SAVE: Bulk = Bulk {
-            head: "INSERT INTO users (organisation, user, name, status, user_type, features, \
-                   synced, created_at, version) VALUES ",
-            columns: 9,
-            tail: " ON CONFLICT (organisation, user) WHERE removed_at IS NULL DO UPDATE SET \
-                   name = excluded.name, status = excluded.status, \
-                   user_type = excluded.user_type, features = excluded.features, \
-                   synced = excluded.synced, created_at = excluded.created_at, version = excluded.version",
-        };
-        let saved = self
-            .rows(|effect| effect.users.iter().filter_map(|(_, change)| change.saved).collect());
-        let catalogue = self.catalogue;
-        SAVE.run(self.connection, &saved, |statement, (key, user)| {
-            statement
-                .bind(*key)
-                .bind(user.user.clone())
-                .bind(user.name.clone())
-                .bind(word(user.status.as_str()))
-                .bind(catalogue.key(user.user_type).clone())
-                .bind(features_text(user.features, catalogue))
-                .bind(features_text(user.synced, catalogue))
-                .bind(millis(user.created_at))
-                .bind(user.version.cast_signed())
+        self.each(DELETE, deleted, |delete, (key, (user, at))| {
+            delete.execute(params![key, user, millis(at)])
         })
-        .await
     }
 
-    /// Instances and places that sessions which go on gave back.
-    ///
-    /// The sub-select, unlike a bare list of values, lets SQLite use the primary key.
-    async fn held_before(&mut self) -> Result<(), sqlx::Error> {
-        const INSTANCES: Bulk = Bulk {
-            head: "DELETE FROM instances WHERE (organisation, session, licence) IN \
-                   (SELECT column1, column2, column3 FROM (VALUES ",
-            columns: 3,
-            tail: "))",
-        };
-        const PLACES: Bulk = Bulk {
-            head: "DELETE FROM places WHERE (organisation, session, licence) IN \
-                   (SELECT column1, column2, column3 FROM (VALUES ",
-            ..INSTANCES
-        };
-        let instances = self.rows(|effect| without_value(&effect.instances));
-        self.remove_held(INSTANCES, &instances).await?;
-        let places = self.rows(|effect| without_value(&effect.places));
-        self.remove_held(PLACES, &places).await
+    fn users_saved(&self) -> rusqlite::Result<()> {
+        const SAVE: &str = "INSERT INTO users (organisation, user, name, status, user_type, \
+            features, synced, created_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (organisation, user) WHERE removed_at IS NULL DO UPDATE SET \
+            name = excluded.name, status = excluded.status, user_type = excluded.user_type, \
+            features = excluded.features, synced = excluded.synced, \
+            created_at = excluded.created_at, version = excluded.version";
+        let saved = self.rows(|effect| effect.users.iter().filter_map(|(_, change)| change.saved));
+        self.each(SAVE, saved, |save, (key, user)| {
+            save.execute(params![
+                key,
+                user.user,
+                user.name,
+                user.status.as_str(),
+                self.catalogue.key(user.user_type),
+                features_text(user.features, self.catalogue),
+                features_text(user.synced, self.catalogue),
+                millis(user.created_at),
+                user.version.cast_signed(),
+            ])
+        })
+    }
+
+    /// What sessions that go on got and gave back.
+    fn held_changed(&self) -> rusqlite::Result<()> {
+        const CHANGE: &str = "UPDATE sessions SET held = json_patch(held, ?3) \
+            WHERE organisation = ?1 AND session = ?2";
+        let changed = self.rows(NetEffect::sessions_changed);
+        self.each(CHANGE, changed, |change, (key, (session, held))| {
+            let text = held_text(held.clone(), self.catalogue);
+            let rows = change.execute(params![key, SessionText::of(session), text])?;
+            if rows == 0 && held.clone().any(|(_, instance)| instance.is_some()) {
+                return Err(rusqlite::Error::StatementChangedRows(rows));
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Places that sessions which go on gave back.
+    fn places_left(&self) -> rusqlite::Result<()> {
+        const DELETE: &str =
+            "DELETE FROM places WHERE organisation = ? AND session = ? AND licence = ?";
+        let left = self.rows(|effect| without_value(&effect.places));
+        self.each(DELETE, left, |delete, (key, (session, licence))| {
+            delete.execute(params![key, SessionText::of(session), self.catalogue.key(licence)])
+        })
     }
 
     /// Sessions that are over; the schema takes with them what they still had.
-    async fn sessions_closed(&mut self) -> Result<(), sqlx::Error> {
-        const CLOSE: Bulk = Bulk {
-            head: "DELETE FROM sessions WHERE (organisation, session) IN \
-                   (SELECT column1, column2 FROM (VALUES ",
-            columns: 2,
-            tail: "))",
-        };
-        let closed: Vec<(i64, SessionId)> = self.rows(|effect| without_value(&effect.sessions));
-        CLOSE
-            .run(self.connection, &closed, |statement, (key, session)| {
-                statement.bind(*key).bind(session_text(*session))
-            })
-            .await
-    }
-
-    async fn remove_held(
-        &mut self,
-        statement: Bulk,
-        rows: &[(i64, Held)],
-    ) -> Result<(), sqlx::Error> {
-        let catalogue = self.catalogue;
-        statement
-            .run(self.connection, rows, |statement, (key, (session, licence))| {
-                statement
-                    .bind(*key)
-                    .bind(session_text(*session))
-                    .bind(catalogue.key(*licence).clone())
-            })
-            .await
-    }
-
-    async fn sessions(&mut self) -> Result<(), sqlx::Error> {
-        const OPEN: Bulk = Bulk {
-            head: "INSERT INTO sessions (organisation, session, user, device, since, grace_s, \
-                   resume, address) VALUES ",
-            columns: 8,
-            tail: "",
-        };
-        let opened: Vec<(i64, &SessionOpened)> =
-            self.rows(|effect| effect.sessions.values().copied().flatten().collect());
-        OPEN.run(self.connection, &opened, |statement, (key, opened)| {
-            statement
-                .bind(*key)
-                .bind(session_text(opened.session))
-                .bind(opened.user.clone())
-                .bind(word(opened.device.as_str()))
-                .bind(millis(opened.since))
-                .bind(i64::from(opened.grace_s))
-                .bind(opened.resume.0.to_vec())
-                .bind(opened.address.clone())
+    fn sessions_closed(&self) -> rusqlite::Result<()> {
+        const CLOSE: &str = "DELETE FROM sessions WHERE organisation = ? AND session = ?";
+        let closed = self.rows(|effect| without_value(&effect.sessions));
+        self.each(CLOSE, closed, |close, (key, session)| {
+            close.execute(params![key, SessionText::of(session)])
         })
-        .await
     }
 
-    async fn instances(&mut self) -> Result<(), sqlx::Error> {
-        const HOLD: Bulk = Bulk {
-            head: "INSERT OR REPLACE INTO instances (organisation, session, licence, pool, since, \
-                   holder_order, holder_since) VALUES ",
-            columns: 7,
-            tail: "",
-        };
-        let held = self.rows(|effect| with_value(&effect.instances));
-        let catalogue = self.catalogue;
-        HOLD.run(self.connection, &held, |statement, (key, ((session, licence), instance))| {
-            statement
-                .bind(*key)
-                .bind(session_text(*session))
-                .bind(catalogue.key(*licence).clone())
-                .bind(word(instance.pool.as_str()))
-                .bind(millis(instance.since))
-                .bind(instance.holder_order.cast_signed())
-                .bind(millis(instance.holder_since))
+    /// Each with what it holds: one row for a login.
+    fn sessions(&self) -> rusqlite::Result<()> {
+        const OPEN: &str = "INSERT INTO sessions (organisation, session, user, device, since, \
+            grace_s, resume, address, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let opened = self.rows(NetEffect::sessions_opened);
+        self.each(OPEN, opened, |open, (key, (opened, held))| {
+            let held = held.filter(|(_, instance)| instance.is_some());
+            open.execute(params![
+                key,
+                SessionText::of(opened.session),
+                opened.user,
+                opened.device.as_str(),
+                millis(opened.since),
+                opened.grace_s,
+                opened.resume.0,
+                opened.address,
+                held_text(held, self.catalogue),
+            ])
         })
-        .await
     }
 
-    async fn places(&mut self) -> Result<(), sqlx::Error> {
-        const WAIT: Bulk = Bulk {
-            head: "INSERT OR REPLACE INTO places (organisation, session, licence, place) VALUES ",
-            columns: 4,
-            tail: "",
-        };
+    fn places(&self) -> rusqlite::Result<()> {
+        const WAIT: &str = "INSERT OR REPLACE INTO places (organisation, session, licence, place) \
+            VALUES (?, ?, ?, ?)";
         let waiting = self.rows(|effect| with_value(&effect.places));
-        let catalogue = self.catalogue;
-        WAIT.run(self.connection, &waiting, |statement, (key, ((session, licence), place))| {
-            statement
-                .bind(*key)
-                .bind(session_text(*session))
-                .bind(catalogue.key(*licence).clone())
-                .bind(place.cast_signed())
+        self.each(WAIT, waiting, |wait, (key, ((session, licence), place))| {
+            let licence = self.catalogue.key(licence);
+            wait.execute(params![key, SessionText::of(session), licence, place.cast_signed()])
         })
-        .await
     }
 
-    async fn usage(&mut self) -> Result<(), sqlx::Error> {
-        const RECORD: Bulk = Bulk {
+    fn usage(&self) -> rusqlite::Result<()> {
+        const RECORD: Append = Append {
             head: "INSERT INTO usage (organisation, at, usage_type, licence, user, device, \
                    logon_source, session, pool, reason) VALUES ",
             columns: 10,
-            tail: "",
         };
-        let records: Vec<(i64, &UsageRecord)> = self.rows(|effect| effect.usage.clone());
-        let catalogue = self.catalogue;
-        RECORD
-            .run(self.connection, &records, |statement, (key, record)| {
-                statement
-                    .bind(*key)
-                    .bind(millis(record.at))
-                    .bind(word(record.usage_type.as_str()))
-                    .bind(catalogue.key(record.licence).clone())
-                    .bind(record.user.clone())
-                    .bind(word(record.device.as_str()))
-                    .bind(word(logon_source(record)))
-                    .bind(session_text(record.session))
-                    .bind(word(record.pool.as_str()))
-                    .bind(record.reason.map(|reason| word(reason.as_str())))
-            })
-            .await
+        let records: Vec<_> = self.rows(|effect| effect.usage.iter().copied()).collect();
+        RECORD.run(self.connection, &records, |values, (key, record)| {
+            values
+                .put(key)?
+                .put(millis(record.at))?
+                .put(record.usage_type.as_str())?
+                .put(self.catalogue.key(record.licence))?
+                .put(&record.user)?
+                .put(record.device.as_str())?
+                .put(logon_source(record))?
+                .put(SessionText::of(record.session))?
+                .put(record.pool.as_str())?
+                .put(record.reason.map(ReleaseReason::as_str))?;
+            Ok(())
+        })
     }
 
-    async fn denials(&mut self) -> Result<(), sqlx::Error> {
-        const RECORD: Bulk = Bulk {
+    fn denials(&self) -> rusqlite::Result<()> {
+        const RECORD: Append = Append {
             head: "INSERT INTO denials (organisation, at, licence, user, device, reason, outcome) \
                    VALUES ",
             columns: 7,
-            tail: "",
         };
-        let records: Vec<(i64, &DenialRecord)> = self.rows(|effect| effect.denials.clone());
-        let catalogue = self.catalogue;
-        RECORD
-            .run(self.connection, &records, |statement, (key, record)| {
-                let licence = match &record.denied.licence {
-                    DeniedName::Licence(licence) => catalogue.key(*licence),
-                    DeniedName::Unknown(name) => name,
-                };
-                statement
-                    .bind(*key)
-                    .bind(millis(record.at))
-                    .bind(licence.clone())
-                    .bind(record.user.clone())
-                    .bind(word(record.device.as_str()))
-                    .bind(word(record.denied.reason.as_str()))
-                    .bind(word(record.outcome.as_str()))
-            })
-            .await
-    }
-
-    async fn totals(&mut self) -> Result<(), sqlx::Error> {
-        const SET: Bulk = Bulk {
-            head: "INSERT INTO totals (organisation, licence, base, concurrent, contingency, \
-                   fixed) VALUES ",
-            columns: 6,
-            tail: " ON CONFLICT (organisation, licence) DO UPDATE SET base = excluded.base, \
-                   concurrent = excluded.concurrent, contingency = excluded.contingency, \
-                   fixed = excluded.fixed",
-        };
-        let totals = self.rows(|effect| effect.totals.iter().collect());
-        let catalogue = self.catalogue;
-        SET.run(self.connection, &totals, |statement, (key, (licence, totals))| {
-            statement
-                .bind(*key)
-                .bind(catalogue.key(**licence).clone())
-                .bind(i64::from(totals.base))
-                .bind(i64::from(totals.concurrent))
-                .bind(i64::from(totals.contingency))
-                .bind(i64::from(totals.fixed))
-        })
-        .await
-    }
-
-    /// Changed by people: a statement for each does.
-    async fn settings(&mut self) -> Result<(), sqlx::Error> {
-        for change in self.changes {
-            if let Some(version) = change.effect.totals_version {
-                sqlx::query("UPDATE organisations SET totals_version = ? WHERE key = ?")
-                    .bind(version.cast_signed())
-                    .bind(change.key)
-                    .execute(&mut *self.connection)
-                    .await?;
-            }
-            let Some(settings) = change.effect.settings else {
-                continue;
+        let records: Vec<_> = self.rows(|effect| effect.denials.iter().copied()).collect();
+        RECORD.run(self.connection, &records, |values, (key, record)| {
+            let licence = match &record.denied.licence {
+                DeniedName::Licence(licence) => self.catalogue.key(*licence),
+                DeniedName::Unknown(name) => name,
             };
-            sqlx::query(
-                "UPDATE organisations SET name = ?, time_zone = ?, max_grace_s = ?, \
-                 scheduled_log_off_s = ?, version = ? WHERE key = ?",
-            )
-            .bind(settings.name.clone())
-            .bind(settings.time_zone.name())
-            .bind(i64::from(settings.max_grace_s))
-            .bind(settings.scheduled_log_off.map(seconds_of_day))
-            .bind(settings.version.cast_signed())
-            .bind(change.key)
-            .execute(&mut *self.connection)
-            .await?;
-        }
-        Ok(())
+            values
+                .put(key)?
+                .put(millis(record.at))?
+                .put(licence)?
+                .put(&record.user)?
+                .put(record.device.as_str())?
+                .put(record.denied.reason.as_str())?
+                .put(record.outcome.as_str())?;
+            Ok(())
+        })
+    }
+
+    fn totals(&self) -> rusqlite::Result<()> {
+        const SET: &str = "INSERT INTO totals (organisation, licence, base, concurrent, \
+            contingency, fixed) VALUES (?, ?, ?, ?, ?, ?) \
+            ON CONFLICT (organisation, licence) DO UPDATE SET base = excluded.base, \
+            concurrent = excluded.concurrent, contingency = excluded.contingency, \
+            fixed = excluded.fixed";
+        let totals = self.rows(|effect| &effect.totals);
+        self.each(SET, totals, |set, (key, (licence, totals))| {
+            set.execute(params![
+                key,
+                self.catalogue.key(*licence),
+                totals.base,
+                totals.concurrent,
+                totals.contingency,
+                totals.fixed,
+            ])
+        })
+    }
+
+    fn settings(&self) -> rusqlite::Result<()> {
+        const TOTALS_VERSION: &str = "UPDATE organisations SET totals_version = ? WHERE key = ?";
+        const SETTINGS: &str = "UPDATE organisations SET name = ?, time_zone = ?, max_grace_s = ?, \
+            scheduled_log_off_s = ?, version = ? WHERE key = ?";
+        let versions = self.rows(|effect| effect.totals_version);
+        self.each(TOTALS_VERSION, versions, |set, (key, version)| {
+            set.execute(params![version.cast_signed(), key])
+        })?;
+        let settings = self.rows(|effect| effect.settings);
+        self.each(SETTINGS, settings, |set, (key, settings)| {
+            set.execute(params![
+                settings.name,
+                settings.time_zone.name(),
+                settings.max_grace_s,
+                settings.scheduled_log_off.map(seconds_of_day),
+                settings.version.cast_signed(),
+                key,
+            ])
+        })
     }
 
     /// The logs stay under the internal key; whoever gets the number next has another.
-    async fn removed(&mut self) -> Result<(), sqlx::Error> {
-        for change in self.changes {
-            let Some(at) = change.effect.removed_at else {
-                continue;
-            };
-            for statement in [
-                "DELETE FROM sessions WHERE organisation = ?1",
-                "UPDATE users SET removed_at = ?2 WHERE organisation = ?1 AND removed_at IS NULL",
-                "UPDATE organisations SET removed_at = ?2 WHERE key = ?1",
-            ] {
-                let query = sqlx::query(statement).bind(change.key).bind(millis(at));
-                query.execute(&mut *self.connection).await?;
-            }
+    fn removed(&self) -> rusqlite::Result<()> {
+        const SESSIONS: &str = "DELETE FROM sessions WHERE organisation = ?";
+        const USERS: &str =
+            "UPDATE users SET removed_at = ?2 WHERE organisation = ?1 AND removed_at IS NULL";
+        const ITSELF: &str = "UPDATE organisations SET removed_at = ?2 WHERE key = ?1";
+        let removed = || self.rows(|effect| effect.removed_at);
+        self.each(SESSIONS, removed(), |delete, (key, _)| delete.execute([key]))?;
+        for statement in [USERS, ITSELF] {
+            self.each(statement, removed(), |remove, (key, at)| remove.execute([key, millis(at)]))?;
         }
         Ok(())
     }
 
-    async fn organisations(&mut self) -> Result<(), sqlx::Error> {
-        const MOVE_ON: Bulk = Bulk {
-            head: "UPDATE organisations SET batch = done.column2, \
-                   last_at = max(last_at, done.column3), sequence = max(sequence, done.column4) \
-                   FROM (VALUES ",
-            columns: 4,
-            tail: ") AS done WHERE key = done.column1",
-        };
-        MOVE_ON
-            .run(self.connection, self.changes, |statement, change| {
-                statement
-                    .bind(change.key)
-                    .bind(change.batch.cast_signed())
-                    .bind(millis(change.last_at))
-                    .bind(change.sequence.cast_signed())
-            })
-            .await
+    fn organisations(&self) -> rusqlite::Result<()> {
+        const MOVE_ON: &str = "UPDATE organisations SET batch = ?2, last_at = max(last_at, ?3), \
+            sequence = max(sequence, ?4) WHERE key = ?1";
+        self.each(MOVE_ON, self.changes, |move_on, change| {
+            move_on.execute(params![
+                change.key,
+                change.batch.cast_signed(),
+                millis(change.last_at),
+                change.sequence.cast_signed(),
+            ])
+        })
     }
 }
 
@@ -359,10 +282,10 @@ fn logon_source(record: &UsageRecord) -> &'static str {
     source.as_str()
 }
 
-fn with_value<K: Copy, V: Copy>(map: &BTreeMap<K, Option<V>>) -> Vec<(K, V)> {
-    map.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect()
+fn with_value<K: Copy, V: Copy>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = (K, V)> {
+    map.iter().filter_map(|(key, value)| Some((*key, (*value)?)))
 }
 
-fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> Vec<K> {
-    map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key).collect()
+fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = K> {
+    map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key)
 }

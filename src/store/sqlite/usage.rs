@@ -1,7 +1,7 @@
 //! The per-user log, as it is read: by session, by user, or by time.
 
-use super::error::unread;
-use super::value::{self, corrupt, millis, number};
+use super::error::aborted;
+use super::value::{SessionText, corrupt, millis, number};
 use super::{Page, Part, Range, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe};
 use crate::domain::ids::{OrganisationId, SessionId};
 use crate::domain::reason::{Device, GrantPool, LogonSource, ReleaseReason, UsageType};
@@ -67,10 +67,10 @@ fn read(
     each: &mut Each<'_>,
 ) -> Result<u32, StoreError> {
     // One moment for all statements: a run that is added between two of them would hide its records.
-    let snapshot = connection.transaction().map_err(unread)?;
+    let snapshot = connection.transaction().map_err(aborted)?;
     let key = "SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL";
     let key = snapshot.query_row(key, [number(organisation)], |row| row.get(0)).optional();
-    let Some(key) = key.map_err(unread)? else { return Ok(0) };
+    let Some(key) = key.map_err(aborted)? else { return Ok(0) };
     if let Some(session) = filter.session {
         return Question::of_session(key, session, page).within(filter, page).ask(&snapshot, each);
     }
@@ -99,9 +99,9 @@ struct Indexed {
 
 fn indexed(connection: &Connection) -> Result<Indexed, StoreError> {
     let text = "SELECT last_id, last_at FROM usage_runs ORDER BY last_id DESC LIMIT 1";
-    let mut statement = connection.prepare_cached(text).map_err(unread)?;
+    let mut statement = connection.prepare_cached(text).map_err(aborted)?;
     let read = |row: &Row<'_>| Ok(Indexed { last_id: row.get(0)?, last_at: row.get(1)? });
-    let found = statement.query_row([], read).optional().map_err(unread)?;
+    let found = statement.query_row([], read).optional().map_err(aborted)?;
     Ok(found.unwrap_or(Indexed { last_id: 0, last_at: 0 }))
 }
 
@@ -128,7 +128,7 @@ impl Question {
 
     fn of_session(organisation: i64, session: SessionId, page: Page) -> Self {
         let mut question = Self::new("usage INDEXED BY usage_session", "usage.id");
-        question.and("usage.session = ?", value::session_text(session).to_string());
+        question.and("usage.session = ?", SessionText::of(session).to_string());
         question.and("usage.organisation = ?", organisation);
         question.and("usage.id > ?", page.after);
         question
@@ -200,11 +200,11 @@ impl Question {
     }
 
     fn ask(self, connection: &Connection, each: &mut Each<'_>) -> Result<u32, StoreError> {
-        let mut statement = connection.prepare_cached(&self.text).map_err(unread)?;
-        let mut rows = statement.query(params_from_iter(self.values)).map_err(unread)?;
+        let mut statement = connection.prepare_cached(&self.text).map_err(aborted)?;
+        let mut rows = statement.query(params_from_iter(self.values)).map_err(aborted)?;
         let mut read = 0;
-        while let Some(row) = rows.next().map_err(unread)? {
-            each(row.get(0).map_err(unread)?, &line(row)?)?;
+        while let Some(row) = rows.next().map_err(aborted)? {
+            each(row.get(0).map_err(aborted)?, &line(row)?)?;
             read += 1;
         }
         Ok(read)
@@ -213,12 +213,12 @@ impl Question {
 
 fn line<'r>(row: &'r Row<'_>) -> Result<UsageLine<'r>, StoreError> {
     let optional = |column: usize| {
-        let value = row.get_ref(column).map_err(unread)?;
+        let value = row.get_ref(column).map_err(aborted)?;
         value.as_str_or_null().map_err(|_| corrupt("the per-user log's column", column))
     };
     let text =
         |column| optional(column)?.ok_or_else(|| corrupt("the per-user log's column", column));
-    let at: i64 = row.get(1).map_err(unread)?;
+    let at: i64 = row.get(1).map_err(aborted)?;
     Ok(UsageLine {
         at: DateTime::from_timestamp_millis(at).ok_or_else(|| corrupt("at", at))?,
         usage_type: text(2)?,

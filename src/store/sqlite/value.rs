@@ -5,15 +5,18 @@ use super::error::aborted;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::{LicenceId, LicenceSet, OrganisationId, SessionId};
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{
-    AuditAction, BaseChange, Device, GrantPool, LogonSource, ReleaseReason, UsageType, UserStatus,
-};
+use crate::domain::reason::{GrantPool, UserStatus};
+use crate::domain::resume::StoredInstance;
+use crate::domain::session::Instance;
 use crate::domain::user::UserRecord;
+use crate::store::net_effect::InstanceRow;
 use chrono::{DateTime, NaiveDate, NaiveTime, Timelike, Utc};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
 use ulid::Ulid;
 
 /// The columns that [`settings`] reads.
@@ -35,26 +38,27 @@ pub(super) fn number(organisation: OrganisationId) -> i64 {
 }
 
 /// A session as it is kept: the ULID that the wire has.
-pub(super) fn session_text(session: SessionId) -> Arc<str> {
-    let mut buffer = [0; ulid::ULID_LEN];
-    Arc::from(&*Ulid(session.0).array_to_str(&mut buffer))
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionText([u8; ulid::ULID_LEN]);
+
+impl SessionText {
+    pub(super) fn of(session: SessionId) -> Self {
+        let mut text = [0; ulid::ULID_LEN];
+        Ulid(session.0).array_to_str(&mut text);
+        Self(text)
+    }
 }
 
-/// A word of a vocabulary, shared: a login binds some thirty of them.
-pub(super) fn word(text: &'static str) -> Arc<str> {
-    static WORDS: LazyLock<HashMap<&'static str, Arc<str>>> = LazyLock::new(|| {
-        let devices = Device::ALL.iter().map(|word| word.as_str());
-        let sources = LogonSource::ALL.iter().map(|word| word.as_str());
-        let pools = GrantPool::ALL.iter().map(|word| word.as_str());
-        let types = UsageType::ALL.iter().map(|word| word.as_str());
-        let reasons = ReleaseReason::ALL.iter().map(|word| word.as_str());
-        let bases = BaseChange::ALL.iter().map(|word| word.as_str());
-        let actions = AuditAction::ALL.iter().map(|word| word.as_str());
-        let words = devices.chain(sources).chain(pools).chain(types).chain(reasons);
-        let words = words.chain(bases).chain(actions);
-        words.map(|word| (word, Arc::from(word))).collect()
-    });
-    WORDS.get(text).cloned().unwrap_or_else(|| Arc::from(text))
+impl ToSql for SessionText {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(&self.0)))
+    }
+}
+
+impl fmt::Display for SessionText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| f.write_char(char::from(*byte)))
+    }
 }
 
 /// A month as it is kept.
@@ -86,22 +90,115 @@ pub(super) fn features_text(features: LicenceSet, catalogue: &Catalogue) -> Stri
     format!("[{}]", keys.join(","))
 }
 
+/// What a session holds as it is kept: a JSON object of arrays, by the keys of the types. `None` takes a type
+/// out where the text is merged with what was held before.
+pub(super) fn held_text(
+    held: impl Iterator<Item = (LicenceId, Option<InstanceRow>)>,
+    catalogue: &Catalogue,
+) -> String {
+    let mut text = String::with_capacity(256);
+    for (licence, instance) in held {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        // Writing into a text cannot fail; neither keys nor words need escapes.
+        let _ = write!(text, "\"{}\":", catalogue.key(licence));
+        let _ = match instance {
+            None => text.write_str("null"),
+            Some(InstanceRow { pool, since, holder_order, holder_since }) => write!(
+                text,
+                "[\"{}\",{},{},{}]",
+                pool.as_str(),
+                millis(since),
+                holder_order.cast_signed(),
+                millis(holder_since)
+            ),
+        };
+    }
+    text.push_str(if text.is_empty() { "{}" } else { "}" });
+    text
+}
+
+/// What a session holds, from [`held_text`]; in the order of the keys.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if it is not what could have been written, or of types that the catalogue has
+/// lost.
+pub(super) fn held(text: &str, catalogue: &Catalogue) -> Result<Vec<StoredInstance>, StoreError> {
+    let kept: BTreeMap<&str, (&str, i64, i64, i64)> =
+        serde_json::from_str(text).map_err(|_| corrupt("held", text))?;
+    let instant = |at| DateTime::from_timestamp_millis(at).ok_or_else(|| corrupt("since", at));
+    let instance = |(key, (pool, since, holder_order, holder_since)): (&str, _)| {
+        let instance = Instance {
+            licence: catalogue.find(key).ok_or_else(|| corrupt("licence", key))?,
+            pool: GrantPool::from_word(pool).ok_or_else(|| corrupt("pool", pool))?,
+            since: instant(since)?,
+        };
+        let (holder_order, holder_since) =
+            (i64::cast_unsigned(holder_order), instant(holder_since)?);
+        Ok(StoredInstance { instance, holder_order, holder_since })
+    };
+    kept.into_iter().map(instance).collect()
+}
+
 /// What is kept is not what could have been written.
-pub(super) fn corrupt(what: &str, value: impl std::fmt::Display) -> StoreError {
+pub(super) fn corrupt(what: &str, value: impl fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what} `{value}`"))
 }
 
-/// A row, read by the names of its columns.
-#[derive(Clone, Copy)]
-pub(super) struct Reader<'r>(pub(super) &'r SqliteRow);
+/// A row of either library, read by the names of its columns.
+pub(super) trait Columns {
+    fn optional_text(&self, column: &str) -> Result<Option<&str>, StoreError>;
+    fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError>;
+    fn blob(&self, column: &str) -> Result<&[u8], StoreError>;
+}
 
-impl<'r> Reader<'r> {
+impl Columns for SqliteRow {
+    fn optional_text(&self, column: &str) -> Result<Option<&str>, StoreError> {
+        self.try_get(column).map_err(aborted)
+    }
+
+    fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.try_get(column).map_err(aborted)
+    }
+
+    fn blob(&self, column: &str) -> Result<&[u8], StoreError> {
+        self.try_get(column).map_err(aborted)
+    }
+}
+
+impl Columns for rusqlite::Row<'_> {
+    fn optional_text(&self, column: &str) -> Result<Option<&str>, StoreError> {
+        let value = self.get_ref(column).map_err(aborted)?;
+        value.as_str_or_null().map_err(|_| corrupt("a text in column", column))
+    }
+
+    fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.get(column).map_err(aborted)
+    }
+
+    fn blob(&self, column: &str) -> Result<&[u8], StoreError> {
+        let value = self.get_ref(column).map_err(aborted)?;
+        value.as_blob().map_err(|_| corrupt("a blob in column", column))
+    }
+}
+
+/// What the columns of a row mean.
+pub(super) struct Reader<'r, R = SqliteRow>(pub(super) &'r R);
+
+impl<R> Clone for Reader<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Reader<'_, R> {}
+
+impl<'r, R: Columns> Reader<'r, R> {
     pub(super) fn text(&self, column: &str) -> Result<&'r str, StoreError> {
-        self.0.try_get(column).map_err(aborted)
+        self.optional_text(column)?.ok_or_else(|| corrupt("no text in column", column))
     }
 
     pub(super) fn optional_text(&self, column: &str) -> Result<Option<&'r str>, StoreError> {
-        self.0.try_get(column).map_err(aborted)
+        self.0.optional_text(column)
     }
 
     pub(super) fn shared_text(&self, column: &str) -> Result<Arc<str>, StoreError> {
@@ -109,11 +206,15 @@ impl<'r> Reader<'r> {
     }
 
     pub(super) fn integer(&self, column: &str) -> Result<i64, StoreError> {
-        self.0.try_get(column).map_err(aborted)
+        self.optional_integer(column)?.ok_or_else(|| corrupt("no integer in column", column))
+    }
+
+    pub(super) fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.0.optional_integer(column)
     }
 
     pub(super) fn blob(&self, column: &str) -> Result<&'r [u8], StoreError> {
-        self.0.try_get(column).map_err(aborted)
+        self.0.blob(column)
     }
 
     /// Numbers that only grow; kept with their bits as they are.
@@ -135,10 +236,9 @@ impl<'r> Reader<'r> {
         &self,
         column: &str,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let value: Option<i64> = self.0.try_get(column).map_err(aborted)?;
         let instant =
             |value| DateTime::from_timestamp_millis(value).ok_or_else(|| corrupt(column, value));
-        value.map(instant).transpose()
+        self.optional_integer(column)?.map(instant).transpose()
     }
 
     /// A word of a closed vocabulary; `parse` is its `from_word`.

@@ -1,119 +1,265 @@
-//! The one connection that writes.
+//! The one connection that writes, on a thread of its own.
+//!
+//! `sqlx` sends every value and every answer across threads; a mass login binds sixty values for each
+//! agent, and that cost more than SQLite's own work (docs/PERFORMANCE.md). So work comes to the connection
+//! as a whole, and lends what it writes.
 
 use super::StoreError;
 use super::error::{aborted, maybe_applied};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
-use tokio::sync::{Mutex, MutexGuard};
+use super::open::connect_to_write;
+use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use tokio::sync::oneshot;
 
-/// Holds the connection, and opens another when it broke.
+/// Takes work to the thread that writes. What was taken there is done, in this order, whether or not
+/// somebody still waits for it; the thread ends when this is dropped and everything is done.
 #[derive(Debug)]
 pub(super) struct Writer {
-    options: SqliteConnectOptions,
-    /// `None` after an error that may have left the connection in the middle of something.
-    slot: Mutex<Option<SqliteConnection>>,
-    /// Never used, never closed. While one connection is open, SQLite's index of the journal lives on,
-    /// and in it a commit whose `fsync` failed does not count: it is written anew by the next one.
-    /// Without it the last connection to close would let the index go, and whoever opens the journal
-    /// next would believe pages that are in memory and not on the disk. It also spares a full disk the
-    /// making of that index.
-    _anchor: Mutex<SqliteConnection>,
+    jobs: mpsc::Sender<Job>,
 }
 
-/// A transaction under way. Dropped before its end, it closes its connection, and SQLite rolls back.
-pub(super) struct Transaction<'a> {
-    slot: MutexGuard<'a, Option<SqliteConnection>>,
-    connection: SqliteConnection,
-}
+type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 
 /// While it is held nothing is being committed.
-pub(super) struct Pause<'a>(#[expect(dead_code, reason = "held, never read")] Guard<'a>);
-
-type Guard<'a> = MutexGuard<'a, Option<SqliteConnection>>;
+pub(super) struct Pause(#[expect(dead_code, reason = "held, never read")] mpsc::Sender<()>);
 
 impl Writer {
-    /// Of a connection that is open; `options` reopen it.
+    /// Of a database that is there, with its schema.
     ///
     /// # Errors
-    /// If no other connection can be opened beside it.
-    pub(super) async fn open(
-        options: SqliteConnectOptions,
-        connection: SqliteConnection,
-    ) -> Result<Self, StoreError> {
-        let mut anchor = options.connect().await.map_err(aborted)?;
-        // Only a read opens the journal.
-        sqlx::query("SELECT count(*) FROM organisations")
-            .fetch_one(&mut anchor)
-            .await
-            .map_err(aborted)?;
-        Ok(Self { options, slot: Mutex::new(Some(connection)), _anchor: Mutex::new(anchor) })
+    /// If it cannot be opened, or the thread cannot be started.
+    pub(super) async fn open(path: PathBuf) -> Result<Self, StoreError> {
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let (ready, is_ready) = oneshot::channel();
+        let run = move || {
+            let mut desk = match Desk::open(&path) {
+                Ok(desk) => desk,
+                Err(error) => {
+                    // Dropped unasked, whoever opens has gone.
+                    let _ = ready.send(Err(error));
+                    return;
+                }
+            };
+            let _ = ready.send(Ok(()));
+            while let Ok(job) = waiting.recv() {
+                desk.run(job);
+            }
+        };
+        let started = thread::Builder::new().name("store-writer".to_owned()).spawn(run);
+        started
+            .map_err(|error| StoreError::Aborted(format!("no thread to write with: {error}")))?;
+        is_ready.await.unwrap_or_else(|_| Err(has_stopped()))?;
+        Ok(Self { jobs })
     }
 
-    /// Waits for its turn and begins, with the right to write.
-    pub(super) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
-        let mut slot = self.slot.lock().await;
-        let mut connection = match slot.take() {
-            Some(connection) => connection,
-            None => self.options.connect().await.map_err(aborted)?,
+    /// Does `work` in a transaction, with the right to write: commits if its outcome is good, else rolls
+    /// back. It runs to its end even if whoever waits for it goes away: nothing is decided by a time-out
+    /// elsewhere, and nobody leaves a sign-in uncounted by hanging up.
+    ///
+    /// # Errors
+    /// Those of `work`; [`StoreError::MaybeApplied`] if the commit failed, or the work panicked.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, outcome) = oneshot::channel();
+        let job = move |desk: &mut Desk| {
+            // Whoever waited may have gone.
+            let _ = sender.send(desk.transaction(work));
         };
-        match sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await {
-            Ok(_) => Ok(Transaction { slot, connection }),
-            Err(error) => {
-                close(connection).await;
-                Err(aborted(error))
-            }
-        }
+        self.jobs.send(Box::new(job)).map_err(|_| has_stopped())?;
+        outcome.await.unwrap_or_else(|_| Err(has_stopped()))
     }
 
     /// Waits until no commit is under way.
-    pub(super) async fn pause(&self) -> Pause<'_> {
-        Pause(self.slot.lock().await)
+    pub(super) async fn pause(&self) -> Result<Pause, StoreError> {
+        let (sender, is_reached) = oneshot::channel();
+        let (pause, is_over) = mpsc::channel();
+        let job = move |_: &mut Desk| {
+            if sender.send(()).is_ok() {
+                // Nothing is ever sent: it returns when the pause is dropped.
+                let _: Result<(), mpsc::RecvError> = is_over.recv();
+            }
+        };
+        self.jobs.send(Box::new(job)).map_err(|_| has_stopped())?;
+        is_reached.await.map_err(|_| has_stopped())?;
+        Ok(Pause(pause))
     }
 }
 
-impl Transaction<'_> {
-    /// For the statements of this transaction.
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
+fn has_stopped() -> StoreError {
+    StoreError::MaybeApplied("the store's writer has stopped".to_owned())
+}
+
+/// The writing connection, and what another one is opened with when it broke.
+pub(super) struct Desk {
+    path: PathBuf,
+    /// `None` after an error that may have left the connection in the middle of something.
+    connection: Option<Connection>,
+    /// Never used, never closed before the other. While one connection is open, SQLite's index of the
+    /// journal lives on, and in it a commit whose `fsync` failed does not count: it is written anew by the
+    /// next one. Without it the last connection to close would let the index go, and whoever opens the
+    /// journal next would believe pages that are in memory and not on the disk. It also spares a full disk
+    /// the making of that index.
+    _anchor: Connection,
+}
+
+impl Desk {
+    /// Of a database that is there, with its schema.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let anchor = connect_to_write(path).map_err(aborted)?;
+        // Only a read opens the journal.
+        let read = anchor.query_row("SELECT count(*) FROM organisations", [], |_| Ok(()));
+        read.map_err(aborted)?;
+        let connection = connect_to_write(path).map_err(aborted)?;
+        Ok(Self { path: path.to_owned(), connection: Some(connection), _anchor: anchor })
     }
 
-    /// Commits if `outcome` is good, else rolls back.
-    pub(super) async fn end<T>(self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        match outcome {
-            Ok(value) => self.commit().await.map(|()| value),
+    /// A panic drops the connection, and SQLite rolls back; whoever waits for the job hears that nobody
+    /// knows its outcome.
+    fn run(&mut self, job: Job) {
+        if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
+            tracing::error!("what was being written panicked; the store goes on");
+        }
+    }
+
+    /// As [`Writer::write`], on the thread that calls.
+    ///
+    /// # Errors
+    /// Those of `work`; [`StoreError::MaybeApplied`] if the commit failed.
+    pub(super) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect_to_write(&self.path).map_err(aborted)?,
+        };
+        if let Err(error) = run(&connection, "BEGIN IMMEDIATE") {
+            close(connection);
+            return Err(aborted(error));
+        }
+        match work(&connection) {
+            Ok(value) => self.commit(connection).map(|()| value),
             Err(error) => {
-                self.roll_back().await;
+                self.roll_back(connection);
                 Err(error)
             }
         }
     }
 
-    async fn commit(mut self) -> Result<(), StoreError> {
-        match sqlx::query("COMMIT").execute(&mut self.connection).await {
-            Ok(_) => {
-                *self.slot = Some(self.connection);
+    fn commit(&mut self, connection: Connection) -> Result<(), StoreError> {
+        match run(&connection, "COMMIT") {
+            Ok(()) => {
+                self.connection = Some(connection);
                 Ok(())
             }
             Err(error) => {
-                close(self.connection).await;
-                Err(maybe_applied(error))
+                close(connection);
+                Err(maybe_applied(&error))
             }
         }
     }
 
     /// Nothing of it stays. Some errors make SQLite roll back by itself; then there is nothing left to
     /// roll back, which cannot be told from a broken connection: both are answered with a new one.
-    async fn roll_back(mut self) {
-        match sqlx::query("ROLLBACK").execute(&mut self.connection).await {
-            Ok(_) => *self.slot = Some(self.connection),
-            Err(_) => close(self.connection).await,
+    fn roll_back(&mut self, connection: Connection) {
+        match run(&connection, "ROLLBACK") {
+            Ok(()) => self.connection = Some(connection),
+            Err(_) => close(connection),
         }
     }
 }
 
-/// Closes and waits for it, so that whoever looks next sees how the transaction ended.
-async fn close(connection: SqliteConnection) {
-    if let Err(error) = connection.close().await {
+fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(|_| ())
+}
+
+/// Closes before anybody is answered, so that whoever looks next sees how the transaction ended.
+fn close(connection: Connection) {
+    if let Err((_, error)) = connection.close() {
         tracing::warn!(%error, "the store's connection did not close cleanly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn folder() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("it.db");
+        let connection = Connection::open(&path).expect("opens");
+        let begin = "PRAGMA journal_mode = WAL; CREATE TABLE organisations (x); CREATE TABLE t (x)";
+        connection.execute_batch(begin).expect("tables");
+        (folder, path)
+    }
+
+    fn add(connection: &Connection) -> Result<(), StoreError> {
+        connection.execute("INSERT INTO t VALUES (1)", []).map_err(aborted)?;
+        Ok(())
+    }
+
+    fn rows(path: &Path) -> i64 {
+        let connection = Connection::open(path).expect("opens");
+        connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("counted")
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_to_the_writer_is_done_though_nobody_waits_for_it() {
+        let (_folder, path) = folder();
+        let writer = Writer::open(path.clone()).await.expect("a writer");
+        let pause = writer.pause().await.expect("paused");
+        let given_up = tokio::time::timeout(std::time::Duration::ZERO, writer.write(add));
+        assert!(given_up.await.is_err(), "it cannot be done while there is a pause");
+        assert_eq!(rows(&path), 0);
+        drop(pause);
+        writer.write(add).await.expect("written");
+        assert_eq!(rows(&path), 2);
+    }
+
+    #[tokio::test]
+    async fn work_that_fails_or_panics_leaves_nothing_and_the_next_is_done() {
+        let (_folder, path) = folder();
+        let writer = Writer::open(path.clone()).await.expect("a writer");
+        let fails = |connection: &_| {
+            add(connection)?;
+            Err::<(), _>(StoreError::Aborted("no".to_owned()))
+        };
+        assert!(matches!(writer.write(fails).await, Err(StoreError::Aborted(_))));
+        let panics = |connection: &_| -> Result<(), StoreError> {
+            add(connection)?;
+            panic!("a defect");
+        };
+        assert!(matches!(writer.write(panics).await, Err(StoreError::MaybeApplied(_))));
+        assert_eq!(rows(&path), 0);
+        writer.write(add).await.expect("written");
+        assert_eq!(rows(&path), 1);
+    }
+
+    #[tokio::test]
+    async fn a_pause_that_nobody_took_holds_nothing_up() {
+        let (_folder, path) = folder();
+        let writer = Writer::open(path.clone()).await.expect("a writer");
+        let first = writer.pause().await.expect("paused");
+        let given_up = tokio::time::timeout(std::time::Duration::ZERO, writer.pause());
+        assert!(given_up.await.is_err(), "the first one is still held");
+        drop(first);
+        writer.write(add).await.expect("written");
+        assert_eq!(rows(&path), 1);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_is_no_place_to_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opened = Writer::open(folder.path().join("none.db")).await;
+        assert!(matches!(opened, Err(StoreError::Refused(_))), "{opened:?}");
     }
 }

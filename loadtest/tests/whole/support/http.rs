@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Organisation, SEAT, State};
+use super::{Organisation, Record, SEAT, State, Vice};
 
 /// One request per connection: head and body are read, one answer written.
 pub(crate) async fn answer(state: &State, mut stream: TcpStream) {
@@ -75,17 +75,17 @@ fn route(state: &State, head: &str, body: &str) -> (u16, Value) {
         ("POST", ["tokens"]) => {
             let wanted = parsed()["tokens"].as_array().expect("a list").clone();
             let issue = |want: &Value| {
-                assert_eq!(want["role"], "device");
                 let user = want["sub"].as_str().expect("a user");
-                json!({"sub": user, "token": format!("device-{user}")})
+                let role = want["role"].as_str().expect("a role");
+                assert!(["device", "supervisor", "wallboard"].contains(&role), "{role}");
+                json!({"sub": user, "token": format!("{role}-{user}")})
             };
             (200, json!({"items": wanted.iter().map(issue).collect::<Vec<_>>()}))
         }
         ("GET", []) if path == "/readyz" => (200, json!({})),
-        ("GET", ["organisations", _, "licence-usage"]) => {
-            let usage = state.usage.lock().expect("no panic");
-            let items: Vec<_> = usage.iter().map(|user| json!({"user": user})).collect();
-            (200, json!({"items": items, "next_cursor": null}))
+        ("GET", ["organisations", number, "licence-usage"]) => (200, usage(state, number)),
+        ("GET", ["organisations", number, "billing", "2026-11"]) => {
+            (200, bill(state, &organisations[*number]))
         }
         ("GET", ["organisations", number, "licences"]) => (200, licences(&organisations[*number])),
         _ => (404, json!({"title": path})),
@@ -103,4 +103,21 @@ fn licences(organisation: &Organisation) -> Value {
             "over_allocated": (holders - used).saturating_sub(*contingency)})
     };
     json!({"items": organisation.bought.iter().map(row).collect::<Vec<_>>(), "next_cursor": null})
+}
+
+fn usage(state: &State, organisation: &str) -> Value {
+    let usage = state.usage.lock().expect("no panic");
+    let row = |record: &Record| {
+        let usage_type = if record.is_acquired { "Acquired" } else { "Released" };
+        json!({"usage_type": usage_type, "licence": SEAT, "user": record.user,
+            "session": record.session, "logged_at": "2026-11-23T00:30:00Z"})
+    };
+    let of = usage.iter().filter(|record| record.organisation == organisation);
+    json!({"items": of.map(row).collect::<Vec<_>>(), "next_cursor": null})
+}
+
+fn bill(state: &State, organisation: &Organisation) -> Value {
+    let used = if state.vice == Vice::BillsTooMuch { 3 } else { 0 };
+    let line = |licence: &String| json!({"licence": licence, "contingency_max_used": used});
+    json!({"lines": organisation.bought.keys().map(line).collect::<Vec<_>>()})
 }

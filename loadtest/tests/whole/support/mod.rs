@@ -2,9 +2,11 @@
 //! told to break it.
 
 mod http;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::{SinkExt, StreamExt};
@@ -37,10 +39,20 @@ pub(crate) enum Vice {
     OverloadedOnce,
     /// Has forgotten every session after a restart.
     Forgets,
+    /// Writes no record of a release.
+    ForgetsReleases,
+    /// Bills contingency that nobody used.
+    BillsTooMuch,
+    /// Throws everybody out whose login another follows.
+    ThrowsOut,
     /// Charges anew whoever comes back.
     ChargesAgain,
     /// Never answers a resume.
     SilentToResumes,
+    /// Leaves out counts, and does not say so.
+    SkipsCounts,
+    /// Sends the first counts and no others.
+    StopsCounts,
 }
 
 pub(crate) struct FakeBroker {
@@ -54,12 +66,21 @@ pub(crate) struct State {
     organisations: Mutex<BTreeMap<String, Organisation>>,
     /// What `logged_in` said to each user who asked for grace.
     kept: Mutex<BTreeMap<String, Value>>,
-    /// The user of each record of the log.
-    usage: Mutex<Vec<String>>,
+    /// The log: organisation, user, session, and whether it was acquired. One type of licence suffices.
+    usage: Mutex<Vec<Record>>,
+    /// Sessions that have begun.
+    sessions: AtomicU64,
     /// Who was sent away once.
     sent_away: Mutex<BTreeSet<String>>,
     /// Counts restarts; connections end with each.
     restarts: watch::Sender<u32>,
+}
+
+pub(crate) struct Record {
+    pub(crate) organisation: String,
+    pub(crate) user: String,
+    pub(crate) session: String,
+    pub(crate) is_acquired: bool,
 }
 
 #[derive(Default)]
@@ -78,6 +99,7 @@ impl FakeBroker {
             organisations: Mutex::default(),
             kept: Mutex::default(),
             usage: Mutex::default(),
+            sessions: AtomicU64::new(0),
             sent_away: Mutex::default(),
             restarts: watch::Sender::default(),
         });
@@ -128,11 +150,29 @@ impl State {
         if self.vice == Vice::Leaks {
             return;
         }
+        let mut is_holder = false;
         if let Some(organisation) = self.organisations().get_mut(organisation) {
-            organisation.holders.values_mut().for_each(|holders| {
-                holders.remove(user);
-            });
+            for holders in organisation.holders.values_mut() {
+                is_holder |= holders.remove(user);
+            }
         }
+        if is_holder && self.vice != Vice::ForgetsReleases {
+            self.record(organisation, user, false);
+        }
+    }
+
+    /// Writes a record; a session that begins gets a name, the one that ends is the user's last.
+    fn record(&self, organisation: &str, user: &str, is_acquired: bool) -> String {
+        let mut usage = self.usage.lock().expect("no panic");
+        let last = usage.iter().rfind(|r| r.organisation == organisation && r.user == user);
+        let session = match last {
+            Some(last) if !is_acquired => last.session.clone(),
+            Some(_) | None => format!("{user}-{}", self.sessions.fetch_add(1, Ordering::Relaxed)),
+        };
+        let (organisation, user) = (organisation.to_owned(), user.to_owned());
+        let record = Record { organisation, user, session: session.clone(), is_acquired };
+        usage.push(record);
+        session
     }
 }
 
@@ -154,6 +194,9 @@ async fn serve(state: Arc<State>, mut stream: TcpStream) {
     let Ok(mut socket) = accepted.await else {
         return;
     };
+    if head.contains("/live ") {
+        return live::follow(&state, &mut socket, &organisation).await;
+    }
     let mut restarts = state.restarts.subscribe();
     tokio::select! {
         () = session(&state, &mut socket, &organisation, &user) => {}
@@ -174,7 +217,8 @@ impl Callback for Upgrade<'_> {
         assert_eq!(protocol, "licence-broker.v1");
         answer.headers_mut().insert("sec-websocket-protocol", protocol);
         let token = header("authorization").to_str().expect("text");
-        *self.0 = token.strip_prefix("Bearer device-").expect("a device's token").to_owned();
+        let (_, user) = token.split_once('-').expect("a token that was issued here");
+        user.clone_into(self.0);
         Ok(answer)
     }
 }
@@ -191,7 +235,7 @@ async fn session(
             Some("login") if state.vice == Vice::Silent => continue,
             Some("login") => login(state, &request, organisation, user),
             Some("resume") if state.vice == Vice::SilentToResumes => continue,
-            Some("resume") => match resume(state, user) {
+            Some("resume") => match resume(state, organisation, user) {
                 Ok(resumed) => resumed,
                 Err(code) => {
                     let code = CloseCode::Library(code);
@@ -201,6 +245,7 @@ async fn session(
             },
             Some("ping") => json!({"type": "pong", "id": request["id"]}),
             Some("logout") => {
+                state.kept.lock().expect("no panic").remove(user);
                 state.release(organisation, user);
                 json!({"type": "logged_out", "id": request["id"], "released": []})
             }
@@ -210,6 +255,7 @@ async fn session(
             return;
         }
         let code = match answer["type"].as_str() {
+            Some("logged_in") if state.vice == Vice::ThrowsOut => CloseCode::Library(4000),
             Some("logged_out") => CloseCode::Normal,
             Some("login_refused") => CloseCode::Library(4010),
             _ => continue,
@@ -219,7 +265,7 @@ async fn session(
 }
 
 /// What was said at login once more, or the code of a refusal.
-fn resume(state: &State, user: &str) -> Result<Value, u16> {
+fn resume(state: &State, organisation: &str, user: &str) -> Result<Value, u16> {
     let is_first = || state.sent_away.lock().expect("no panic").insert(user.to_owned());
     if state.vice == Vice::OverloadedOnce && is_first() {
         return Err(4004);
@@ -228,7 +274,7 @@ fn resume(state: &State, user: &str) -> Result<Value, u16> {
     let mut resumed = kept.filter(|_| state.vice != Vice::Forgets).ok_or(4508_u16)?;
     resumed["type"] = json!("resumed");
     if state.vice == Vice::ChargesAgain {
-        state.usage.lock().expect("no panic").push(user.to_owned());
+        state.record(organisation, user, true);
     }
     Ok(resumed)
 }
@@ -247,10 +293,10 @@ fn login(state: &State, request: &Value, organisation: &str, user: &str) -> Valu
     let pool = |licence| json!({"licence": licence, "pool": "concurrent"});
     let granted: Vec<_> = std::iter::once(SEAT).chain(granted).map(pool).collect();
     let denied: Vec<_> = denied.into_iter().map(exhausted).collect();
-    let welcome = json!({"type": "logged_in", "id": id, "session": user, "resume_token": "r",
+    let session = state.record(organisation, user, true);
+    let welcome = json!({"type": "logged_in", "id": id, "session": session, "resume_token": "r",
         "user": user, "device": request["device"], "granted": granted, "denied": denied,
         "waiting": [], "heartbeat_s": 15, "grace_s": request["grace_s"]});
-    state.usage.lock().expect("no panic").push(user.to_owned());
     if request["grace_s"].as_u64().is_some_and(|grace_s| grace_s > 0) {
         state.kept.lock().expect("no panic").insert(user.to_owned(), welcome.clone());
     }

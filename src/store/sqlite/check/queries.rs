@@ -59,6 +59,12 @@ const QUERIES: &[Query] = &[
               OR coalesce(json_type(iif(json_valid(synced), synced, NULL)), '') <> 'array'",
     },
     Query {
+        invariant: "what a session holds is an object",
+        table: "sessions",
+        sql: "SELECT organisation, session, 'held is no JSON object' FROM sessions \
+              WHERE coalesce(json_type(iif(json_valid(held), held, NULL)), '') <> 'object'",
+    },
+    Query {
         invariant: "nobody waits for what they hold",
         table: "places",
         sql: "SELECT p.organisation, p.session, 'it waits for `' || p.licence || '` and holds it' \

@@ -11,7 +11,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::reason::{GrantPool, UsageType};
 use crate::store::StoreError;
 use crate::store::sqlite::error::aborted;
-use crate::store::sqlite::value::{Reader, session_text};
+use crate::store::sqlite::value::{Reader, SessionText};
 use futures_util::TryStreamExt;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -252,7 +252,7 @@ impl<'a> Replay<'a> {
         let mut left: Vec<_> = self.open.iter().collect();
         left.sort_by_key(|(_, grant)| grant.id);
         for ((organisation, session, number), grant) in left {
-            let session = session_text(SessionId(*session));
+            let session = SessionText::of(SessionId(*session));
             let licence = &self.types[*number].key;
             let what = format!("{licence} was granted to session {session} and never released");
             checking.findings.broken(ENDS, "usage", Some(*organisation), grant.id, what);

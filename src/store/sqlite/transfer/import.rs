@@ -7,11 +7,11 @@ use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::error::aborted;
 use crate::store::sqlite::value::number;
+use crate::store::sqlite::writer::Desk;
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqliteConnection;
 use std::collections::HashMap;
 use std::io::{BufRead, Read as _};
 
@@ -46,16 +46,21 @@ impl SqliteStore {
         number: Option<OrganisationId>,
         input: &mut dyn BufRead,
     ) -> Result<Imported, StoreError> {
-        let mut transaction = self.inner.writer.begin().await?;
+        let mut reader = self.inner.readers.acquire().await.map_err(aborted)?;
+        let tables = tables(&mut reader).await?;
+        drop(reader);
         let mut lines = Lines { input, digest: Sha256::new(), number: 0 };
-        let outcome = take_in(transaction.connection(), number, &mut lines).await;
-        let outcome = outcome.map_err(|error| lines.at_line(&error));
-        transaction.end(outcome).await
+        let mut desk = Desk::open(&self.inner.path)?;
+        desk.transaction(|connection| {
+            let outcome = take_in(connection, tables, number, &mut lines);
+            outcome.map_err(|error| lines.at_line(&error))
+        })
     }
 }
 
-async fn take_in(
-    connection: &mut SqliteConnection,
+fn take_in(
+    connection: &Connection,
+    tables: Vec<Table>,
     number: Option<OrganisationId>,
     lines: &mut Lines<'_>,
 ) -> Result<Imported, StoreError> {
@@ -63,11 +68,10 @@ async fn take_in(
         Some(number) => header(lines).map(|_| number)?,
         None => header(lines)?,
     };
-    refuse_taken(connection, organisation).await?;
+    refuse_taken(connection, organisation)?;
     // Rows come table by table, whatever refers to whatever.
-    let defer = sqlx::query("PRAGMA defer_foreign_keys = ON");
-    defer.execute(&mut *connection).await.map_err(aborted)?;
-    let mut taking = Taking::new(connection, organisation).await?;
+    connection.pragma_update(None, "defer_foreign_keys", true).map_err(aborted)?;
+    let mut taking = Taking::new(connection, tables, organisation);
     loop {
         let digest = lines.digest.clone();
         let line = lines.next()?.ok_or_else(|| refused("the last line is missing"))?;
@@ -78,7 +82,7 @@ async fn take_in(
             }
             break;
         }
-        taking.row(line).await?;
+        taking.row(&line)?;
     }
     let rows = taking.rows;
     if taking.key.is_none() || lines.next()?.is_some() {
@@ -101,21 +105,18 @@ fn header(lines: &mut Lines<'_>) -> Result<OrganisationId, StoreError> {
         .ok_or_else(|| refused(&format!("{} is no number of an organisation", header.organisation)))
 }
 
-async fn refuse_taken(
-    connection: &mut SqliteConnection,
-    organisation: OrganisationId,
-) -> Result<(), StoreError> {
+fn refuse_taken(connection: &Connection, organisation: OrganisationId) -> Result<(), StoreError> {
     let text = "SELECT 1 FROM organisations WHERE number = ? AND removed_at IS NULL";
-    let query = sqlx::query(text).bind(number(organisation));
-    match query.fetch_optional(connection).await.map_err(aborted)? {
-        Some(_) => Err(refused(&format!("organisation {organisation} exists"))),
+    let taken = connection.query_row(text, [number(organisation)], |_| Ok(())).optional();
+    match taken.map_err(aborted)? {
+        Some(()) => Err(refused(&format!("organisation {organisation} exists"))),
         None => Ok(()),
     }
 }
 
 /// Rows being kept.
 struct Taking<'a> {
-    connection: &'a mut SqliteConnection,
+    connection: &'a Connection,
     organisation: OrganisationId,
     /// By name, each with its statement.
     tables: HashMap<String, (Table, String)>,
@@ -125,18 +126,14 @@ struct Taking<'a> {
 }
 
 impl<'a> Taking<'a> {
-    async fn new(
-        connection: &'a mut SqliteConnection,
-        organisation: OrganisationId,
-    ) -> Result<Self, StoreError> {
-        let tables = tables(connection).await?.into_iter();
-        let tables = tables.map(|table| (table.name.clone(), (table.insert(), table)));
+    fn new(connection: &'a Connection, tables: Vec<Table>, organisation: OrganisationId) -> Self {
+        let tables = tables.into_iter().map(|table| (table.name.clone(), (table.insert(), table)));
         let tables = tables.map(|(name, (insert, table))| (name, (table, insert))).collect();
-        Ok(Self { connection, organisation, tables, key: None, rows: 0 })
+        Self { connection, organisation, tables, key: None, rows: 0 }
     }
 
-    async fn row(&mut self, line: String) -> Result<(), StoreError> {
-        let row: Row = serde_json::from_str(&line)
+    fn row(&mut self, line: &str) -> Result<(), StoreError> {
+        let row: Row = serde_json::from_str(line)
             .map_err(|error| refused(&format!("this is neither a row nor the end: {error}")))?;
         let known = self.tables.get(&row.table);
         let (table, insert) =
@@ -149,10 +146,10 @@ impl<'a> Taking<'a> {
             (true, Some(_)) => return Err(refused("a second organisation")),
             (false, None) => return Err(refused("the organisation itself must come first")),
         };
-        let query = sqlx::query(AssertSqlSafe(insert.clone())).bind(line).bind(owner);
-        let done = query.execute(&mut *self.connection).await.map_err(aborted)?;
+        let mut insert = self.connection.prepare_cached(insert).map_err(aborted)?;
+        insert.execute(params![line, owner]).map_err(aborted)?;
         if is_organisation {
-            self.key = Some(done.last_insert_rowid());
+            self.key = Some(self.connection.last_insert_rowid());
         }
         self.rows += 1;
         Ok(())

@@ -4,7 +4,7 @@
 //! checksum of all bytes before it, and each in between is a row of a table:
 //!
 //! ```text
-//! {"format":"licence-broker-organisation","version":1,"organisation":129}
+//! {"format":"licence-broker-organisation","version":2,"organisation":129}
 //! {"table":"organisations","row":{"number":129,"name":"Example",…}}
 //! {"table":"usage","row":{"at":1772803828000,"usage_type":"Acquired",…}}
 //! {"rows":48213,"sha256":"9f86d0…"}
@@ -31,7 +31,7 @@ use crate::domain::ids::OrganisationId;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "licence-broker-organisation";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The first line.
 #[derive(Debug, Deserialize, Serialize)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{TargetArgs, TenancyArgs, seconds};
+use super::{OutputArgs, TargetArgs, TenancyArgs, seconds};
 use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 
 #[derive(Args)]
-pub(crate) struct Reconnect {
+pub(crate) struct ReconnectStorm {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     #[command(flatten)]
@@ -28,38 +28,43 @@ pub(crate) struct Reconnect {
     /// start it again; absent: somebody else restarts it when the run asks for it
     #[arg(long, value_name = "PATH")]
     pub(crate) broker: Option<PathBuf>,
-    /// How that broker is ended
+    /// What everybody loses their connection by
     #[arg(long, value_enum, default_value = "terminate")]
     pub(crate) end: End,
-    /// Seconds to work between the last login and the end of the broker
+    /// Seconds to work between the last login and that end
     #[arg(long, default_value = "1", value_parser = seconds, value_name = "SECONDS")]
     pub(crate) hold: Duration,
+    /// With --end drop, seconds between the last connection that is dropped and everybody's return
+    #[arg(long, default_value = "0", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) pause: Duration,
+    /// Seconds to look, after everybody left, until the broker shows nothing held
+    #[arg(long, default_value_t = 35, value_name = "SECONDS")]
+    pub(crate) release_timeout_s: u64,
     /// Seconds from the start of an attempt until it counts as timed out
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub(crate) answer_timeout_s: u64,
     /// Seconds for everything together; then the run ends by itself
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub(crate) timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
-/// How a broker is ended.
+/// What everybody loses their connection by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum End {
-    /// SIGTERM: it drains.
+    /// The broker gets SIGTERM: it drains.
     Terminate,
-    /// SIGKILL.
+    /// The broker gets SIGKILL.
     Kill,
+    /// Every agent drops its connection, without a close frame; the broker stays.
+    Drop,
 }
 
-impl Reconnect {
+impl ReconnectStorm {
     /// What is bought: a licence for each agent where nothing else is said.
     pub(crate) fn tenancy(&self) -> TenancyArgs {
-        let everybody = u64::try_from(self.agents).unwrap_or(u64::MAX);
-        let seats = Some(self.tenancy.seats.unwrap_or(everybody));
-        TenancyArgs { seats, ..self.tenancy.clone() }
+        self.tenancy.with_room_for(self.agents)
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -81,7 +86,14 @@ impl Reconnect {
         ensure!(self.without_grace <= self.agents, "--without-grace: no more than --agents");
         ensure!(self.grace_s > 0, "--grace-s: at least 1");
         ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
-        ensure!(self.hold < self.timeout(), "--timeout-s: --hold alone takes longer");
+        ensure!(
+            self.hold.saturating_add(self.pause) < self.timeout(),
+            "--timeout-s: --hold and --pause alone take longer"
+        );
+        ensure!(
+            self.pause.is_zero() || self.end == End::Drop,
+            "--pause: only --end drop has one, a broker takes its own time"
+        );
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! The herd: everybody has a session, the broker ends and starts again, and all come back at once.
+//! The herd: everybody has a session, the broker ends and starts again or every connection is dropped, and
+//! all come back at once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,11 +10,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::{broker_process, note_bought, operator_token};
 use crate::api::Api;
 use crate::bounded::{Ended, bounded};
-use crate::broker_process::{BrokerProcess, until_ready};
-use crate::cli::Reconnect;
-use crate::herd::member::{Member, live};
+use crate::broker_process::{BrokerProcess, Ending, until_ready};
+use crate::cli::{End, ReconnectStorm};
+use crate::conversation::Caller;
+use crate::herd::member::live;
 use crate::herd::report::{HerdReport, Seen};
 use crate::herd::tally::Tally;
 use crate::herd::{Herd, Stage};
@@ -21,8 +24,9 @@ use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
 use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
-use crate::provision::{Ready, set_up, tear_down};
-use crate::report::publish;
+use crate::provision::{Ready, set_up, tear_down, until_released};
+use crate::results::Results;
+use crate::sampler::Sampler;
 
 /// What the run made, and what it saw.
 #[derive(Default)]
@@ -38,7 +42,7 @@ struct Course {
 /// # Errors
 ///
 /// Where it could not be set up, or its report not be written.
-pub(crate) async fn run(options: &Reconnect) -> Result<bool> {
+pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     options.check()?;
     raise_open_files(options.agents)?;
     let target = Target::resolve(&options.target.url).await?;
@@ -46,16 +50,26 @@ pub(crate) async fn run(options: &Reconnect) -> Result<bool> {
     let sources = SourceAddresses::choose(target.address, asked, options.agents)?;
     let program = options.broker.as_deref();
     let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
-    let token = operator_token(options, broker.as_mut()).await?;
+    let token = operator_token(&options.target, broker.as_mut(), options.timeout()).await?;
     let herd = Herd::new(target, Duration::from_secs(options.answer_timeout_s))?;
     let herd = Arc::new(herd);
     let api = Api::new(&herd.target, &token)?;
     let progress = Progress::new(options.agents);
 
     let mut course = Course::default();
-    let stage =
-        Herdsman { options, sources: &sources, herd: &herd, api: &api, progress: &progress };
+    let process = broker_process(&options.target, broker.as_ref(), herd.target.address);
+    let counting = Arc::clone(&herd);
+    let sampler = Sampler::start(process, move || counting.counts());
+    let stage = Herdsman {
+        options,
+        sources: &sources,
+        herd: &herd,
+        api: &api,
+        progress: &progress,
+        sampler: &sampler,
+    };
     let ended = bounded(options.timeout(), stage.act(broker.as_mut(), &mut course)).await;
+    let samples = sampler.finish(herd.counts());
     progress.finish();
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
@@ -69,27 +83,21 @@ pub(crate) async fn run(options: &Reconnect) -> Result<bool> {
     };
     let (agents, organisations) = (options.agents, options.tenancy().organisations);
     let seen = course.seen;
-    let report = HerdReport::new(agents, organisations, options.without_grace, &herd.tally(), seen);
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    let hasty = options.without_grace;
+    let report = HerdReport::new(agents, organisations, hasty, &herd.tally(), &herd.witness, seen);
+    let results = Results::of_herd(options, &report, &herd.tally(), &samples);
+    results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
-}
-
-/// Of the broker that the run starts, or of the one that is there.
-async fn operator_token(options: &Reconnect, broker: Option<&mut BrokerProcess>) -> Result<String> {
-    let Some(broker) = broker else { return options.target.operator_token() };
-    let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
-    let token = broker.operator_token(life).await?;
-    broker.start()?;
-    Ok(token)
 }
 
 /// Tells everybody what to do.
 struct Herdsman<'a> {
-    options: &'a Reconnect,
+    options: &'a ReconnectStorm,
     sources: &'a SourceAddresses,
     herd: &'a Arc<Herd>,
     api: &'a Api<'a>,
     progress: &'a Progress,
+    sampler: &'a Sampler,
 }
 
 impl Herdsman<'_> {
@@ -101,6 +109,8 @@ impl Herdsman<'_> {
         let population = Population::of(&tenancy, self.options.agents, &devices);
         let organisations = set_up(self.api, &population, ttl, &mut course.created).await?;
         course.ready = true;
+        note_bought(&mut self.herd.witness.audit(), &organisations);
+        self.sampler.begin();
 
         let (stage, _) = watch::channel(Stage::Working);
         let mut members = JoinSet::new();
@@ -115,30 +125,37 @@ impl Herdsman<'_> {
         self.progress.say("everybody is logged in");
         sleep(self.options.hold).await;
         let before = self.records(&course.created, &patient).await?;
-        self.restart(broker, &mut course.seen).await?;
-
+        stage.send_replace(Stage::Proving);
+        self.until(Tally::prepared).await;
+        match self.options.end {
+            End::Terminate => self.restart(broker, Ending::Terminate, &mut course.seen).await?,
+            End::Kill => self.restart(broker, Ending::Kill, &mut course.seen).await?,
+            End::Drop => self.drop_all(&stage, &mut course.seen).await,
+        }
         self.progress.say("everybody comes back");
         stage.send_replace(Stage::Returning(Instant::now()));
         self.until(Tally::settled).await;
         self.progress.say("everybody is back");
         let after = self.records(&course.created, &patient).await?;
-        course.seen.records = Some((before, after));
+        course.seen.records = (!patient.is_empty()).then_some((before, after));
         stage.send_replace(Stage::Leaving);
         while let Some(over) = members.join_next().await {
             over.context("a member of this tool broke")?;
         }
+        let looked = until_released(self.api, &course.created, self.options.release_timeout_s);
+        course.seen.afterwards = Some(looked.await?);
         Ok(())
     }
 
     /// Organisations take turns; the first of all have no grace, if some are to have none.
-    fn members(&self, organisations: &[Ready]) -> Vec<Member> {
+    fn members(&self, organisations: &[Ready]) -> Vec<Caller> {
         let mut members = Vec::with_capacity(self.options.agents);
         let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
         for index in 0..most {
             for organisation in organisations {
                 let Some((user, authorization)) = organisation.agents.get(index) else { continue };
                 let is_hasty = members.len() < self.options.without_grace;
-                members.push(Member {
+                members.push(Caller {
                     organisation: organisation.number,
                     user: Arc::clone(user),
                     authorization: authorization.clone(),
@@ -150,17 +167,33 @@ impl Herdsman<'_> {
         members
     }
 
-    async fn restart(&self, broker: Option<&mut BrokerProcess>, seen: &mut Seen) -> Result<()> {
+    async fn drop_all(&self, stage: &watch::Sender<Stage>, seen: &mut Seen) {
+        let begun = Instant::now();
+        stage.send_replace(Stage::Dropping);
+        self.until(Tally::gone).await;
+        seen.ended_after_s = Some(begun.elapsed().as_secs_f64());
+        sleep(self.options.pause).await;
+    }
+
+    async fn restart(
+        &self,
+        broker: Option<&mut BrokerProcess>,
+        how: Ending,
+        seen: &mut Seen,
+    ) -> Result<()> {
         let Some(broker) = broker else {
             self.progress.say("restart the broker now");
             self.until(Tally::gone).await;
             until_ready(self.api).await?;
+            let address = self.herd.target.address;
+            self.sampler.follow(self.options.target.broker_process(address));
             return Ok(());
         };
-        seen.ended_after_s = Some(broker.end(self.options.end).await?.as_secs_f64());
+        seen.ended_after_s = Some(broker.end(how).await?.as_secs_f64());
         self.until(Tally::gone).await;
         let begun = Instant::now();
         broker.start()?;
+        self.sampler.follow(Some(broker.id()?));
         until_ready(self.api).await?;
         seen.ready_after_s = Some(begun.elapsed().as_secs_f64());
         Ok(())

@@ -13,7 +13,8 @@ const AGENTS: u64 = 40;
 async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
     let broker = FakeBroker::start(vice).await;
     let mut tool = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["reconnect", "--operator-token", "the-operator", "--json", "-", "--hold", "0"])
+        .args(["reconnect-storm", "--operator-token", "the-operator", "--json", "-", "--hold", "0"])
+        .args(["--release-timeout-s", "1"])
         .args(["--url", &format!("http://{}", broker.address), "--agents", &AGENTS.to_string()])
         .args(options.split_whitespace())
         .stdout(Stdio::piped())
@@ -43,7 +44,35 @@ async fn a_broker_that_keeps_sessions_passes() {
     let outcomes = &report["outcomes"];
     assert_eq!((&outcomes["resumed"], &outcomes["logged_in_anew"]), (&json!(30), &json!(10)));
     assert_eq!(report["back_ms"]["count"], AGENTS);
+    let results = &report["results"];
+    assert_eq!(results["outcomes"]["members"]["resumed"], 30);
+    assert_eq!(results["latency_ms"]["back"]["count"], AGENTS);
+    assert!(results["figures"]["broker_cpu_s"]["value"].is_f64(), "{results}");
     assert_eq!(report["seen"]["records"], json!([30, 30]));
+}
+
+#[tokio::test]
+async fn everybody_drops_the_connection_and_comes_back_without_a_new_record() {
+    let (code, report) = play(Vice::None, "--end drop --pause 0.1 --without-grace 10").await;
+    assert_eq!(code, Some(0), "{report}");
+    let outcomes = &report["outcomes"];
+    assert_eq!(outcomes["disconnected"], json!({ "dropped": AGENTS }));
+    assert_eq!((&outcomes["resumed"], &outcomes["logged_in_anew"]), (&json!(30), &json!(10)));
+    assert_eq!(report["audit"]["holds"], report["audit"]["proven"]);
+    assert_eq!(report["audit"]["pools"][2]["peak_holders"], AGENTS);
+    assert_eq!(report["seen"]["afterwards"]["held"], json!([]));
+}
+
+#[tokio::test]
+async fn a_broker_that_grants_too_much_to_the_herd_is_caught() {
+    let (code, report) = play(Vice::GrantsAll, "--end drop --seats 20 --contingency 5").await;
+    assert_eq!(code, Some(1), "{report}");
+    let violations = report["audit"]["violations"].as_array().expect("a list");
+    assert_eq!(violations.len(), 3, "{violations:?}");
+    assert_eq!(
+        (&violations[0]["bought"], &violations[0]["peak_holders"]),
+        (&json!(25), &json!(AGENTS))
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,100 @@
+//! The options of `loadtest day`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::schedule::OUTAGE_SHARE_MAX;
+use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
+use crate::limits::{DAY_MINUTES_MAX, GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX};
+
+const SECONDS_PER_MINUTE: f64 = 60.0;
+
+#[derive(Args)]
+pub(crate) struct Day {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    tenancy: TenancyArgs,
+    /// Minutes that the day lasts
+    #[arg(long, default_value_t = 5.0, value_name = "MINUTES")]
+    pub(crate) minutes: f64,
+    /// Agents over all organisations and shifts; there is a licence for each unless --seats says otherwise
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    pub(crate) agents: usize,
+    /// Seed of the schedule: the same seed gives the same day
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Seconds of grace that three of four agents ask for; the fourth logs in anew after the outage
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) grace_s: u64,
+    /// Start this program as the broker, at the address of --url and in a new folder; the outage kills it,
+    /// and starts it again on the same data; absent: every agent drops its connection for the outage
+    #[arg(long, value_name = "PATH")]
+    pub(crate) broker: Option<PathBuf>,
+    /// Seconds that the outage lasts
+    #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
+    pub(crate) outage_s: Duration,
+    /// Seconds from the start of an attempt until it counts as timed out
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) answer_timeout_s: u64,
+    /// Seconds to look, after everybody left, until the broker shows nothing held
+    #[arg(long, default_value_t = 35, value_name = "SECONDS")]
+    pub(crate) release_timeout_s: u64,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+impl Day {
+    /// What is bought: a licence for each agent where nothing else is said.
+    pub(crate) fn tenancy(&self) -> TenancyArgs {
+        self.tenancy.with_room_for(self.agents)
+    }
+
+    pub(crate) fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.minutes * SECONDS_PER_MINUTE)
+    }
+
+    /// For set-up, the day, and whoever is late at its end.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.length() + GIVE_UP_AFTER + LEAVE_WAIT
+    }
+
+    /// What the report says of them.
+    pub(crate) fn settings(&self) -> Value {
+        json!({
+            "url": self.target.url, "agents": self.agents,
+            "organisations": self.tenancy.organisations, "minutes": self.minutes,
+            "seed": self.seed, "grace_s": self.grace_s, "outage_s": self.outage_s.as_secs_f64(),
+            "broker_is_killed": self.broker.is_some(),
+        })
+    }
+
+    /// Judges the options against each other.
+    ///
+    /// # Errors
+    ///
+    /// The first option that does not fit, named.
+    pub(crate) fn check(&self) -> Result<()> {
+        let organisations = self.tenancy.organisations;
+        ensure!((1..=SESSIONS_MAX).contains(&self.agents), "--agents: from 1 to {SESSIONS_MAX}");
+        ensure!(
+            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
+            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
+        );
+        ensure!(
+            self.minutes > 0.0 && self.minutes <= DAY_MINUTES_MAX,
+            "--minutes: above 0, at most {DAY_MINUTES_MAX}"
+        );
+        ensure!(
+            self.outage_s <= self.length().mul_f64(OUTAGE_SHARE_MAX),
+            "--outage-s: at most {:.0} per cent of the day",
+            OUTAGE_SHARE_MAX * 100.0
+        );
+        ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
+        Ok(())
+    }
+}

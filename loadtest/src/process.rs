@@ -1,0 +1,132 @@
+//! What another process uses: processor time and memory, as Linux counts them in `/proc`.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process, all_processes};
+
+const BYTES_PER_KIB: u64 = 1024;
+
+/// What a process used up to a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Processor time of all its threads, user and system, since it began.
+    pub(crate) cpu: Duration,
+    /// Memory that is resident now, in bytes: its own and the files that it has mapped.
+    pub(crate) resident_bytes: u64,
+    /// Of it, what is nobody else's: heap and stacks.
+    pub(crate) anonymous_bytes: u64,
+}
+
+/// Reads a process's usage again and again.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    process: Process,
+    /// The processor time of each thread, in nanoseconds, when it was last seen: one that has ended since
+    /// still counts.
+    threads: HashMap<i32, u64>,
+}
+
+impl Meter {
+    /// # Errors
+    ///
+    /// Where there is no such process.
+    pub(crate) fn of(id: u32) -> Result<Self> {
+        let process = Process::new(i32::try_from(id)?);
+        let process = process.with_context(|| format!("process {id} cannot be looked at"))?;
+        Ok(Self { process, threads: HashMap::new() })
+    }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.pid().unsigned_abs()
+    }
+
+    /// The usage up to now.
+    ///
+    /// # Errors
+    ///
+    /// Where the process has ended, or may not be looked at.
+    pub(crate) fn read(&mut self) -> Result<Usage> {
+        let what = || format!("process {} cannot be looked at", self.process.pid());
+        let status = self.process.status().with_context(what)?;
+        for task in self.process.tasks().with_context(what)?.flatten() {
+            // A thread may end between the list and the look at it.
+            if let Ok(times) = task.schedstat() {
+                self.threads.insert(task.tid, times.sum_exec_runtime);
+            }
+        }
+        Ok(Usage {
+            cpu: Duration::from_nanos(self.threads.values().sum()),
+            resident_bytes: status.vmrss.unwrap_or_default() * BYTES_PER_KIB,
+            anonymous_bytes: status.rssanon.unwrap_or_default() * BYTES_PER_KIB,
+        })
+    }
+}
+
+/// The process of this machine that listens there; `None` where it is not to be found: elsewhere, another
+/// user's, or behind a proxy.
+pub(crate) fn listening_on(address: SocketAddr) -> Option<u32> {
+    if !address.ip().is_loopback() {
+        return None;
+    }
+    let entries = [procfs::net::tcp(), procfs::net::tcp6()].into_iter().flatten().flatten();
+    let sockets: HashSet<_> = entries
+        .filter(|entry| entry.state == TcpState::Listen && is_at(entry.local_address, address))
+        .map(|entry| entry.inode)
+        .collect();
+    let owns = |process: &Process| {
+        let is_one_of_them = |target: &FDTarget| matches!(target, FDTarget::Socket(inode) if sockets.contains(inode));
+        let mut descriptors = process.fd().into_iter().flatten().flatten();
+        descriptors.any(|descriptor| is_one_of_them(&descriptor.target))
+    };
+    let found = all_processes().ok()?.flatten().find(owns)?;
+    u32::try_from(found.pid()).ok()
+}
+
+/// Whether who listens at `local` is reached at `address`.
+fn is_at(local: SocketAddr, address: SocketAddr) -> bool {
+    local.port() == address.port() && (local.ip() == address.ip() || local.ip().is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_and_memory_of_this_very_process_show() {
+        let mut meter = Meter::of(std::process::id()).expect("this process");
+        let before = meter.read().expect("it runs");
+        let mut block = vec![1_u8; 32 << 20];
+        let after = loop {
+            block.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(3));
+            let now = meter.read().expect("it runs");
+            if now.cpu > before.cpu {
+                break now;
+            }
+        };
+        assert!(block.iter().any(|byte| *byte != 0));
+        assert!(after.anonymous_bytes >= before.anonymous_bytes + (16 << 20), "{after:?}");
+        assert!(after.resident_bytes >= after.anonymous_bytes);
+    }
+
+    #[test]
+    fn who_listens_on_loopback_is_found() {
+        for any in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let listener = std::net::TcpListener::bind(any).expect("a port");
+            let port = listener.local_addr().expect("an address").port();
+            let here = SocketAddr::from(([127, 0, 0, 1], port));
+            assert_eq!(listening_on(here), Some(std::process::id()), "{any}");
+        }
+        assert_eq!(listening_on(SocketAddr::from(([10, 0, 0, 1], 80))), None, "elsewhere");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error_that_names_it() {
+        let error = Meter::of(u32::MAX / 2).expect_err("none").to_string();
+        assert!(error.contains("process"), "{error}");
+    }
+}

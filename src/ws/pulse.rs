@@ -1,0 +1,188 @@
+//! What is done for every socket several times in each heartbeat: one timer for all sockets of a thread,
+//! and no session woken that has nothing to do.
+//!
+//! A session of its own timer would be woken eight times in each heartbeat to find that nothing happened;
+//! with 20,000 of them that is some percent of a processor and a tenth of what a session takes of memory
+//! (docs/PERFORMANCE.md).
+
+use super::tcp::{Backlog, OutputWatch, Socket};
+use crate::actor::link::Marks;
+use crate::broker::{Broker, Phase};
+use crate::clock::Clock;
+use crate::limits::Heartbeat;
+use crate::transport::line::Line;
+use actix::WeakRecipient;
+use actix::prelude::Message;
+use actix_web::web;
+use bytes::Bytes;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+
+/// How often each socket is looked at in a heartbeat.
+const BEATS: usize = 8;
+/// In so many parts of a heartbeat the sockets are pinged, for all at once would keep others waiting.
+const SLOTS: usize = 64;
+/// A ping without payload (RFC 6455 §5.5.2).
+const PING: [u8; 2] = [0x89, 0];
+
+/// What a session is told by the pulse, where it has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub(super) enum Beat {
+    /// Look after yourself.
+    Look,
+    /// The broker closes what has no session.
+    Closing,
+}
+
+/// All sockets of one thread.
+pub struct Pulse {
+    slots: RefCell<[Vec<Weak<Heart>>; SLOTS]>,
+    /// The slot that was pinged last. New sockets go there: they are pinged after a whole heartbeat.
+    pinged: Cell<usize>,
+    heartbeat: Heartbeat,
+    clock: Clock,
+}
+
+/// What the pulse knows of one socket; the session owns it.
+pub struct Heart {
+    line: Line,
+    output: RefCell<OutputWatch>,
+    heartbeat: Heartbeat,
+    /// Of the session that came of the connection: told how far its output is taken.
+    marks: RefCell<Option<Arc<Marks>>>,
+    session: OnceCell<WeakRecipient<Beat>>,
+    /// Whether the session has something to look after at each beat.
+    is_restless: Cell<bool>,
+    /// Whether a close frame was sent: nothing may follow it.
+    is_over: Cell<bool>,
+}
+
+impl Pulse {
+    /// Begins to beat on this thread, for as long as the thread runs.
+    pub fn begin(broker: &web::Data<Broker>) -> Rc<Self> {
+        let slots = RefCell::new([const { Vec::new() }; SLOTS]);
+        let (heartbeat, clock) = (broker.heartbeat, broker.clock.clone());
+        let pulse = Rc::new(Self { slots, pinged: Cell::new(0), heartbeat, clock });
+        actix_web::rt::spawn(Rc::clone(&pulse).run(broker.clone()));
+        pulse
+    }
+
+    /// A socket that has just been opened, at `elapsed`.
+    pub(super) fn heart(&self, line: Line, socket: Option<Socket>, elapsed: Duration) -> Rc<Heart> {
+        let heart = Rc::new(Heart {
+            line,
+            output: RefCell::new(OutputWatch::new(socket, elapsed)),
+            heartbeat: self.heartbeat,
+            marks: RefCell::default(),
+            session: OnceCell::new(),
+            is_restless: Cell::new(false),
+            is_over: Cell::new(false),
+        });
+        self.slots.borrow_mut()[self.pinged.get()].push(Rc::downgrade(&heart));
+        heart
+    }
+
+    async fn run(self: Rc<Self>, broker: web::Data<Broker>) {
+        let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX);
+        let mut ticks = tokio::time::interval(self.heartbeat.every / slots);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut phase = broker.ready.subscribe();
+        let mut is_closing = false;
+        for slot in (0..SLOTS).cycle() {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = phase.wait_for(|phase| *phase == Phase::Closing), if !is_closing => {
+                    is_closing = true;
+                }
+            }
+            if is_closing {
+                self.tell_all(Beat::Closing);
+            }
+            self.beat(slot);
+        }
+    }
+
+    /// Looks at an eighth of the sockets, and pings a sixty-fourth.
+    fn beat(&self, slot: usize) {
+        self.pinged.set(slot);
+        let elapsed = self.clock.now().elapsed;
+        for other in (slot % (SLOTS / BEATS)..SLOTS).step_by(SLOTS / BEATS) {
+            let beating = |heart: &Heart| heart.beat(elapsed, other == slot);
+            self.slots.borrow_mut()[other]
+                .retain(|heart| heart.upgrade().as_deref().is_some_and(beating));
+        }
+    }
+
+    fn tell_all(&self, beat: Beat) {
+        for slot in self.slots.borrow().iter() {
+            slot.iter().filter_map(Weak::upgrade).for_each(|heart| heart.tell(beat));
+        }
+    }
+}
+
+impl Heart {
+    /// The session that looks after the socket; at each beat, if it is `restless`.
+    pub(super) fn belongs_to(&self, session: WeakRecipient<Beat>, is_restless: bool) {
+        self.is_restless.set(is_restless);
+        // An actor starts once.
+        let _ = self.session.set(session);
+    }
+
+    /// From now on whoever reads these marks is told how far output is taken.
+    pub(super) fn mark(&self, marks: Arc<Marks>) {
+        self.marks.replace(Some(marks));
+    }
+
+    /// A close frame is on its way.
+    pub(super) fn is_over(&self) {
+        self.is_over.set(true);
+    }
+
+    /// For how long output has waited and none of it was taken.
+    pub(super) fn stuck_for(&self, elapsed: Duration) -> Duration {
+        self.output.borrow_mut().stuck_for(elapsed)
+    }
+
+    /// Watches the same socket for a backlog.
+    pub(super) fn backlog(&self) -> Backlog {
+        self.output.borrow().backlog()
+    }
+
+    /// Nothing more is expected of the peer: the connection ends when what is written has left.
+    pub(super) fn read_no_more(&self) {
+        self.output.borrow().read_no_more();
+    }
+
+    /// Ends the connection, though output waits that is not taken.
+    pub(super) fn cut(&self) {
+        self.output.borrow().cut();
+    }
+
+    /// Whether the socket is to be looked at again.
+    fn beat(&self, elapsed: Duration, is_ping_due: bool) -> bool {
+        if self.is_over.get() {
+            return false;
+        }
+        let stuck = self.stuck_for(elapsed);
+        if let Some(marks) = &*self.marks.borrow() {
+            marks.taken(elapsed.saturating_sub(stuck));
+        }
+        if self.is_restless.get() || stuck > self.heartbeat.silence_max() {
+            self.tell(Beat::Look);
+        }
+        if is_ping_due {
+            self.line.send_now(&Bytes::from_static(&PING));
+        }
+        true
+    }
+
+    fn tell(&self, beat: Beat) {
+        if let Some(session) = self.session.get().and_then(WeakRecipient::upgrade) {
+            session.do_send(beat);
+        }
+    }
+}
