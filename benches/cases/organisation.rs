@@ -2,7 +2,7 @@
 
 use super::Entry;
 use super::estate::{Estate, now};
-use licence_broker::actor::live::Live;
+use licence_broker::actor::live::{Live, Written};
 use licence_broker::domain::pool::Totals;
 use licence_broker::domain::release::Tick;
 use licence_broker::protocol::wallboard;
@@ -64,7 +64,10 @@ fn fan_out() -> Box<dyn FnMut()> {
         let catalogue = estate.organisation.catalogue();
         for feed in &mut feeds {
             let frame = feed.counts.borrow_and_update().clone();
-            let write = || wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue);
+            let write = || {
+                let text = wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue);
+                Written { frame: text.as_bytes().clone(), text }
+            };
             black_box(frame.changed_text.get_or_init(write).clone());
         }
     })
