@@ -58,6 +58,11 @@ pub const READ_AHEAD_BYTES_MAX: usize = 16 * 1024;
 pub const OUTPUT_WAITING_BYTES_MAX: usize = 32 * 1024;
 /// Live counts go out at most this often.
 pub const LIVE_INTERVAL: Duration = Duration::from_millis(100);
+/// Between two parts of an export while somebody waits for a licence: long enough that a part, its way to
+/// the client, and the client itself if it shares the machine, take a fifth of a processor at most.
+pub const EXPORT_PAUSE: Duration = Duration::from_millis(10);
+/// Subscribers of live counts that are sent a frame before others of their thread get their turn.
+pub const FRAMES_PER_TURN: usize = 64;
 /// Bytes that may wait for one subscriber of live counts to take them; above it, what changes is left
 /// out, and a snapshot follows when they are taken.
 pub const LIVE_BACKLOG_BYTES_MAX: i32 = 16 * 1024;

@@ -1,5 +1,7 @@
 //! The broker's HTTP API as the operator uses it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -223,6 +225,25 @@ impl<'a> Api<'a> {
         let (status, page) = self.call(Method::GET, path, JSON, String::new()).await?;
         success(status, &page).with_context(|| format!("GET {path}"))?;
         String::from_utf8(page.to_vec()).context("GET /metrics: no text")
+    }
+
+    /// Reads a report to its end, and adds its lines to `lines` as they come.
+    pub(crate) async fn count_lines(&self, path: &str, lines: &AtomicU64) -> Result<()> {
+        let request = Request::get(self.target.http(path))
+            .header(AUTHORIZATION, &self.authorization)
+            .body(Full::default())
+            .with_context(|| format!("GET {path}: not a request"))?;
+        let answer = timeout(HTTP_WAIT, self.client.request(request)).await;
+        let answer = answer.with_context(|| format!("GET {path}: no answer in time"))??;
+        ensure!(answer.status().is_success(), "GET {path}: {}", answer.status());
+        let mut body = answer.into_body();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.with_context(|| format!("GET {path}: it broke off"))?;
+            let ends =
+                frame.data_ref().map_or(0, |bytes| bytes.iter().filter(|b| **b == b'\n').count());
+            lines.fetch_add(u64::try_from(ends).unwrap_or(0), Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Whether the broker is there and takes logins.

@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::api::Api;
 use crate::limits::{BROKER_END_WAIT, BROKER_START_WAIT, READY_POLL};
 
+/// In its folder.
+const DATABASE: &str = "herd.db";
 /// How a broker is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -54,13 +56,24 @@ impl BrokerProcess {
         let child = self
             .command()
             .args(["serve", "--listen", &self.listen.to_string()])
-            .args(["--database", "sqlite://herd.db", "--data-dir", "data", "--log-level", "warn"])
+            .args(["--database", &format!("sqlite://{DATABASE}"), "--data-dir", "data"])
+            .args(["--log-level", "warn"])
             .args(self.workers.map(|workers| format!("--workers={workers}")))
             .kill_on_drop(true)
             .spawn()
             .context("--broker: it cannot be started")?;
         self.child = Some(child);
         Ok(())
+    }
+
+    /// Has it start with a copy of this database.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be copied.
+    pub(crate) fn bring(&self, store: &Path) -> Result<()> {
+        let copied = std::fs::copy(store, self.folder.join(DATABASE));
+        copied.map(|_| ()).with_context(|| format!("--store {}", store.display()))
     }
 
     /// An operator's token, signed with the key that it trusts.

@@ -1,5 +1,6 @@
 //! The command line, and what can be judged about it before anything is touched.
 
+mod exports;
 mod output;
 mod reconnect_storm;
 mod wallboards;
@@ -20,6 +21,7 @@ use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
 use crate::population::Device;
 use crate::process::listening_on;
 use crate::storm::options::StormBeside;
+pub(crate) use exports::Exports;
 pub(crate) use output::OutputArgs;
 pub(crate) use reconnect_storm::{End, ReconnectStorm};
 pub(crate) use wallboards::Wallboards;
@@ -46,6 +48,9 @@ pub(crate) enum Profile {
     /// Wallboards follow the counts while everybody logs in; exit 1 if what they show is too old, if one
     /// misses a change without a snapshot, or if more users than were bought ever held a licence
     Wallboards(Wallboards),
+    /// Everybody logs in, in turns beside clients that export a large log and without; exit 1 if logins
+    /// take too much longer beside them, or if more users than were bought ever held a licence
+    Exports(Exports),
     /// A bare WebSocket echo server, and a broker beside it in turn: what a login costs over a connect
     /// and an echo; exit 1 if a connection was not served
     Baseline(Baseline),

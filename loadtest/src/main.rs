@@ -22,6 +22,7 @@ mod cli;
 mod compare;
 mod conversation;
 mod day;
+mod exports;
 mod free;
 mod herd;
 mod html;
@@ -60,6 +61,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().profile {
         Profile::MassLogin(options) => profile::mass_login::run(&options).await,
         Profile::Churn(options) => profile::churn::run(&options).await,
+        Profile::Exports(options) => profile::exports::run(&options).await,
         Profile::Wallboards(options) => profile::wallboards::run(&options).await,
         Profile::Baseline(options) => profile::baseline::run(&options).await,
         Profile::Compare(options) => compare::run(&options),

@@ -5,11 +5,22 @@ use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Organisation;
 use crate::domain::reason::WallboardKind;
 use crate::domain::view::LicenceCounts;
+use bytes::Bytes;
 use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
+
+/// A text, and the same bytes as they go over a WebSocket: a server masks nothing, so the frame is alike for
+/// all. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// JSON.
+    pub text: ByteString,
+    /// One whole frame.
+    pub frame: Bytes,
+}
 
 /// The counts as of one sequence number. Each text is written once, by whoever needs it first, and
 /// shared by all.
@@ -24,9 +35,9 @@ pub struct LiveFrame {
     /// Every type that a login can acquire.
     pub all: Vec<LicenceCounts>,
     /// `changed` as it goes over the wire.
-    pub changed_text: OnceLock<ByteString>,
+    pub changed_text: OnceLock<Written>,
     /// `all` as it goes over the wire.
-    pub all_text: OnceLock<ByteString>,
+    pub all_text: OnceLock<Written>,
 }
 
 impl LiveFrame {
@@ -50,7 +61,7 @@ pub struct IntervalFrame {
     /// Its records.
     pub records: Vec<IntervalRecord>,
     /// As it goes over the wire.
-    pub text: OnceLock<ByteString>,
+    pub text: OnceLock<Written>,
 }
 
 /// The kinds of the configured wallboards, by their ids.
@@ -130,6 +141,25 @@ impl Live {
             counts: self.counts.subscribe(),
             interval: self.interval.subscribe(),
             kinds: self.kinds.subscribe(),
+        }
+    }
+}
+
+impl Feed {
+    /// Whether both follow the same organisation, in the same life of it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.counts.same_channel(&other.counts)
+    }
+
+    /// Waits until something is new.
+    ///
+    /// # Errors
+    /// When the organisation is gone: nothing more will be.
+    pub async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.counts.changed() => changed,
+            changed = self.interval.changed() => changed,
+            changed = self.kinds.changed() => changed,
         }
     }
 }

@@ -5,13 +5,13 @@ use super::places::{Place, Places};
 use super::rates::Rates;
 use crate::domain::ids::OrganisationId;
 use crate::limits::bound::Bound;
-use crate::limits::{Limits, SIGN_INS_AT_ONCE_MAX};
+use crate::limits::{EXPORT_PAUSE, Limits, SIGN_INS_AT_ONCE_MAX};
 use crate::telemetry::count_bound;
 use governor::Quota;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 /// A user of an organisation.
 type User = (OrganisationId, Arc<str>);
@@ -28,6 +28,7 @@ pub struct Admission {
     subscribers_of: Places<OrganisationId>,
     sign_ins_of: Rates<IpAddr>,
     exports: Arc<Semaphore>,
+    scrape: Mutex<()>,
     limits: Limits,
 }
 
@@ -36,6 +37,23 @@ pub struct Admission {
 pub struct Subscriber {
     _of_organisation: Place<OrganisationId>,
     _of_all: OwnedSemaphorePermit,
+}
+
+/// A report that is written as CSV; its place is given back when this is dropped.
+#[derive(Debug)]
+pub struct Export {
+    _place: OwnedSemaphorePermit,
+    logins: Arc<Semaphore>,
+    logins_max: usize,
+}
+
+impl Export {
+    /// Between two parts: waits for [`EXPORT_PAUSE`] if somebody waits for a licence just now.
+    pub async fn give_way(&self) {
+        if self.logins.available_permits() < self.logins_max {
+            tokio::time::sleep(EXPORT_PAUSE).await;
+        }
+    }
 }
 
 /// A user's socket; its place is given back when this is dropped.
@@ -59,6 +77,7 @@ impl Admission {
                     .allow_burst(SIGN_INS_AT_ONCE_MAX.min(limits.sign_ins_per_address_per_minute)),
             ),
             exports: Arc::new(Semaphore::new(limits.exports_under_way_max)),
+            scrape: Mutex::default(),
             limits: limits.clone(),
         }
     }
@@ -131,8 +150,15 @@ impl Admission {
     ///
     /// # Errors
     /// The bound that is met.
-    pub fn export(&self) -> Result<OwnedSemaphorePermit, Bound> {
-        permit(&self.exports, Bound::ExportsUnderWay)
+    pub fn export(&self) -> Result<Export, Bound> {
+        let place = permit(&self.exports, Bound::ExportsUnderWay)?;
+        let (logins, logins_max) = (Arc::clone(&self.logins), self.limits.logins_under_way_max);
+        Ok(Export { _place: place, logins, logins_max })
+    }
+
+    /// To be held while a page of metrics is written: one after the other, for nobody needs a token to ask.
+    pub async fn scrape(&self) -> MutexGuard<'_, ()> {
+        self.scrape.lock().await
     }
 
     /// How many there are of what has a level, by the bound that holds it.

@@ -1,6 +1,7 @@
 //! Reports as CSV: every row, part by part from the store, so that memory is bounded by a part.
 
 use super::words;
+use crate::broker::admission::Export;
 use crate::domain::catalogue::Catalogue;
 use crate::problem::Problem;
 use crate::store::{Page, Part, StoreError, Stored};
@@ -14,16 +15,15 @@ use futures_util::stream;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Rows that are read at a time where they are held meanwhile.
 const PAGE_ROWS: u32 = 1_000;
 
-/// Rows that are looked at for one part of a long export; some 500 KB of text.
-pub(super) const PART_ROWS: u32 = 4_096;
+/// Rows that are looked at for one part of a long export; some 125 KB of text, two milliseconds.
+pub(super) const PART_ROWS: u32 = 1_024;
 
 /// One of the exports that may be under way; held until the last part has been taken.
-pub(super) type Permit = OwnedSemaphorePermit;
+pub(super) type Permit = Export;
 
 /// What a row says, in the order of the columns and as many.
 type Cells<R> = Box<dyn Fn(&R) -> Vec<String>>;
@@ -80,9 +80,11 @@ where
         let (read, next, permit) = state;
         let part = match next {
             Next::Send(part) => part,
-            Next::Read(after) => filled(&read, after)
-                .await
-                .inspect_err(|error| tracing::error!(%error, "an export broke off"))?,
+            Next::Read(after) => {
+                permit.give_way().await;
+                let part = filled(&read, after).await;
+                part.inspect_err(|error| tracing::error!(%error, "an export broke off"))?
+            }
             Next::End => return Ok(None),
         };
         let next = part.after.map_or(Next::End, Next::Read);
@@ -216,13 +218,15 @@ fn defused(cell: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::admission::Admission;
+    use crate::limits::Limits;
     use actix_web::body::to_bytes;
     use std::cell::RefCell;
     use std::rc::Rc;
 
     fn permit() -> Permit {
-        let one = Arc::new(tokio::sync::Semaphore::new(1));
-        one.try_acquire_owned().expect("the one")
+        let admission = Admission::new(&Limits::default());
+        admission.export().expect("the first")
     }
 
     fn sheet() -> Sheet<i64> {

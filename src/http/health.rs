@@ -57,9 +57,16 @@ fn degraded(broker: &Broker) -> Vec<Value> {
     failing.into_iter().chain(full).collect()
 }
 
-/// Prometheus' text format.
-pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
-    let mut page = standing::page(&broker);
-    page.push_str(&broker.metrics.render());
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page)
+/// Prometheus' text format. With a hundred organisations that is five milliseconds of work: it is done where
+/// it holds up no session, and one page at a time, for anybody may ask.
+pub(super) async fn metrics(broker: web::Data<Broker>) -> Answer {
+    let writing = broker.clone();
+    let _turn = broker.admission.scrape().await;
+    let page = web::block(move || {
+        let mut page = standing::page(&writing);
+        page.push_str(&writing.metrics.render());
+        page
+    });
+    let page = page.await.map_err(|_| Problem::stopping())?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(page))
 }

@@ -73,20 +73,25 @@ impl Line {
         Reading(self.clone())
     }
 
+    /// Whether the kernel has taken all that was sent.
+    pub fn is_idle(&self) -> bool {
+        self.0.borrow().waiting.is_empty()
+    }
+
     /// Sends a whole frame that nobody waits for, without a turn of who drives the socket where that is
     /// possible. Nothing is sent to a peer that takes nothing, beyond the bound.
-    pub fn send_now(&self, frame: &'static [u8]) {
+    pub fn send_now(&self, frame: &Bytes) {
         let mut ends = self.0.borrow_mut();
         if !ends.waiting.is_empty() {
             if !ends.is_full() {
-                ends.add(Bytes::from_static(frame));
+                ends.add(frame.clone());
             }
             return;
         }
         let Some(wire) = &mut ends.wire else { return };
         let taken = wire.try_write(frame).unwrap_or(0);
         if taken < frame.len() {
-            ends.waiting = Bytes::from_static(&frame[taken..]);
+            ends.waiting = frame.slice(taken..);
             if let Some(waker) = ends.waker.take() {
                 waker.wake();
             }
@@ -245,5 +250,57 @@ impl Future for Driving {
             cx.waker().wake_by_ref();
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// A socket with nothing to say of its own, its peer, and the line in between.
+    async fn socket() -> (Driving, TcpStream, Line) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let line = Line::default();
+        let output: Output = Box::pin(futures_util::stream::pending());
+        let takeover = Takeover { line: line.clone(), output };
+        let wire = Wire::Plain(stream);
+        (takeover.drive(wire, BytesMut::new(), Bytes::from_static(b"head")), peer, line)
+    }
+
+    async fn read(peer: &mut TcpStream, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        peer.read_exact(&mut read).await.expect("so many bytes");
+        read
+    }
+
+    #[actix_web::test]
+    async fn a_frame_reaches_the_peer_though_nobody_is_woken() {
+        let (mut driving, mut peer, line) = socket().await;
+        // Once, so that the answer is on its way; from then on nobody polls it.
+        let once = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut driving).poll(cx)));
+        assert!(once.await.is_pending());
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        line.send_now(&Bytes::from_static(b"frame"));
+        assert!(line.is_idle(), "the kernel took it");
+        assert_eq!(read(&mut peer, 5).await, b"frame");
+    }
+
+    #[actix_web::test]
+    async fn what_the_kernel_does_not_take_is_written_by_the_driver_in_order() {
+        let (driving, mut peer, line) = socket().await;
+        actix_web::rt::spawn(driving);
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        let much = Bytes::from(vec![b'x'; 16 << 20]);
+        line.send_now(&much);
+        assert!(!line.is_idle(), "no kernel takes so much at once");
+        line.send_now(&Bytes::from_static(b"more"));
+        assert!(read(&mut peer, much.len()).await == much, "all of it, and nothing else");
+        line.send_now(&Bytes::from_static(b"end"));
+        assert_eq!(read(&mut peer, 3).await, b"end", "beyond the bound nothing was sent");
     }
 }

@@ -111,7 +111,8 @@ impl Listener {
 }
 
 fn write(news: &News) -> Bytes {
-    let News { name, seq, text } = news;
+    let News { name, seq, written } = news;
+    let text = &written.text;
     let id = seq.map(|seq| format!("id: {seq}\n")).unwrap_or_default();
     Bytes::from(format!("event: {name}\n{id}data: {text}\n\n"))
 }

@@ -5,8 +5,9 @@
 //! connected. One that nobody has configured is sent everything: its token was issued by an
 //! administrator.
 
+use super::written::written;
 use crate::actor::cell::WallboardGuard;
-use crate::actor::live::{Feed, IntervalFrame, LiveFrame};
+use crate::actor::live::{Feed, IntervalFrame, LiveFrame, Written};
 use crate::auth::{Claims, Role};
 use crate::broker::Broker;
 use crate::domain::catalogue::Catalogue;
@@ -15,7 +16,6 @@ use crate::domain::reason::WallboardKind;
 use crate::protocol::request::RequestId;
 use crate::protocol::wallboard;
 use crate::telemetry::{self, LiveKind, Present};
-use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(super) struct News {
     pub(super) name: &'static str,
     /// Of `snapshot` and `counts`.
     pub(super) seq: Option<u64>,
-    pub(super) text: ByteString,
+    pub(super) written: Written,
 }
 
 impl Following {
@@ -109,7 +109,7 @@ impl Following {
             return None;
         }
         let frame = self.feed.counts.borrow().clone();
-        let (name, text) = match self.seq {
+        let (name, written) = match self.seq {
             Some(seq) if seq == frame.seq => return None,
             Some(seq) if seq + 1 == frame.seq => ("counts", counts_text(&frame, catalogue).clone()),
             before @ (Some(_) | None) => {
@@ -125,25 +125,25 @@ impl Following {
             LiveKind::Snapshot
         });
         self.seq = Some(frame.seq);
-        Some(News { name, seq: self.seq, text })
+        Some(News { name, seq: self.seq, written })
     }
 
     fn next_figures(&mut self, catalogue: &Catalogue) -> Option<News> {
         let frame = self.latest().filter(|frame| self.interval != Some(frame.start))?;
         self.interval = Some(frame.start);
-        let write = |id| wallboard::interval(id, frame.start, &frame.records, catalogue);
-        let text = match self.answers.take() {
+        let write = |id| written(&wallboard::interval(id, frame.start, &frame.records, catalogue));
+        let written = match self.answers.take() {
             Some(id) => write(Some(&id)),
             None => frame.text.get_or_init(|| write(None)).clone(),
         };
         telemetry::count_frame(LiveKind::Interval);
-        Some(News { name: "interval", seq: None, text })
+        Some(News { name: "interval", seq: None, written })
     }
 }
 
 /// What a new subscriber is sent: everything. Its request's id, if it had one, makes the text its own.
-fn snapshot(frame: &LiveFrame, id: Option<&RequestId>, catalogue: &Catalogue) -> ByteString {
-    let write = |id| wallboard::snapshot(id, frame.seq, frame.at, &frame.all, catalogue);
+fn snapshot(frame: &LiveFrame, id: Option<&RequestId>, catalogue: &Catalogue) -> Written {
+    let write = |id| written(&wallboard::snapshot(id, frame.seq, frame.at, &frame.all, catalogue));
     match id {
         Some(_) => write(id),
         None => frame.all_text.get_or_init(|| write(None)).clone(),
@@ -151,8 +151,8 @@ fn snapshot(frame: &LiveFrame, id: Option<&RequestId>, catalogue: &Catalogue) ->
 }
 
 /// What changed with a frame, written once for all who need it.
-fn counts_text<'a>(frame: &'a LiveFrame, catalogue: &Catalogue) -> &'a ByteString {
-    let write = || wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue);
+fn counts_text<'a>(frame: &'a LiveFrame, catalogue: &Catalogue) -> &'a Written {
+    let write = || written(&wallboard::counts(frame.seq, frame.at, &frame.changed, catalogue));
     frame.changed_text.get_or_init(write)
 }
 
@@ -166,14 +166,14 @@ mod tests {
     fn however_many_subscribe_a_frame_is_written_once() {
         let catalogue = catalogue_file::built_in();
         let frame = LiveFrame::new(7, DateTime::UNIX_EPOCH, Vec::new(), Vec::new());
-        let first = counts_text(&frame, &catalogue).as_bytes().as_ptr();
-        let whole = snapshot(&frame, None, &catalogue).as_bytes().as_ptr();
+        let first = counts_text(&frame, &catalogue).frame.as_ptr();
+        let whole = snapshot(&frame, None, &catalogue).frame.as_ptr();
         for _ in 0..1_000 {
             // What is queued for a socket shares the bytes that were written for the first.
             let queued = counts_text(&frame, &catalogue).clone();
-            assert_eq!(queued.as_bytes().as_ptr(), first);
+            assert_eq!(queued.frame.as_ptr(), first);
             let queued = snapshot(&frame, None, &catalogue);
-            assert_eq!(queued.as_bytes().as_ptr(), whole);
+            assert_eq!(queued.frame.as_ptr(), whole);
         }
     }
 }

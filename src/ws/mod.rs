@@ -13,6 +13,8 @@
 //! | [`wallboard`] | a subscriber of live counts |
 //! | [`events`] | the same counts for `curl` |
 //! | `following` | what one subscriber follows and has been sent |
+//! | `fan_out` | sends what is new to all subscribers of an organisation |
+//! | `written` | a message that is written once for all |
 //! | [`frames`] | what is refused by the header of a frame |
 //! | [`inbox`] | frames that were received and not yet served; back-pressure |
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
@@ -26,6 +28,7 @@ mod answers;
 pub mod attachment;
 pub mod device;
 pub mod events;
+mod fan_out;
 mod following;
 pub mod frames;
 pub mod inbox;
@@ -40,3 +43,4 @@ pub mod token;
 mod turnstile;
 pub mod upgrade;
 pub mod wallboard;
+mod written;

@@ -5,7 +5,7 @@
 //! with 20,000 of them that is some percent of a processor and a tenth of what a session takes of memory
 //! (docs/PERFORMANCE.md).
 
-use super::tcp::{OutputWatch, Socket};
+use super::tcp::{Backlog, OutputWatch, Socket};
 use crate::actor::link::Marks;
 use crate::broker::{Broker, Phase};
 use crate::clock::Clock;
@@ -14,6 +14,7 @@ use crate::transport::line::Line;
 use actix::WeakRecipient;
 use actix::prelude::Message;
 use actix_web::web;
+use bytes::Bytes;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -146,9 +147,9 @@ impl Heart {
         self.output.borrow_mut().stuck_for(elapsed)
     }
 
-    /// Whether so much output waits that more of it would be a backlog.
-    pub(super) fn is_behind(&self) -> bool {
-        self.output.borrow().is_behind()
+    /// Watches the same socket for a backlog.
+    pub(super) fn backlog(&self) -> Backlog {
+        self.output.borrow().backlog()
     }
 
     /// Nothing more is expected of the peer: the connection ends when what is written has left.
@@ -174,7 +175,7 @@ impl Heart {
             self.tell(Beat::Look);
         }
         if is_ping_due {
-            self.line.send_now(&PING);
+            self.line.send_now(&Bytes::from_static(&PING));
         }
         true
     }

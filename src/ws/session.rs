@@ -91,7 +91,8 @@ pub struct Connection {
     pub permit: OwnedSemaphorePermit,
     /// Of the socket.
     pub heart: Rc<Heart>,
-    line: Line,
+    /// Past which a frame may be sent that is made for many.
+    pub line: Line,
 }
 
 impl Connection {

@@ -7,6 +7,7 @@
 use crate::limits::{Heartbeat, LIVE_BACKLOG_BYTES_MAX};
 use actix_web::dev::Extensions;
 use socket2::SockRef;
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -87,6 +88,37 @@ impl Socket {
     }
 }
 
+/// Notices when so much output waits that more of it would be a backlog. The kernel is asked only where
+/// the answer is not known: what waited when it was last asked, and all that was sent since, is the most
+/// that can wait.
+#[derive(Debug)]
+pub struct Backlog {
+    socket: Option<Socket>,
+    /// Bytes that may wait, at most.
+    most: Cell<i32>,
+}
+
+impl Backlog {
+    /// Of a socket of which nothing is known.
+    pub fn new(socket: Option<Socket>) -> Self {
+        Self { socket, most: Cell::new(i32::MAX) }
+    }
+
+    /// So many bytes are sent.
+    pub fn add(&self, bytes: usize) {
+        let bytes = i32::try_from(bytes).unwrap_or(i32::MAX);
+        self.most.set(self.most.get().saturating_add(bytes));
+    }
+
+    /// Whether more would be a backlog.
+    pub fn is_behind(&self) -> bool {
+        if self.most.get() > LIVE_BACKLOG_BYTES_MAX {
+            self.most.set(self.socket.and_then(Socket::unacknowledged).unwrap_or(0));
+        }
+        self.most.get() > LIVE_BACKLOG_BYTES_MAX
+    }
+}
+
 /// Notices when a peer takes no output any more, though frames may still come in.
 #[derive(Debug)]
 pub struct OutputWatch {
@@ -110,9 +142,9 @@ impl OutputWatch {
         self.note(taken, elapsed)
     }
 
-    /// Whether so much output waits that more of it would be a backlog.
-    pub fn is_behind(&self) -> bool {
-        self.socket.is_some_and(Socket::is_behind)
+    /// Watches the same socket for a backlog.
+    pub fn backlog(&self) -> Backlog {
+        Backlog::new(self.socket)
     }
 
     /// Nothing more is expected of the peer: the connection ends when what is written has left.
@@ -154,6 +186,19 @@ mod tests {
         assert_eq!(watch.note(Some(11), 5 * second), Duration::ZERO);
         assert_eq!(watch.note(Some(11), 6 * second), second);
         assert_eq!(watch.note(None, 7 * second), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_kernel_is_asked_for_a_backlog_only_when_there_might_be_one() {
+        let backlog = Backlog::new(None);
+        assert!(!backlog.is_behind(), "nothing waits that is known of");
+        assert_eq!(backlog.most.get(), 0);
+        backlog.add(16 * 1024);
+        assert!(!backlog.is_behind());
+        assert_eq!(backlog.most.get(), 16 * 1024, "it was not asked");
+        backlog.add(1);
+        assert!(!backlog.is_behind());
+        assert_eq!(backlog.most.get(), 0, "it was");
     }
 
     #[test]

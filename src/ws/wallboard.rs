@@ -1,8 +1,10 @@
 //! A subscriber of live counts.
 //!
-//! Every subscriber follows the organisation's latest frame and sends it as it was written once for all.
-//! One that missed a frame gets a snapshot instead: never a gap, never a backlog.
+//! The actor identifies it, answers its requests and ends it. What it follows is sent past the actor, as
+//! it was written once for all (`fan_out`): one that missed a frame gets a snapshot instead, never a gap,
+//! never a backlog.
 
+use super::fan_out::Outlet;
 use super::following::Following;
 use super::refresh::{self, Judged, Refreshable};
 use super::session::{Connection, Flow, Peer, Session, Who, Wire, send};
@@ -13,18 +15,16 @@ use crate::auth::Claims;
 use crate::broker::admission::Subscriber;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::Departure;
-use crate::limits::bound::Bound;
-use crate::limits::{LIVE_INTERVAL, REQUESTS_UNDER_WAY_PER_SESSION_MAX};
+use crate::limits::REQUESTS_UNDER_WAY_PER_SESSION_MAX;
 use crate::protocol::close::Close;
 use crate::protocol::device;
 use crate::protocol::request::{self, Envelope, Request, RequestError, RequestId};
+use crate::telemetry;
 use crate::telemetry::process::{Alive, Kind};
-use crate::telemetry::{self, count_bound};
 use actix::fut::wrap_future;
 use actix::prelude::*;
-use futures_util::StreamExt;
+use std::rc::Rc;
 use std::time::Duration;
-use tokio_stream::wrappers::WatchStream;
 
 /// A connected wallboard, or a person who looks.
 pub struct Wallboard {
@@ -46,9 +46,8 @@ enum Stage {
         claims: Claims,
         /// One of the subscribers that there may be.
         _place: Subscriber,
-        following: Box<Following>,
-        /// Whether a timer will look if what waits has been taken.
-        is_behind: bool,
+        /// What it is sent goes out here, past this actor.
+        _outlet: Rc<Outlet>,
     },
     /// Closed.
     Over,
@@ -229,51 +228,26 @@ impl Session<Wallboard> {
         let organisation = self.peer.organisation;
         let mut following = Following::begin(broker, organisation, &claims, feed, id, present);
         if let Some(news) = following.next(&broker.catalogue) {
-            send(wire, news.text);
+            send(wire, news.written.text);
         }
-        let Feed { counts, interval, kinds } = following.feed.clone();
-        wire.add_stream(WatchStream::from_changes(counts).map(|_| Changed));
-        wire.add_stream(WatchStream::from_changes(interval).map(|_| Changed));
-        wire.add_stream(WatchStream::from_changes(kinds).map(|_| Changed));
-        let following = Box::new(following);
-        self.peer.stage = Stage::Subscribed { claims, _place: place, following, is_behind: false };
-        self.catch_up(wire);
+        let Connection { line, heart, .. } = &self.connection;
+        let (line, backlog) = (line.clone(), heart.backlog());
+        let outlet = Outlet::new(following, line, backlog, wire.address());
+        outlet.join(&broker.catalogue);
+        self.peer.stage = Stage::Subscribed { claims, _place: place, _outlet: outlet };
         self.pump(wire);
-    }
-
-    /// Sends what is new, unless so much waits already that it would be a backlog: then later.
-    fn catch_up(&mut self, wire: &mut Wire<Wallboard>) {
-        let Stage::Subscribed { following, is_behind, .. } = &mut self.peer.stage else { return };
-        if following.is_removed() {
-            return self.close(Close::FORBIDDEN, Departure::Misbehaved, wire);
-        }
-        if *is_behind {
-            return;
-        }
-        if self.connection.heart.is_behind() {
-            *is_behind = true;
-            count_bound(Bound::LiveBacklogBytes);
-            wire.run_later(LIVE_INTERVAL, |session, wire| {
-                if let Stage::Subscribed { is_behind, .. } = &mut session.peer.stage {
-                    *is_behind = false;
-                }
-                session.catch_up(wire);
-            });
-            return;
-        }
-        while let Some(news) = following.next(&self.connection.broker.catalogue) {
-            send(wire, news.text);
-        }
     }
 }
 
-/// Something that subscribers follow has changed.
-struct Changed;
+/// Its wallboard was taken away.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Removed;
 
-impl StreamHandler<Changed> for Session<Wallboard> {
-    fn handle(&mut self, Changed: Changed, wire: &mut Self::Context) {
-        self.catch_up(wire);
+impl Handler<Removed> for Session<Wallboard> {
+    type Result = ();
+
+    fn handle(&mut self, Removed: Removed, wire: &mut Self::Context) {
+        self.close(Close::FORBIDDEN, Departure::Misbehaved, wire);
     }
-
-    fn finished(&mut self, _: &mut Self::Context) {}
 }

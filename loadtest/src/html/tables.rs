@@ -71,7 +71,7 @@ pub(super) fn outcomes(results: &Results) -> Markup {
 
 pub(super) fn audit(results: &Results) -> Markup {
     let Some(audit) = &results.audit else {
-        return html! { p { "Nothing was held that others could want: every answer was judged by itself." } };
+        return html! { p { "The profile judges by itself, turn by turn; what it found amiss stands among the failures." } };
     };
     let Verdict { holds, proven, pools, violations } = audit;
     let pools: Vec<_> =

@@ -4,6 +4,7 @@ mod balance;
 pub(crate) mod baseline;
 pub(crate) mod churn;
 pub(crate) mod day;
+pub(crate) mod exports;
 pub(crate) mod mass_login;
 pub(crate) mod reconnect_storm;
 pub(crate) mod storm_beside;

@@ -15,6 +15,7 @@ use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::{set_up, tear_down};
 use crate::run::Run;
+use crate::wallboards::board::Board;
 use crate::wallboards::floor;
 use crate::wallboards::report::BoardsReport;
 use crate::wallboards::turn::{Stage, Turn};
@@ -29,8 +30,8 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     // The bare loop has both ends of its sockets here.
     raise_open_files(options.agents + 3 * options.boards)?;
     let target = Arc::new(Target::resolve(&options.target.url).await?);
-    let (mut turns, mut bare) = (Vec::new(), None);
-    let ended = bounded(options.timeout(), act(options, &target, &mut turns, &mut bare)).await;
+    let mut turns = Vec::new();
+    let ended = bounded(options.timeout(), act(options, &target, &mut turns)).await;
     let cut_short = match ended {
         Ended::Played(Ok(())) => None,
         Ended::Played(Err(error)) if turns.is_empty() => return Err(error),
@@ -38,7 +39,7 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
         Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
         Ended::Interrupted => Some("interrupted".to_owned()),
     };
-    let mut report = BoardsReport::new(options, &turns, bare)?;
+    let mut report = BoardsReport::new(options, &turns)?;
     if let Some(why) = cut_short {
         report.fail(why);
     }
@@ -47,19 +48,15 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     Ok(report.passed)
 }
 
-async fn act(
-    options: &Wallboards,
-    target: &Arc<Target>,
-    turns: &mut Vec<Turn>,
-    bare: &mut Option<Duration>,
-) -> Result<()> {
+async fn act(options: &Wallboards, target: &Arc<Target>, turns: &mut Vec<Turn>) -> Result<()> {
     for boards in options.turns() {
-        turns.push(play(options, target, boards).await?);
-    }
-    let frames: u64 = turns.iter().map(|turn| turn.frames).sum();
-    let bytes: u64 = turns.iter().map(|turn| turn.bytes).sum();
-    if let (Some(bytes), true) = (bytes.checked_div(frames), options.broker.is_some()) {
-        *bare = Some(floor::per_write(options.boards, usize::try_from(bytes)?).await?);
+        let mut turn = play(options, target, boards).await?;
+        if options.broker.is_some()
+            && let Some(bytes) = turn.bytes.checked_div(turn.frames)
+        {
+            turn.bare_write = Some(floor::per_write(boards, usize::try_from(bytes)?).await?);
+        }
+        turns.push(turn);
     }
     Ok(())
 }
@@ -113,5 +110,9 @@ async fn play_on(
     let login_timeout = Duration::from_secs(options.login_timeout_s);
     let run = Arc::new(Run::new(Target::clone(target), login_timeout, Leave::Logout)?);
     note_bought(&mut run.audit(), &organisations);
-    Stage { options, target, run: &run, organisation, board_token, broker }.play(boards).await
+    let boards: Vec<_> =
+        (0..boards).map(|_| Board::new(target, organisation.number, &board_token)).collect();
+    let (arrival, seed) = (options.arrival(), options.seed);
+    let boards_timeout_s = options.boards_timeout_s;
+    Stage { run: &run, organisation, arrival, seed, boards_timeout_s, broker }.play(&boards).await
 }

@@ -54,7 +54,7 @@ pub(crate) struct Results {
     pub(crate) latency_ms: BTreeMap<String, Latency>,
     /// What changed over the run.
     pub(crate) series: BTreeMap<String, Series>,
-    /// `None` where the profile judges every grant by itself.
+    /// `None` where the profile judges by itself, every grant or turn by turn.
     pub(crate) audit: Option<Verdict>,
 }
 

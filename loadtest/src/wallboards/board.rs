@@ -14,15 +14,18 @@ use crate::limits::LEAVE_WAIT;
 use crate::net::Target;
 use crate::socket::Socket;
 
+/// Before a board's first snapshot.
+pub(crate) const NOTHING_YET: u64 = u64::MAX;
+/// The type whose holders tell which logins a frame shows.
+const SEAT: &str = "inbound_agent";
+
 /// Where it follows what.
 #[derive(Clone)]
 pub(crate) struct Board {
-    pub(crate) target: Arc<Target>,
-    pub(crate) organisation: u64,
-    pub(crate) authorization: HeaderValue,
-    /// The licence type whose holders it looks at.
-    pub(crate) licence: &'static str,
-    /// What it was shown last; `u64::MAX` before the first frame. The turn looks whether all are there.
+    target: Arc<Target>,
+    organisation: u64,
+    authorization: HeaderValue,
+    /// What it was shown last, or [`NOTHING_YET`]. The turn looks whether all are there.
     pub(crate) latest: Arc<AtomicU64>,
 }
 
@@ -47,6 +50,16 @@ pub(crate) struct Followed {
 }
 
 impl Board {
+    /// One that has not subscribed yet.
+    pub(crate) fn new(
+        target: &Arc<Target>,
+        organisation: u64,
+        authorization: &HeaderValue,
+    ) -> Self {
+        let (target, authorization) = (Arc::clone(target), authorization.clone());
+        Self { target, organisation, authorization, latest: Arc::new(AtomicU64::new(NOTHING_YET)) }
+    }
+
     /// Subscribes, and follows until it is told to stop.
     pub(crate) async fn follow(self, stop: watch::Receiver<bool>) -> Followed {
         let mut followed = Followed::default();
@@ -63,7 +76,7 @@ impl Board {
     ) -> Result<(), String> {
         let (mut socket, mut seq, mut holders) = self.subscribe().await?;
         self.latest.store(holders, Ordering::Release);
-        let looked_for = frame::followed(self.licence);
+        let looked_for = frame::followed(SEAT);
         loop {
             let text = select! {
                 text = socket.next_text() => text.map_err(closed)?,
@@ -91,8 +104,8 @@ impl Board {
         socket.send(r#"{"type":"subscribe","id":1}"#.to_owned()).await?;
         let text = timeout(LEAVE_WAIT, socket.next_text()).await;
         let text = text.map_err(|_| "no snapshot in time")?.map_err(closed)?;
-        let scanned = frame::scan(&text, &frame::followed(self.licence));
-        if scanned != frame::parse(&text, self.licence) {
+        let scanned = frame::scan(&text, &frame::followed(SEAT));
+        if scanned != frame::parse(&text, SEAT) {
             return Err("its members stand in an order that the scan does not know".to_owned());
         }
         let first = scanned.filter(|frame| frame.is_snapshot).ok_or("the first is no snapshot")?;

@@ -44,8 +44,10 @@ pub(crate) struct BoardsReport {
     /// What the boards cost the broker for each frame delivered, turn by turn, and the median of it.
     per_frame_us: Vec<f64>,
     per_frame_median_us: Option<f64>,
-    /// Of one bare write of as many bytes to each of as many sockets.
-    bare_write_us: Option<f64>,
+    /// Of one bare write of as many bytes to each of as many sockets, beside each turn with the boards.
+    bare_write_us: Vec<f64>,
+    /// What a frame cost by what a bare write did, in the median.
+    by_bare_write_median: Option<f64>,
 }
 
 /// Turn by turn.
@@ -59,11 +61,7 @@ impl BoardsReport {
     /// # Errors
     ///
     /// Where the histograms cannot be made.
-    pub(crate) fn new(
-        options: &Wallboards,
-        turns: &[Turn],
-        floor: Option<Duration>,
-    ) -> Result<Self> {
+    pub(crate) fn new(options: &Wallboards, turns: &[Turn]) -> Result<Self> {
         let (with, without): (Vec<_>, Vec<_>) = turns.iter().partition(|turn| turn.boards > 0);
         let merged = |turns: &[&Turn], of: fn(&Turn) -> &hdrhistogram::Histogram<u64>| {
             let mut all = latencies()?;
@@ -74,6 +72,10 @@ impl BoardsReport {
         let bytes = with.iter().map(|turn| turn.bytes).sum::<u64>();
         let window: f64 = with.iter().map(|turn| turn.window.as_secs_f64()).sum();
         let per_frame_us = per_frame(&with, &without);
+        let bare = with.iter().filter_map(|turn| turn.bare_write);
+        let bare_write_us: Vec<f64> = bare.map(|bare| bare.as_secs_f64() * 1e6).collect();
+        let by_bare: Vec<f64> =
+            per_frame_us.iter().zip(&bare_write_us).map(|(frame, bare)| frame / bare).collect();
         let licence_without_ms =
             if without.is_empty() { None } else { Some(merged(&without, |turn| &turn.licence)?) };
         let mut report = Self {
@@ -94,7 +96,8 @@ impl BoardsReport {
             tool_s: sides(&with, &without, |turn| Some(turn.own_time)),
             per_frame_median_us: median(&per_frame_us),
             per_frame_us,
-            bare_write_us: floor.map(|floor| floor.as_secs_f64() * 1e6),
+            by_bare_write_median: median(&by_bare),
+            bare_write_us,
         };
         report.judge(options.age_max_ms);
         Ok(report)
@@ -176,12 +179,9 @@ impl Display for BoardsReport {
         each(out, "this tool, s with boards", &self.tool_s.with)?;
         each(out, "this tool, s without", &self.tool_s.without)?;
         each(out, "broker, µs for a frame delivered", &self.per_frame_us)?;
-        if let Some(median) = self.per_frame_median_us {
-            each(out, "  the median", &[median])?;
-        }
-        if let Some(bare) = self.bare_write_us {
-            each(out, "a bare write of the same, µs", &[bare])?;
-        }
+        each(out, "a bare write of the same, µs", &self.bare_write_us)?;
+        each(out, "a frame, median, µs", self.per_frame_median_us.as_slice())?;
+        each(out, "  by a bare write, median", self.by_bare_write_median.as_slice())?;
         for failure in self.failures.iter().take(FAILURES_PRINTED_MAX) {
             writeln!(out, "  {failure}")?;
         }
@@ -216,6 +216,7 @@ mod tests {
             boards,
             window: Duration::from_secs(1),
             broker_time: Some(Duration::from_millis(broker_ms)),
+            bare_write: Some(Duration::from_micros(5)),
             own_time: Duration::ZERO,
             frames,
             bytes: frames * 600,
@@ -229,7 +230,7 @@ mod tests {
     fn report(turns: &[Turn]) -> BoardsReport {
         let parsed = Cli::try_parse_from(["loadtest", "wallboards"]).expect("it parses").profile;
         let Profile::Wallboards(options) = parsed else { panic!("another profile") };
-        BoardsReport::new(&options, turns, None).expect("a report")
+        BoardsReport::new(&options, turns).expect("a report")
     }
 
     #[test]
@@ -245,6 +246,8 @@ mod tests {
         assert_eq!(report.frames, 20_000);
         let median = report.per_frame_median_us.expect("two pairs");
         assert!((median - 7.5).abs() < 0.01, "{median}: 10 and 5");
+        let by_bare = report.by_bare_write_median.expect("a bare write beside each");
+        assert!((by_bare - 1.5).abs() < 0.01, "{by_bare}: 2 and 1");
     }
 
     #[test]

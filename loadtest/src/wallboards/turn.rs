@@ -1,40 +1,35 @@
 //! One round of logins with the boards, or without.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hdrhistogram::Histogram;
-use hyper::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
 use super::ages;
-use super::board::{Board, Followed};
+use super::board::{Board, Followed, NOTHING_YET};
 use super::process_time;
 use crate::agent::{Login, live};
-use crate::cli::Wallboards;
+use crate::arrival::Arrival;
 use crate::limits::{FIRST_PING_SPREAD, PROGRESS_POLL, SETTLE_POLL};
-use crate::net::Target;
 use crate::population::Device;
 use crate::provision::Ready;
 use crate::run::{Phase, Run};
 use crate::tally::latencies;
 
-/// The type whose holders tell which logins a frame shows.
-const SEAT: &str = "inbound_agent";
-/// Before a board's first snapshot.
-const NOTHING_YET: u64 = u64::MAX;
-
 /// Everything that a turn is played with.
 pub(crate) struct Stage<'a> {
-    pub(crate) options: &'a Wallboards,
-    pub(crate) target: &'a Arc<Target>,
     pub(crate) run: &'a Arc<Run>,
     pub(crate) organisation: &'a Ready,
-    pub(crate) board_token: HeaderValue,
+    /// When its agents log in.
+    pub(crate) arrival: Arrival,
+    pub(crate) seed: u64,
+    /// Seconds for the boards to show what they should.
+    pub(crate) boards_timeout_s: u64,
     /// The process of the broker, where the run started it.
     pub(crate) broker: Option<u32>,
 }
@@ -45,6 +40,8 @@ pub(crate) struct Turn {
     pub(crate) window: Duration,
     /// Of the broker within the window.
     pub(crate) broker_time: Option<Duration>,
+    /// Of one bare write of as many bytes to each of as many sockets, right after the turn.
+    pub(crate) bare_write: Option<Duration>,
     /// Of this tool within the window.
     pub(crate) own_time: Duration,
     /// Frames delivered to all boards within it, their bytes, and the snapshots among them.
@@ -60,14 +57,14 @@ pub(crate) struct Turn {
 
 impl Stage<'_> {
     /// Hangs the boards up, has everybody log in, waits until all boards show it, and sends all home.
-    pub(crate) async fn play(&self, boards: usize) -> Result<Turn> {
-        let (stop, following) = (watch::Sender::new(false), self.hang_up(boards));
+    pub(crate) async fn play(&self, boards: &[Board]) -> Result<Turn> {
+        let stop = watch::Sender::new(false);
         let mut followers = JoinSet::new();
-        for board in &following {
+        for board in boards {
             followers.spawn(board.clone().follow(stop.subscribe()));
         }
         let mut failures = Vec::new();
-        if !self.until(&following, |latest| latest != NOTHING_YET).await {
+        if !self.until(boards, |latest| latest != NOTHING_YET).await {
             failures.push("not every board had a snapshot in time".to_owned());
         }
         let (begun, times) = (Instant::now(), self.times()?);
@@ -75,7 +72,7 @@ impl Stage<'_> {
         let mut agents = JoinSet::new();
         tokio::join!(self.arrive(&phase, &mut agents), self.until_decided());
         let granted = self.run.tally().outcomes.granted();
-        if !self.until(&following, |latest| latest == granted).await {
+        if !self.until(boards, |latest| latest == granted).await {
             failures.push(format!("not every board showed all {granted} holders in the end"));
         }
         let (window, after) = (begun.elapsed(), self.times()?);
@@ -93,17 +90,6 @@ impl Stage<'_> {
         self.turn(&followed, window, broker_time, own_time, failures)
     }
 
-    fn hang_up(&self, boards: usize) -> Vec<Board> {
-        let board = |_| Board {
-            target: Arc::clone(self.target),
-            organisation: self.organisation.number,
-            authorization: self.board_token.clone(),
-            licence: SEAT,
-            latest: Arc::new(AtomicU64::new(NOTHING_YET)),
-        };
-        (0..boards).map(board).collect()
-    }
-
     /// Of the broker and of this tool.
     fn times(&self) -> Result<(Option<Duration>, Duration)> {
         let broker = self.broker.map(process_time::of_process).transpose()?;
@@ -112,7 +98,7 @@ impl Stage<'_> {
 
     /// Starts each login when it is due, whatever became of the ones before.
     async fn arrive(&self, phase: &watch::Sender<Phase>, agents: &mut JoinSet<()>) {
-        let offsets = self.options.arrival().offsets(self.options.agents, self.options.seed);
+        let offsets = self.arrival.offsets(self.organisation.agents.len(), self.seed);
         let start = tokio::time::Instant::now();
         for ((user, authorization), offset) in self.organisation.agents.iter().zip(offsets) {
             let login = Login {
@@ -130,7 +116,7 @@ impl Stage<'_> {
 
     /// Waits until all boards show what is asked for; whether they did in time.
     async fn until(&self, boards: &[Board], shows: impl Fn(u64) -> bool) -> bool {
-        let (begun, at_most) = (Instant::now(), self.options.boards_timeout_s);
+        let (begun, at_most) = (Instant::now(), self.boards_timeout_s);
         while !boards.iter().all(|board| shows(board.latest.load(Ordering::Acquire))) {
             if begun.elapsed().as_secs() >= at_most {
                 return false;
@@ -141,7 +127,7 @@ impl Stage<'_> {
     }
 
     async fn until_decided(&self) {
-        while self.run.tally().decided() < self.options.agents {
+        while self.run.tally().decided() < self.organisation.agents.len() {
             sleep(PROGRESS_POLL).await;
         }
     }
@@ -152,7 +138,7 @@ impl Stage<'_> {
         if verdict.saw_nothing() {
             failures.push("audit: no session proved that it lived".to_owned());
         }
-        let agents = u64::try_from(self.options.agents).unwrap_or(u64::MAX);
+        let agents = u64::try_from(self.organisation.agents.len()).unwrap_or(u64::MAX);
         let granted = self.run.tally().outcomes.granted();
         if granted < agents {
             failures.push(format!("{} of {agents} logins were not granted", agents - granted));
@@ -184,6 +170,7 @@ impl Stage<'_> {
             boards,
             window,
             broker_time,
+            bare_write: None,
             own_time,
             frames,
             bytes,

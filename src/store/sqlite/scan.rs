@@ -4,6 +4,7 @@
 //! across with a copy of every value, which costs several times what SQLite takes to find it
 //! (docs/PERFORMANCE.md). `rusqlite` is the same SQLite, and lends the values where they stand.
 
+use super::background::Background;
 use super::error::aborted;
 use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
 use rusqlite::{Connection, OpenFlags};
@@ -19,8 +20,8 @@ const STATEMENTS_KEPT: usize = 32;
 pub(super) enum Reading {
     /// Somebody waits for a page.
     Page,
-    /// An export, part by part. All exports together take one turn after the other, so that they leave
-    /// the other processors to logins.
+    /// An export, part by part. All exports together take one turn after the other, on a thread that steps
+    /// back behind logins.
     Export,
 }
 
@@ -31,15 +32,14 @@ pub(super) struct Scanner {
     /// Not at work at the moment; at most as many as there are turns.
     idle: Mutex<Vec<Connection>>,
     pages: Arc<Semaphore>,
-    exports: Arc<Semaphore>,
+    exports: Background,
 }
 
 impl Scanner {
     /// Of a database that is there; connections are opened when they are needed.
     pub(super) fn new(path: PathBuf) -> Self {
-        let turns = |count| Arc::new(Semaphore::new(count));
-        let (pages, exports) = (turns(READERS_MAX as usize), turns(1));
-        Self { path, idle: Mutex::default(), pages, exports }
+        let pages = Arc::new(Semaphore::new(READERS_MAX as usize));
+        Self { path, idle: Mutex::default(), pages, exports: Background::default() }
     }
 
     /// Does `work` with a connection. It runs to its end even if whoever waits for it goes away.
@@ -48,23 +48,28 @@ impl Scanner {
         reading: Reading,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let turns = match reading {
-            Reading::Page => &self.pages,
-            Reading::Export => &self.exports,
-        };
-        let turn = Arc::clone(turns).acquire_owned().await;
         let scanner = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let mut connection = scanner.take()?;
             let outcome = work(&mut connection);
             // After an error nobody knows in which state it is; the next one opens another.
             if outcome.is_ok() {
                 scanner.idle().push(connection);
             }
-            drop(turn);
             outcome
-        });
-        task.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
+        };
+        match reading {
+            Reading::Export => self.exports.run(work).await,
+            Reading::Page => {
+                let turn = Arc::clone(&self.pages).acquire_owned().await;
+                let task = tokio::task::spawn_blocking(move || {
+                    let outcome = work();
+                    drop(turn);
+                    outcome
+                });
+                task.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
+            }
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

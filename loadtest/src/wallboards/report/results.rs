@@ -2,7 +2,6 @@
 
 use super::BoardsReport;
 use crate::cli::Wallboards;
-use crate::report::Percentiles;
 use crate::results::latency::Latency;
 use crate::results::{Better, Results};
 use crate::tally::Words;
@@ -24,7 +23,7 @@ impl BoardsReport {
             ("licence without boards", self.licence_without_ms.as_ref()),
         ] {
             if let Some(latency) = latency {
-                results.latency_ms.insert(name.to_owned(), without_curve(latency));
+                results.latency_ms.insert(name.to_owned(), Latency::without_curve(latency));
             }
         }
         let mean = |turns: &[f64]| {
@@ -41,7 +40,12 @@ impl BoardsReport {
                 self.per_frame_median_us.unwrap_or(f64::NAN),
                 Better::Lower,
             ),
-            ("bare_write_us", self.bare_write_us.unwrap_or(f64::NAN), Better::Neither),
+            ("bare_write_us", mean(&self.bare_write_us), Better::Neither),
+            (
+                "ratio_frame_by_bare_write",
+                self.by_bare_write_median.unwrap_or(f64::NAN),
+                Better::Lower,
+            ),
         ] {
             // Over nothing there is no figure.
             results.figure(name, value, better);
@@ -52,9 +56,4 @@ impl BoardsReport {
         results.outcome("frames", &frames);
         results
     }
-}
-
-/// Of histograms that stay with their turns.
-fn without_curve(percentiles: &Percentiles) -> Latency {
-    Latency { percentiles: percentiles.clone(), curve: Vec::new() }
 }
