@@ -16,6 +16,7 @@ mod through_actor;
 
 use centre::Centre;
 use licence_broker::store::Store;
+use licence_broker::store::sqlite::memory_used;
 use std::time::{Duration, Instant};
 use threads::Used;
 
@@ -58,6 +59,7 @@ async fn store() {
         "{} bytes of database for each",
         database.metadata().map_or(0, |file| file.len()) / u64::from(LOGINS)
     );
+    println!("{} KiB of memory that SQLite has", memory_used() / 1_024);
     let before = Used::now();
     while centre.store.upkeep().await.expect("kept up") {}
     let used = per_login(Used::now().total_since(&before, ""));

@@ -412,7 +412,7 @@ impl Organisation {
         let user = self.user_mut(&login.user);
         user.holdings.reserve_exact(plan.granted.len().saturating_sub(user.holdings.len()));
         let replaced = user.sessions[login.device.index()].replace(login.session);
-        self.sessions.insert(login.session, session);
+        self.sessions.insert(login.session, Box::new(session));
         replaced
     }
 

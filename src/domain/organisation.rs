@@ -93,8 +93,9 @@ pub struct Organisation {
     pub(super) lapsed: u32,
     /// When the five-minute interval began that is under way.
     pub(super) interval_start: DateTime<Utc>,
-    pub(super) users: Lookup<UserName, User>,
-    pub(super) sessions: Lookup<SessionId, Session>,
+    /// Boxed, like the sessions: a map that grows moves every entry, and everybody waits meanwhile.
+    pub(super) users: Lookup<UserName, Box<User>>,
+    pub(super) sessions: Lookup<SessionId, Box<Session>>,
     /// Lingering sessions by the monotonic time at which their grace runs out.
     pub(super) lingering: BTreeSet<(Duration, SessionId)>,
     /// The last number given to a holder, a place or a version.

@@ -159,7 +159,7 @@ impl Organisation {
                 match self.users.get_mut(name) {
                     Some(user) => user.record = record,
                     None => {
-                        self.users.insert(name.clone(), User::new(record));
+                        self.users.insert(name.clone(), Box::new(User::new(record)));
                     }
                 }
             }

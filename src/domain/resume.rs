@@ -397,7 +397,7 @@ impl Organisation {
     fn restore_user(&mut self, record: UserRecord) {
         self.sequence = self.sequence.max(record.version);
         self.count_assigned(&record, 1);
-        self.users.insert(record.user.clone(), User::new(record));
+        self.users.insert(record.user.clone(), Box::new(User::new(record)));
     }
 
     fn restore_session(&mut self, stored: StoredSession) {
@@ -437,7 +437,7 @@ impl Organisation {
             instances: stored.instances.into_iter().map(|held| held.instance).collect(),
             places: stored.places,
         };
-        self.sessions.insert(session.id, session);
+        self.sessions.insert(session.id, Box::new(session));
     }
 
     /// The fields of a login's answer, for a session that goes on.

@@ -210,7 +210,7 @@ impl Organisation {
         let mut found: Vec<(&User, &Holding)> = self
             .users
             .values()
-            .flat_map(|user| user.holdings.iter().map(move |holding| (user, holding)))
+            .flat_map(|user| user.holdings.iter().map(move |holding| (&**user, holding)))
             .filter(|(_, holding)| licence.is_none_or(|licence| holding.licence == licence))
             .filter(|(_, holding)| after.is_none_or(|after| holding.order > after))
             .collect();

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use licence_broker::store::sqlite::SqliteStore;
 use licence_broker::store::sqlite::check::{Finding, check};
-use licence_broker::store::{Store, StoreError};
+use licence_broker::store::{Loaded, Store, StoreError};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -180,7 +180,7 @@ async fn what_sessions_held_in_rows_of_their_own_they_hold_once_it_stands_in_the
                  ALTER TABLE sessions DROP COLUMN held; ALTER TABLE held RENAME TO instances; \
                  DELETE FROM _sqlx_migrations WHERE version >= 7";
     sqlx::raw_sql(older).execute(&mut backend.raw().await).await.expect("an older schema");
-    let store = backend.open().await;
+    let store = fixture::open(&backend).await;
     assert_eq!(held(load(&*store, 129).await), before);
 }
 

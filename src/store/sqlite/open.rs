@@ -12,8 +12,9 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Memory for pages of the database, of the writer; the indexes of the logs are written all over.
-const WRITER_CACHE_KIB: i32 = 64 * 1024;
+/// Memory for pages of the database, of the writer. Logins write at the ends of tables and need next to none;
+/// logouts come back to pages of hours ago, which with less than 4 MiB are read again (docs/PERFORMANCE.md).
+const WRITER_CACHE_KIB: i32 = 8 * 1024;
 
 /// Statements that the writer keeps prepared: more than there are.
 const WRITER_STATEMENTS_KEPT: usize = 128;

@@ -1,6 +1,6 @@
 //! Writes what batches come to: each table once for all organisations of a commit.
 
-use super::bulk;
+use super::bulk::{self, Append};
 use super::commit::Change;
 use super::value::{SessionText, features_text, held_text, millis, seconds_of_day};
 use crate::domain::catalogue::Catalogue;
@@ -159,43 +159,49 @@ impl<'a> Writing<'a> {
     }
 
     fn usage(&self) -> rusqlite::Result<()> {
-        const RECORD: &str = "INSERT INTO usage (organisation, at, usage_type, licence, user, \
-            device, logon_source, session, pool, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let records = self.rows(|effect| effect.usage.iter().copied());
-        self.each(RECORD, records, |insert, (key, record)| {
-            insert.execute(params![
-                key,
-                millis(record.at),
-                record.usage_type.as_str(),
-                self.catalogue.key(record.licence),
-                record.user,
-                record.device.as_str(),
-                logon_source(record),
-                SessionText::of(record.session),
-                record.pool.as_str(),
-                record.reason.map(ReleaseReason::as_str),
-            ])
+        const RECORD: Append = Append {
+            head: "INSERT INTO usage (organisation, at, usage_type, licence, user, device, \
+                   logon_source, session, pool, reason) VALUES ",
+            columns: 10,
+        };
+        let records: Vec<_> = self.rows(|effect| effect.usage.iter().copied()).collect();
+        RECORD.run(self.connection, &records, |values, (key, record)| {
+            values
+                .put(key)?
+                .put(millis(record.at))?
+                .put(record.usage_type.as_str())?
+                .put(self.catalogue.key(record.licence))?
+                .put(&record.user)?
+                .put(record.device.as_str())?
+                .put(logon_source(record))?
+                .put(SessionText::of(record.session))?
+                .put(record.pool.as_str())?
+                .put(record.reason.map(ReleaseReason::as_str))?;
+            Ok(())
         })
     }
 
     fn denials(&self) -> rusqlite::Result<()> {
-        const RECORD: &str = "INSERT INTO denials (organisation, at, licence, user, device, \
-            reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let records = self.rows(|effect| effect.denials.iter().copied());
-        self.each(RECORD, records, |insert, (key, record)| {
+        const RECORD: Append = Append {
+            head: "INSERT INTO denials (organisation, at, licence, user, device, reason, outcome) \
+                   VALUES ",
+            columns: 7,
+        };
+        let records: Vec<_> = self.rows(|effect| effect.denials.iter().copied()).collect();
+        RECORD.run(self.connection, &records, |values, (key, record)| {
             let licence = match &record.denied.licence {
                 DeniedName::Licence(licence) => self.catalogue.key(*licence),
                 DeniedName::Unknown(name) => name,
             };
-            insert.execute(params![
-                key,
-                millis(record.at),
-                licence,
-                record.user,
-                record.device.as_str(),
-                record.denied.reason.as_str(),
-                record.outcome.as_str(),
-            ])
+            values
+                .put(key)?
+                .put(millis(record.at))?
+                .put(licence)?
+                .put(&record.user)?
+                .put(record.device.as_str())?
+                .put(record.denied.reason.as_str())?
+                .put(record.outcome.as_str())?;
+            Ok(())
         })
     }
 
