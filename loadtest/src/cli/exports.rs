@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use super::{TenancyArgs, seconds};
+use super::{OutputArgs, TenancyArgs, seconds};
 use crate::arrival::Arrival;
 use crate::limits::{SESSIONS_MAX, TURNS_MAX};
 
@@ -51,9 +51,8 @@ pub(crate) struct Exports {
     /// Seconds for everything together; then the run ends by itself
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub(crate) timeout_s: u64,
-    /// Write the report as JSON to this file; `-`: standard output, the table to standard error
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 impl Exports {

@@ -1,5 +1,7 @@
 //! What came of all turns.
 
+mod results;
+
 use std::fmt::{self, Display, Formatter};
 
 use anyhow::Result;

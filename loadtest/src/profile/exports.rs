@@ -17,7 +17,6 @@ use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::set_up;
-use crate::report::publish;
 use crate::run::Run;
 use crate::wallboards::turn::Stage;
 
@@ -43,7 +42,7 @@ pub(crate) async fn run(options: &Exports) -> Result<bool> {
     if let Some(why) = cut_short {
         report.fail(why);
     }
-    publish(&report, &report.to_string(), options.json.as_deref())?;
+    report.results(options).publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 
