@@ -81,6 +81,13 @@ impl Socket {
         opened.map(|(socket, _)| Self(socket)).map_err(not_opened)
     }
 
+    /// Its port is free again as soon as it is dropped: the peer gets a reset then. Thousands of ports that
+    /// wait for late packets make each further connection dearer, for both ends of it.
+    pub(crate) fn reset_when_dropped(&self) {
+        // One that cannot be told ends as others do.
+        let _ = self.0.get_ref().set_zero_linger();
+    }
+
     /// Sends a text.
     ///
     /// # Errors

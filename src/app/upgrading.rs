@@ -2,6 +2,7 @@
 //! taken from the HTTP library.
 
 use crate::broker::admission::Connected;
+use crate::http;
 use crate::transport::line::{self, Takeover};
 use crate::transport::watched::Watched;
 use actix_codec::{Encoder as _, Framed, FramedParts};
@@ -9,6 +10,9 @@ use actix_http::body::{BodySize, BoxBody, MessageBody as _};
 use actix_http::h1::{Codec, Message};
 use actix_http::{ConnectionType, Response};
 use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{
+    HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, STRICT_TRANSPORT_SECURITY, UPGRADE,
+};
 use actix_web::{Error, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use std::future::poll_fn;
@@ -18,6 +22,15 @@ use std::rc::Rc;
 
 /// An answer that the HTTP library writes: its head, or a piece of its body.
 type Piece = Message<(Response<()>, BodySize)>;
+
+/// What the answer says that makes a connection a socket; and the request's id.
+const OF_A_SOCKET: [HeaderName; 5] = [
+    UPGRADE,
+    SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_PROTOCOL,
+    STRICT_TRANSPORT_SECURITY,
+    http::REQUEST_ID,
+];
 
 /// Serves the request, and then the socket, if there is one.
 ///
@@ -55,11 +68,13 @@ async fn respond(
 
 /// The answer's head, and from there on the socket.
 fn become_socket(
-    response: Response<BoxBody>,
+    mut response: Response<BoxBody>,
     framed: Framed<Watched, Codec>,
     takeover: Takeover,
 ) -> io::Result<line::Driving> {
     let FramedParts { io, mut codec, read_buf, mut write_buf, .. } = framed.into_parts();
+    // What a browser may do with an answer that it shows says nothing of a socket.
+    response.headers_mut().retain(|name, _| OF_A_SOCKET.contains(name));
     let head: Piece = Message::Item((response.drop_body(), BodySize::None));
     codec.encode(head, &mut write_buf)?;
     // Copies, for they are few bytes of large buffers.

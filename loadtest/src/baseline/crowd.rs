@@ -109,6 +109,7 @@ async fn come(plan: &Plan, authorization: &HeaderValue) -> Result<Socket, String
         NotOpened::Http(status) => format!("HTTP {status}"),
         NotOpened::Transport(why) => why,
     })?;
+    socket.reset_when_dropped();
     let login = Request::Login { id: 1, device: Device::AgentDesktop.name(), wait: false };
     socket.send(login.to_json().map_err(|error| error.to_string())?).await?;
     loop {
