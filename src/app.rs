@@ -23,6 +23,7 @@ use crate::limits::{
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::telemetry;
+use crate::thread_priority;
 use crate::transport::certificate::Certificate;
 use crate::transport::door::Door;
 use crate::transport::files::CertificateError;
@@ -286,6 +287,16 @@ pub async fn start(parts: Parts) -> Result<Running, StartError> {
     }
 }
 
+/// The threads that decide.
+fn arbiters() -> Vec<Arbiter> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arbiters: Vec<Arbiter> = (0..threads.min(4)).map(|_| Arbiter::new()).collect();
+    for arbiter in &arbiters {
+        arbiter.spawn_fn(thread_priority::by_batches);
+    }
+    arbiters
+}
+
 /// Has a broker listen that takes no logins yet: probes are told how far it is, and connections to come
 /// again. Needs an actix system.
 ///
@@ -299,8 +310,7 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
     parts.authenticator.editions().load(parts.store.editions().await?);
     let running_since = parts.clock.now().at;
     let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let arbiters: Vec<Arbiter> = (0..threads.min(4)).map(|_| Arbiter::new()).collect();
+    let arbiters = arbiters();
     let (directory, unsettled) = Directory::open(DirectoryParts {
         store: parts.store.clone(),
         journal,

@@ -17,5 +17,6 @@ pub mod problem;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
+pub mod thread_priority;
 pub mod transport;
 pub mod ws;

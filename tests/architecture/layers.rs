@@ -5,8 +5,16 @@ use super::source::{Source, Token};
 use std::collections::{BTreeSet, HashSet};
 
 /// Usable from every layer above the rules.
-const FOUNDATION: &[&str] =
-    &["auth", "catalogue_file", "clock", "config", "json", "limits", "telemetry"];
+const FOUNDATION: &[&str] = &[
+    "auth",
+    "catalogue_file",
+    "clock",
+    "config",
+    "json",
+    "limits",
+    "telemetry",
+    "thread_priority",
+];
 
 /// The composition root and the commands: they may name everything.
 const ROOT: &[&str] = &["app", "cli", "demo", "lib", "main"];

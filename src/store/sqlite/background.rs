@@ -1,6 +1,7 @@
 //! A thread for work that may take long and must not hold anybody up.
 
 use super::StoreError;
+use crate::thread_priority;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
@@ -9,10 +10,6 @@ use tokio::sync::oneshot;
 
 /// What it is asked to do.
 type Job = Box<dyn FnOnce() + Send>;
-
-/// The least that a thread can ask for (`nice`): a seventieth of what one that logs somebody in gets while
-/// both have something to do, and all of a processor that nobody else wants.
-const LEAST: libc::c_int = 19;
 
 /// One job after the other, each to its end. The thread begins with the first job and ends with this.
 #[derive(Debug, Default)]
@@ -43,7 +40,8 @@ impl Background {
 fn begin() -> Sender<Job> {
     let (sender, jobs) = channel::<Job>();
     let work = move || {
-        step_back();
+        // Logins go first.
+        thread_priority::last();
         for job in jobs {
             // Its answer is dropped with it, and says so.
             let _ = catch_unwind(AssertUnwindSafe(job));
@@ -53,16 +51,6 @@ fn begin() -> Sender<Job> {
         tracing::error!(%error, "a thread for exports cannot be started");
     }
     sender
-}
-
-/// Logins go first: this thread gets what they leave. (On Linux a thread has a priority of its own.)
-fn step_back() {
-    // SAFETY: it takes numbers alone; 0 is the thread that calls.
-    #[expect(unsafe_code, reason = "no safe wrapper offers it for one thread")]
-    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LEAST) };
-    if result != 0 {
-        tracing::warn!("exports could not be given a lower priority than logins");
-    }
 }
 
 fn lost() -> StoreError {

@@ -7,6 +7,7 @@
 use super::StoreError;
 use super::error::{aborted, maybe_applied};
 use super::open::connect_to_write;
+use crate::thread_priority;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ impl Writer {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let (ready, is_ready) = oneshot::channel();
         let run = move || {
+            thread_priority::by_batches();
             let mut desk = match Desk::open(&path) {
                 Ok(desk) => desk,
                 Err(error) => {
