@@ -7,7 +7,7 @@
 
 /// The least that a thread can ask for (`nice`): a seventieth of what one that logs somebody in gets while
 /// both have something to do, and all of a processor that nobody else wants.
-const LEAST: libc::c_int = 19;
+pub const LEAST: libc::c_int = 19;
 
 /// The calling thread works for many at once: it waits for a processor to be free of what runs on it.
 pub fn by_batches() {

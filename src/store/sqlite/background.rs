@@ -66,12 +66,12 @@ mod tests {
         let background = Background::default();
         let look = || {
             // SAFETY: it takes numbers alone.
-            #[expect(unsafe_code, reason = "as above")]
+            #[expect(unsafe_code, reason = "no safe wrapper offers it for one thread")]
             let priority = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
             Ok((priority, thread::current().id()))
         };
         let (priority, first) = background.run(look).await.expect("an answer");
-        assert_eq!(priority, LEAST);
+        assert_eq!(priority, thread_priority::LEAST);
         assert_eq!(background.run(look).await.expect("another").1, first);
         assert_ne!(thread::current().id(), first);
     }
