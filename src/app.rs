@@ -459,7 +459,9 @@ impl Running {
         self.close_in_batches().await;
         self.wait_until_empty(left().saturating_sub(TIME_TO_KEEP)).await;
         self.broker.ready.enter(Phase::Closing);
-        if tokio::time::timeout(left(), self.broker.directory.close()).await.is_err() {
+        let keeping = tokio::time::timeout(left(), self.broker.directory.close());
+        let (kept, ()) = tokio::join!(keeping, self.wait_until_told(TIME_TO_HEAR.min(left())));
+        if kept.is_err() {
             tracing::error!("not everything that was decided could be kept in time");
         }
         let clock = clock.clone();
@@ -478,6 +480,18 @@ impl Running {
         };
         // Whoever is left is closed next.
         let _ = tokio::time::timeout(at_most, empty).await;
+    }
+
+    /// Wallboards and others that have no session are sent away last; what their sockets do not take in
+    /// time ends with the server.
+    async fn wait_until_told(&self, at_most: Duration) {
+        let alone = async {
+            while self.broker.admission.open() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Whoever does not listen is not waited for.
+        let _ = tokio::time::timeout(at_most, alone).await;
     }
 
     /// Ten thousand desktops must not come back in the same second.
@@ -517,6 +531,9 @@ const DRAIN_BATCHES: usize = 25;
 const DRAIN_BATCH_PAUSE: Duration = Duration::from_millis(100);
 /// Kept for making durable what the last goodbyes changed.
 const TIME_TO_KEEP: Duration = Duration::from_millis(1_500);
+/// How long those without a session have to hear that they are sent away; longer than a close frame waits for
+/// its answer.
+const TIME_TO_HEAR: Duration = Duration::from_millis(1_200);
 /// Kept for stopping the server and its threads.
 const SPARE: Duration = Duration::from_secs(2);
 
@@ -524,6 +541,7 @@ const _: () = assert!(
     GRACE_TO_LEAVE.as_millis()
         + DRAIN_BATCH_PAUSE.as_millis() * DRAIN_BATCHES as u128
         + TIME_TO_KEEP.as_millis()
+        + TIME_TO_HEAR.as_millis()
         + SPARE.as_millis()
         < DRAIN_TIMEOUT.as_millis()
 );

@@ -21,6 +21,8 @@ pub const BATCHES_PER_COMMIT_MAX: usize = 512;
 /// Events of one organisation that are committed at once while others commit as well, the decision that
 /// reaches it included: some milliseconds of work for the store.
 pub const EVENTS_PER_PORTION: usize = 192;
+/// Of the portions that wait behind the first, a batch takes one in so many as well.
+pub const PORTIONS_SHARE: usize = 8;
 /// Upgrades of one organisation that a worker serves before it looks after everything else that is ready.
 pub const UPGRADES_PER_TURN: usize = 4;
 /// For so long after another organisation left something to be committed an organisation is in company.

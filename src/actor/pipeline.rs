@@ -8,7 +8,7 @@
 use crate::domain::event::Event;
 use crate::domain::ids::SessionId;
 use crate::domain::lookup::LookupSet;
-use crate::limits::EVENTS_PER_PORTION;
+use crate::limits::{EVENTS_PER_PORTION, PORTIONS_SHARE};
 use chrono::{DateTime, Utc};
 use std::collections::VecDeque;
 
@@ -135,14 +135,17 @@ impl<T> Pipeline<T> {
             && !self.waiting.iter().any(|portion| portion.sessions.contains(&session))
     }
 
-    /// The next batch to commit: all that waits, or one portion of it where others wait as well. `None`
-    /// while one is under way or nothing is decided.
+    /// The next batch to commit: all that waits, or where others wait as well one portion, and more of them
+    /// the more there are: a store that is slow would never be done with a storm. `None` while one is under
+    /// way or nothing is decided.
     pub(super) fn next(&mut self, others_wait: bool) -> Option<Next> {
         if self.under_way.is_some() {
             return None;
         }
         let mut batch = self.waiting.pop_front()?;
-        while !others_wait && let Some(portion) = self.waiting.pop_front() {
+        let waiting = self.waiting.len();
+        let further = if others_wait { waiting / PORTIONS_SHARE } else { waiting };
+        for portion in self.waiting.drain(..further) {
             batch.append(portion);
         }
         let Portion { events, deliveries, sessions, standing } = batch;
@@ -254,6 +257,16 @@ mod tests {
                 (4, 2, last(3) + 1)
             ]
         );
+    }
+
+    #[test]
+    fn the_more_portions_wait_the_more_go_at_once() {
+        let mut pipeline = Pipeline::new(0);
+        for _ in 0..(1 + 2 * PORTIONS_SHARE) * EVENTS_PER_PORTION {
+            assert!(add(&mut pipeline, event(), "decided").is_none());
+        }
+        let first = pipeline.next(true).expect("a batch");
+        assert_eq!(first.events.len(), 3 * EVENTS_PER_PORTION);
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl Admission {
         self.sockets.available_permits() == 0
     }
 
+    /// How many sockets and event streams are open.
+    pub fn open(&self) -> usize {
+        self.limits.sessions_max.saturating_sub(self.sockets.available_permits())
+    }
+
     /// One of the sockets and event streams that may be open.
     ///
     /// # Errors

@@ -76,7 +76,13 @@ impl Outlet {
             fans.push(Rc::clone(&fan));
             (fan, true)
         });
-        fan.outlets.borrow_mut().push(Rc::downgrade(self));
+        let mut outlets = fan.outlets.borrow_mut();
+        if outlets.len() == outlets.capacity() {
+            // Nobody else looks after those that have gone while nothing is new.
+            outlets.retain(|outlet| outlet.strong_count() > 0);
+        }
+        outlets.push(Rc::downgrade(self));
+        drop(outlets);
         if is_new {
             actix::spawn(fan.run());
         }

@@ -66,7 +66,7 @@ impl Pulse {
     pub fn begin(broker: &web::Data<Broker>) -> Rc<Self> {
         let slots = RefCell::new([const { Vec::new() }; SLOTS]);
         let (heartbeat, clock) = (broker.heartbeat, broker.clock.clone());
-        let pulse = Rc::new(Self { slots, pinged: Cell::new(0), heartbeat, clock });
+        let pulse = Rc::new(Self { slots, pinged: Cell::new(SLOTS - 1), heartbeat, clock });
         actix_web::rt::spawn(Rc::clone(&pulse).run(broker.clone()));
         pulse
     }
@@ -88,21 +88,33 @@ impl Pulse {
 
     async fn run(self: Rc<Self>, broker: web::Data<Broker>) {
         let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX);
-        let mut ticks = tokio::time::interval(self.heartbeat.every / slots);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let every = self.heartbeat.every / slots;
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let begun = ticks.tick().await;
         let mut phase = broker.ready.subscribe();
         let mut is_closing = false;
-        for slot in (0..SLOTS).cycle() {
-            tokio::select! {
-                _ = ticks.tick() => {}
+        let mut done = 0;
+        loop {
+            let tick = tokio::select! {
+                tick = ticks.tick() => tick,
                 _ = phase.wait_for(|phase| *phase == Phase::Closing), if !is_closing => {
                     is_closing = true;
+                    self.tell_all(Beat::Closing);
+                    continue;
                 }
-            }
+            };
             if is_closing {
                 self.tell_all(Beat::Closing);
             }
-            self.beat(slot);
+            // A tick that came late must not make the heartbeat longer: what is due by now is done now, each
+            // socket once at most.
+            let due = tick.duration_since(begun).as_nanos() / every.as_nanos().max(1);
+            let due = usize::try_from(due).unwrap_or(usize::MAX);
+            for slot in due.saturating_sub(SLOTS).max(done)..due {
+                self.beat(slot % SLOTS);
+            }
+            done = due;
         }
     }
 

@@ -118,7 +118,7 @@ struct Inner {
     readers: SqlitePool,
     scanner: Arc<Scanner>,
     /// The last field: it is dropped after the connections.
-    _lock: location::Lock,
+    _lock: Arc<location::Lock>,
 }
 
 impl SqliteStore {

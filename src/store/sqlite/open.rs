@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Memory for pages of the database, of the writer. Logins write at the ends of tables and need next to none;
 /// logouts come back to pages of hours ago, which with less than 4 MiB are read again (docs/PERFORMANCE.md).
@@ -30,7 +31,7 @@ const JOURNAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 pub(super) struct Opened {
     pub(super) path: PathBuf,
     pub(super) writer: Writer,
-    pub(super) lock: Lock,
+    pub(super) lock: Arc<Lock>,
 }
 
 /// Opens the database that `url_or_path` names, creates it if there is none, and brings its schema up to
@@ -40,8 +41,8 @@ pub(super) struct Opened {
 /// See [`SqliteStore::open`](super::SqliteStore::open); the message names the file.
 pub(super) async fn open(url_or_path: &str) -> Result<Opened, StoreError> {
     let path = location::resolve(url_or_path)?;
-    let lock = location::lock(&path)?;
-    match open_locked(&path).await {
+    let lock = Arc::new(location::lock(&path)?);
+    match open_locked(&path, &lock).await {
         Ok(writer) => Ok(Opened { path, writer, lock }),
         Err(error) => Err(named(error, &path)),
     }
@@ -52,7 +53,7 @@ pub(super) fn named(error: StoreError, path: &Path) -> StoreError {
     error.of(format_args!("database {}", path.display()))
 }
 
-async fn open_locked(path: &Path) -> Result<Writer, StoreError> {
+async fn open_locked(path: &Path, lock: &Arc<Lock>) -> Result<Writer, StoreError> {
     if look(path).await? == Found::Nothing {
         create(path).await?;
     }
@@ -63,7 +64,7 @@ async fn open_locked(path: &Path) -> Result<Writer, StoreError> {
     migrate(&mut connection).await?;
     settle_journal(&mut connection).await;
     // Closed only after the writer has opened its own: the journal's index lives on.
-    let writer = Writer::open(path.to_owned()).await?;
+    let writer = Writer::open(path.to_owned(), Arc::clone(lock)).await?;
     connection.close().await.map_err(aborted)?;
     Ok(writer)
 }

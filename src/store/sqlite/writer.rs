@@ -6,21 +6,30 @@
 
 use super::StoreError;
 use super::error::{aborted, maybe_applied};
+use super::location::Lock;
 use super::open::connect_to_write;
 use crate::thread_priority;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Takes work to the thread that writes. What was taken there is done, in this order, whether or not
 /// somebody still waits for it; the thread ends when this is dropped and everything is done.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Job>,
+    /// `None` while this is dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    /// Hangs up when the thread has ended.
+    ended: Mutex<mpsc::Receiver<()>>,
 }
+
+/// How long whoever drops the store waits for what is being written. A disk that hangs for longer keeps
+/// the lock, and nobody else opens the database meanwhile.
+const END_WAIT: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 
@@ -28,14 +37,17 @@ type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 pub(super) struct Pause(#[expect(dead_code, reason = "held, never read")] mpsc::Sender<()>);
 
 impl Writer {
-    /// Of a database that is there, with its schema.
+    /// Of a database that is there, with its schema, and locked for as long as anything may be written.
     ///
     /// # Errors
     /// If it cannot be opened, or the thread cannot be started.
-    pub(super) async fn open(path: PathBuf) -> Result<Self, StoreError> {
+    pub(super) async fn open(path: PathBuf, lock: Arc<Lock>) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let (ready, is_ready) = oneshot::channel();
+        let (ending, ended) = mpsc::channel();
         let run = move || {
+            // Dropped in the other order: the connections, the lock, and then whoever waits is told.
+            let (_ending, _lock): (mpsc::Sender<()>, Arc<Lock>) = (ending, lock);
             thread_priority::by_batches();
             let mut desk = match Desk::open(&path) {
                 Ok(desk) => desk,
@@ -54,7 +66,7 @@ impl Writer {
         started
             .map_err(|error| StoreError::Aborted(format!("no thread to write with: {error}")))?;
         is_ready.await.unwrap_or_else(|_| Err(has_stopped()))?;
-        Ok(Self { jobs })
+        Ok(Self { jobs: Some(jobs), ended: Mutex::new(ended) })
     }
 
     /// Does `work` in a transaction, with the right to write: commits if its outcome is good, else rolls
@@ -72,7 +84,7 @@ impl Writer {
             // Whoever waited may have gone.
             let _ = sender.send(desk.transaction(work));
         };
-        self.jobs.send(Box::new(job)).map_err(|_| has_stopped())?;
+        self.send(Box::new(job))?;
         outcome.await.unwrap_or_else(|_| Err(has_stopped()))
     }
 
@@ -86,9 +98,29 @@ impl Writer {
                 let _: Result<(), mpsc::RecvError> = is_over.recv();
             }
         };
-        self.jobs.send(Box::new(job)).map_err(|_| has_stopped())?;
+        self.send(Box::new(job))?;
         is_reached.await.map_err(|_| has_stopped())?;
         Ok(Pause(pause))
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            // Nothing of it was tried.
+            Some(Err(_)) | None => {
+                Err(StoreError::Aborted("the thread that writes has ended".to_owned()))
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // It hangs up and sends nothing; or the time is over.
+        let _: Result<(), mpsc::RecvTimeoutError> = ended.recv_timeout(END_WAIT);
     }
 }
 
@@ -192,6 +224,7 @@ fn close(connection: Connection) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::location;
     use super::*;
     use tempfile::TempDir;
 
@@ -202,6 +235,10 @@ mod tests {
         let begin = "PRAGMA journal_mode = WAL; CREATE TABLE organisations (x); CREATE TABLE t (x)";
         connection.execute_batch(begin).expect("tables");
         (folder, path)
+    }
+
+    fn locked(path: &Path) -> Arc<Lock> {
+        Arc::new(location::lock(path).expect("nobody else has it"))
     }
 
     fn add(connection: &Connection) -> Result<(), StoreError> {
@@ -217,9 +254,9 @@ mod tests {
     #[tokio::test]
     async fn what_was_taken_to_the_writer_is_done_though_nobody_waits_for_it() {
         let (_folder, path) = folder();
-        let writer = Writer::open(path.clone()).await.expect("a writer");
+        let writer = Writer::open(path.clone(), locked(&path)).await.expect("a writer");
         let pause = writer.pause().await.expect("paused");
-        let given_up = tokio::time::timeout(std::time::Duration::ZERO, writer.write(add));
+        let given_up = tokio::time::timeout(Duration::ZERO, writer.write(add));
         assert!(given_up.await.is_err(), "it cannot be done while there is a pause");
         assert_eq!(rows(&path), 0);
         drop(pause);
@@ -230,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_fails_or_panics_leaves_nothing_and_the_next_is_done() {
         let (_folder, path) = folder();
-        let writer = Writer::open(path.clone()).await.expect("a writer");
+        let writer = Writer::open(path.clone(), locked(&path)).await.expect("a writer");
         let fails = |connection: &_| {
             add(connection)?;
             Err::<(), _>(StoreError::Aborted("no".to_owned()))
@@ -249,9 +286,9 @@ mod tests {
     #[tokio::test]
     async fn a_pause_that_nobody_took_holds_nothing_up() {
         let (_folder, path) = folder();
-        let writer = Writer::open(path.clone()).await.expect("a writer");
+        let writer = Writer::open(path.clone(), locked(&path)).await.expect("a writer");
         let first = writer.pause().await.expect("paused");
-        let given_up = tokio::time::timeout(std::time::Duration::ZERO, writer.pause());
+        let given_up = tokio::time::timeout(Duration::ZERO, writer.pause());
         assert!(given_up.await.is_err(), "the first one is still held");
         drop(first);
         writer.write(add).await.expect("written");
@@ -261,7 +298,8 @@ mod tests {
     #[tokio::test]
     async fn a_database_that_is_not_there_is_no_place_to_write() {
         let folder = tempfile::tempdir().expect("a folder");
-        let opened = Writer::open(folder.path().join("none.db")).await;
+        let path = folder.path().join("none.db");
+        let opened = Writer::open(path.clone(), locked(&path)).await;
         assert!(matches!(opened, Err(StoreError::Refused(_))), "{opened:?}");
     }
 }
