@@ -142,9 +142,10 @@ async fn an_outage_or_garbage_leaves_the_keys_as_they_are() {
     }
     server.serve(&set(&[new.named("k2")]));
     advance(5 * MINUTE).await;
+    // Whoever asks for a key that is not there yet has the set read once more: that is counted elsewhere.
+    server.fetched(bad.len() + 2).await;
     following.believed(&token(&new, "k2")).await;
     assert!(!following.believes(&token(&old, "k1")));
-    assert_eq!(server.fetches(), bad.len() + 2);
 }
 
 #[tokio::test(start_paused = true)]
