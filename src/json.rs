@@ -76,6 +76,8 @@ impl fmt::Debug for Value<'_> {
 pub struct Fields<'a, const N: usize> {
     names: &'static [&'static str; N],
     values: [Option<Value<'a>>; N],
+    /// Which of them came more than once.
+    repeated: [bool; N],
 }
 
 impl<'a, const N: usize> Fields<'a, N> {
@@ -95,6 +97,11 @@ impl<'a, const N: usize> Fields<'a, N> {
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         let place = self.names.iter().position(|wanted| *wanted == name)?;
         self.values[place].as_ref()
+    }
+
+    /// Whether a field that was asked for came more than once.
+    pub fn repeats(&self, name: &str) -> bool {
+        self.names.iter().zip(self.repeated).any(|(wanted, repeated)| *wanted == name && repeated)
     }
 
     /// What was asked for, in the order of the names.
@@ -123,10 +130,11 @@ impl<'de, const N: usize> Visitor<'de> for Wanted<N> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut fields = Fields { names: self.names, values: [const { None }; N] };
+        let (values, repeated) = ([const { None }; N], [false; N]);
+        let mut fields = Fields { names: self.names, values, repeated };
         while let Some((Name(name), value)) = map.next_entry()? {
             if let Some(place) = self.names.iter().position(|wanted| *wanted == name) {
-                fields.values[place] = Some(value);
+                fields.repeated[place] |= fields.values[place].replace(value).is_some();
             }
         }
         Ok(fields)

@@ -75,6 +75,11 @@ impl<'a> Payload<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.0.get(name)
     }
+
+    /// Whether a claim that is looked at came more than once.
+    pub(super) fn repeats(&self, name: &str) -> bool {
+        self.0.repeats(name)
+    }
 }
 
 /// What a token that was believed says.

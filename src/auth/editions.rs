@@ -45,6 +45,9 @@ impl Edition {
 
     /// The one that a token names.
     pub(super) fn read(payload: &Payload<'_>) -> Result<Option<Self>, TokenRejected> {
+        if payload.repeats(CLAIM) {
+            return Err(TokenRejected::Claim(CLAIM));
+        }
         let named = match payload.get(CLAIM) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::List(parts)) => match &parts[..] {
@@ -145,6 +148,9 @@ mod tests {
             claims[CLAIM] = wrong;
             assert_eq!(read(&claims), Err(TokenRejected::Claim(CLAIM)));
         }
+        let twice = format!(r#"{{"{CLAIM}":[0,1],"{CLAIM}":[0,3]}}"#);
+        let payload = Payload::read(twice.as_bytes()).expect("an object");
+        assert_eq!(Edition::read(&payload), Err(TokenRejected::Claim(CLAIM)), "named twice");
     }
 
     #[tokio::test]
