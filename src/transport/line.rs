@@ -41,6 +41,8 @@ struct Ends {
     waiting: Bytes,
     /// Wakes who drives the socket.
     waker: Option<Waker>,
+    /// Whether the last frame was said.
+    is_over: bool,
 }
 
 /// What is sent to the peer. It is asked for more as long as what waits is within the bound, and ends with
@@ -63,7 +65,7 @@ pub struct Driving {
     // Before the line: while what sends lives, so does the descriptor.
     output: Option<Output>,
     line: Line,
-    /// From when the output ended: how long the peer has for the rest of it, and to close.
+    /// From the last frame on: how long the peer has for the rest of the output, and to close.
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -76,6 +78,16 @@ impl Line {
     /// Whether the kernel has taken all that was sent.
     pub fn is_idle(&self) -> bool {
         self.0.borrow().waiting.is_empty()
+    }
+
+    /// The last frame was said: the peer has [`CLOSE_LINGER`] from now on. So a session that is not asked for
+    /// more, because its peer takes nothing, ends as soon as any other.
+    pub fn close_soon(&self) {
+        let mut ends = self.0.borrow_mut();
+        ends.is_over = true;
+        if let Some(waker) = ends.waker.take() {
+            waker.wake();
+        }
     }
 
     /// Sends a whole frame that nobody waits for, without a turn of who drives the socket where that is
@@ -240,7 +252,7 @@ impl Future for Driving {
             Poll::Pending if this.output.is_some() => this.line.0.borrow_mut().poll_gone(cx),
             Poll::Pending => Poll::Pending,
         };
-        if this.output.is_none() {
+        if this.output.is_none() || this.line.0.borrow().is_over {
             let linger = || Box::pin(tokio::time::sleep(CLOSE_LINGER));
             if this.linger.get_or_insert_with(linger).as_mut().poll(cx).is_ready() {
                 done = Poll::Ready(());
@@ -302,5 +314,41 @@ mod tests {
         assert!(read(&mut peer, much.len()).await == much, "all of it, and nothing else");
         line.send_now(&Bytes::from_static(b"end"));
         assert_eq!(read(&mut peer, 3).await, b"end", "beyond the bound nothing was sent");
+    }
+
+    #[actix_web::test]
+    async fn a_peer_that_takes_nothing_is_let_go_soon_after_the_last_frame() {
+        let (driving, mut peer, line) = socket().await;
+        let driven = actix_web::rt::spawn(driving);
+        assert_eq!(read(&mut peer, 4).await, b"head");
+        line.send_now(&Bytes::from(vec![b'x'; 16 << 20]));
+        assert!(!line.is_idle() && line.0.borrow().is_full(), "the session is not asked for more");
+        tokio::time::pause();
+        line.close_soon();
+        let ended = tokio::time::timeout(CLOSE_LINGER * 2, driven).await;
+        ended.expect("soon").expect("driven to its end");
+    }
+
+    #[actix_web::test]
+    async fn what_a_session_does_not_ask_for_is_read_up_to_the_bound_and_its_peers_end_is_seen() {
+        use tokio::io::AsyncWriteExt as _;
+        let (driving, mut peer, line) = socket().await;
+        let driven = actix_web::rt::spawn(driving);
+        let much = vec![b'x'; 8 * READ_AHEAD_BYTES_MAX];
+        peer.write_all(&much).await.expect("the kernel has room for it");
+        while line.0.borrow().early.len() < READ_AHEAD_BYTES_MAX {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            line.0.borrow().early.len() < READ_AHEAD_BYTES_MAX + PIECE,
+            "no more than a piece beyond"
+        );
+        assert!(!driven.is_finished());
+        drop(driven);
+
+        let (driving, peer, _line) = socket().await;
+        let driven = actix_web::rt::spawn(driving);
+        drop(peer);
+        driven.await.expect("driven to its end, though nobody asked for more");
     }
 }

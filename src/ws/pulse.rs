@@ -16,6 +16,7 @@ use actix::prelude::Message;
 use actix_web::web;
 use bytes::Bytes;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ops::Range;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,26 @@ pub struct Pulse {
     pinged: Cell<usize>,
     heartbeat: Heartbeat,
     clock: Clock,
+}
+
+/// Which slots are due.
+struct Wheel {
+    /// From one slot to the next.
+    every: Duration,
+    /// Slots that were done since it began to turn.
+    done: usize,
+}
+
+impl Wheel {
+    /// What is due so long after it began: a tick that came late must not make the heartbeat longer, so what
+    /// was missed is done now, each slot once at most.
+    fn turn(&mut self, since: Duration) -> Range<usize> {
+        let due = since.as_nanos() / self.every.as_nanos().max(1);
+        let due = usize::try_from(due).unwrap_or(usize::MAX);
+        let slots = due.saturating_sub(SLOTS).max(self.done)..due;
+        self.done = due;
+        slots
+    }
 }
 
 /// What the pulse knows of one socket; the session owns it.
@@ -92,9 +113,9 @@ impl Pulse {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let begun = ticks.tick().await;
+        let mut wheel = Wheel { every, done: 0 };
         let mut phase = broker.ready.subscribe();
         let mut is_closing = false;
-        let mut done = 0;
         loop {
             let tick = tokio::select! {
                 tick = ticks.tick() => tick,
@@ -107,14 +128,9 @@ impl Pulse {
             if is_closing {
                 self.tell_all(Beat::Closing);
             }
-            // A tick that came late must not make the heartbeat longer: what is due by now is done now, each
-            // socket once at most.
-            let due = tick.duration_since(begun).as_nanos() / every.as_nanos().max(1);
-            let due = usize::try_from(due).unwrap_or(usize::MAX);
-            for slot in due.saturating_sub(SLOTS).max(done)..due {
+            for slot in wheel.turn(tick.duration_since(begun)) {
                 self.beat(slot % SLOTS);
             }
-            done = due;
         }
     }
 
@@ -152,6 +168,7 @@ impl Heart {
     /// A close frame is on its way.
     pub(super) fn is_over(&self) {
         self.is_over.set(true);
+        self.line.close_soon();
     }
 
     /// For how long output has waited and none of it was taken.
@@ -196,5 +213,28 @@ impl Heart {
         if let Some(session) = self.session.get().and_then(WeakRecipient::upgrade) {
             session.do_send(beat);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_slot_is_due_once_a_heartbeat_however_late_the_ticks_are() {
+        let every = Duration::from_millis(10);
+        let mut wheel = Wheel { every, done: 0 };
+        assert_eq!(wheel.turn(every), 0..1);
+        assert_eq!(wheel.turn(every), 1..1, "not twice");
+        assert_eq!(wheel.turn(every * 5 + every / 2), 1..5, "what was missed is done at once");
+        let in_a_heartbeat = |late: Duration| {
+            let mut wheel = Wheel { every, done: 0 };
+            let ticks = 1..=u32::try_from(SLOTS).expect("few");
+            ticks.map(|tick| wheel.turn(every * tick + late).len()).sum::<usize>()
+        };
+        assert_eq!(in_a_heartbeat(Duration::ZERO), SLOTS);
+        assert_eq!(in_a_heartbeat(every * 9 / 10), SLOTS, "lateness does not add up");
+        let mut slept = Wheel { every, done: 3 };
+        assert_eq!(slept.turn(every * 1_000), 1_000 - SLOTS..1_000, "after a long sleep once each");
     }
 }

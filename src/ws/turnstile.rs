@@ -19,12 +19,11 @@ thread_local! {
 
 /// Waits until it is the organisation's turn at this worker; `elapsed` is monotonic time.
 pub(super) async fn pass(organisation: OrganisationId, elapsed: Duration) {
-    let (turn, is_first) = TURNS.with_borrow_mut(|turns| {
-        let had_nobody = turns.waiting.is_empty();
+    let (turn, is_idle) = TURNS.with_borrow_mut(|turns| {
         let turn = turns.ask(organisation, elapsed.as_millis());
-        (turn, had_nobody && !turns.waiting.is_empty())
+        (turn, !turns.waiting.is_empty() && !std::mem::replace(&mut turns.is_running, true))
     });
-    if is_first {
+    if is_idle {
         actix_web::rt::spawn(take_turns());
     }
     if let Some(turn) = turn {
@@ -47,11 +46,18 @@ struct Turns {
     passed: BTreeMap<OrganisationId, usize>,
     /// Who waits, in the order in which they came; bounded by the connections of the worker.
     waiting: BTreeMap<OrganisationId, VecDeque<oneshot::Sender<()>>>,
+    /// Whether somebody lets them through.
+    is_running: bool,
 }
 
 impl Turns {
     const fn new() -> Self {
-        Self { millisecond: 0, passed: BTreeMap::new(), waiting: BTreeMap::new() }
+        Self {
+            millisecond: 0,
+            passed: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            is_running: false,
+        }
     }
 
     /// `None`: it goes through at once.
@@ -82,11 +88,12 @@ impl Turns {
             while served < UPGRADES_PER_TURN
                 && let Some(next) = waiting.pop_front()
             {
-                // Whose connection has ended meanwhile takes nobody's turn.
+                // Who does not wait any more takes nobody's turn.
                 served += usize::from(next.send(()).is_ok());
             }
         }
         self.waiting.retain(|_, waiting| !waiting.is_empty());
+        self.is_running = has_any;
         has_any
     }
 }
@@ -132,8 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_behind_those_who_wait_waits_as_well_and_a_connection_that_ended_does_not_count()
-     {
+    fn whoever_comes_behind_those_who_wait_waits_as_well_and_who_gave_up_does_not_count() {
         let (mut turns, storm) = (Turns::new(), organisation(1));
         let mut waiting: Vec<_> = (0..3 * FEW).filter_map(|_| turns.ask(storm, 7)).collect();
         let late = turns.ask(storm, 8);
