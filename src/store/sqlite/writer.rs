@@ -302,4 +302,23 @@ mod tests {
         let opened = Writer::open(path.clone(), locked(&path)).await;
         assert!(matches!(opened, Err(StoreError::Refused(_))), "{opened:?}");
     }
+
+    #[tokio::test]
+    async fn nobody_else_opens_the_database_before_what_was_taken_is_written() {
+        let (_folder, path) = folder();
+        let writer = Writer::open(path.clone(), locked(&path)).await.expect("a writer");
+        let (go, held) = mpsc::channel::<()>();
+        let held_up = move |connection: &Connection| {
+            held.recv().expect("sent below");
+            add(connection)
+        };
+        let given_up = tokio::time::timeout(Duration::ZERO, writer.write(held_up));
+        assert!(given_up.await.is_err(), "nobody waits for it");
+        let dropping = thread::spawn(move || drop(writer));
+        assert!(location::lock(&path).is_err(), "it is still to be written");
+        go.send(()).expect("it waits");
+        dropping.join().expect("dropped");
+        drop(locked(&path));
+        assert_eq!(rows(&path), 1);
+    }
 }
