@@ -12,8 +12,12 @@ export class Texts extends EventTarget {
   #tables = new Map();
   language = "en";
 
-  async load() {
-    this.language = preferredLanguage();
+  /**
+   * Loads the texts of all languages.
+   * @param {?string} language as the address asks for it; else what was chosen before, else what the browser prefers
+   */
+  async load(language = null) {
+    this.language = LANGUAGES.includes(language) ? language : preferredLanguage();
     await Promise.all(LANGUAGES.map((language) => this.#fetch(language)));
     document.documentElement.lang = this.language;
   }
