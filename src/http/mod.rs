@@ -13,6 +13,7 @@ mod audit;
 mod billing;
 mod body;
 mod by_time;
+mod carried;
 mod csv;
 mod cursor;
 mod denials;
