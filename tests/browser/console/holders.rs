@@ -8,8 +8,8 @@ async fn one_finds_who_took_the_last_licence_and_when() {
     let Some(stage) = Console::bare().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 1, 1).await;
-    let edred = stage.broker.log_in("edred", "agent_desktop").await;
-    let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
+    let edred = stage.works("edred", "agent_desktop").await;
+    let maeve = stage.works("maeve", "agent_desktop").await;
     for (language, last, pool, zone) in [
         (
             "en",
@@ -43,9 +43,8 @@ async fn one_finds_who_took_the_last_licence_and_when() {
         page.client.back().await.unwrap();
         page.reads("#holders-summary", last).await;
     }
-    for session in [edred, maeve] {
-        session.log_out().await;
-    }
+    drop([edred, maeve]);
+    stage.broker.is_left_by_all().await;
     stage.close().await;
 }
 
@@ -53,9 +52,9 @@ async fn one_finds_who_took_the_last_licence_and_when() {
 async fn what_is_held_is_found_by_user_by_device_and_by_a_part_of_a_name() {
     let Some(stage) = Console::bare().await else { return };
     let page = &stage.browser;
-    let desktop = stage.broker.log_in("maeve", "agent_desktop").await;
-    let telephone = stage.broker.log_in("maeve", "deskphone").await;
-    let other = stage.broker.log_in("edred", "agent_desktop").await;
+    let desktop = stage.works("maeve", "agent_desktop").await;
+    let telephone = stage.works("maeve", "deskphone").await;
+    let other = stage.works("edred", "agent_desktop").await;
     for language in LANGUAGES {
         stage.opens("supervisor", language, "#/holders?view=user").await;
         page.sees("tr[data-key=edred]").await;
@@ -76,9 +75,8 @@ async fn what_is_held_is_found_by_user_by_device_and_by_a_part_of_a_name() {
         page.sees("tbody [data-licence=agent_calls]").await;
         page.misses("tbody tr:nth-child(2)").await;
     }
-    for session in [desktop, telephone, other] {
-        session.log_out().await;
-    }
+    drop([desktop, telephone, other]);
+    stage.broker.is_left_by_all().await;
     stage.close().await;
 }
 
@@ -90,7 +88,7 @@ async fn a_seat_is_freed_by_logging_somebody_out_after_a_question() {
         ("en", "Log out edred?", "edred is logged out."),
         ("ja", "edredをログアウトさせますか？", "edredをログアウトさせました。"),
     ] {
-        let _edred = stage.broker.log_in("edred", "agent_desktop").await;
+        let _edred = stage.works("edred", "agent_desktop").await;
         stage.opens("supervisor", language, "#/holders?licence=inbound_agent").await;
         let button = "tr[data-key='inbound_agent edred'] button";
         page.clicks(button).await;
@@ -117,9 +115,9 @@ async fn the_list_follows_who_comes_and_goes() {
     let page = &stage.browser;
     stage.opens("admin", "en", "#/holders").await;
     page.reads(".table-empty", "Nobody.").await;
-    let edred = stage.broker.log_in("edred", "agent_desktop").await;
+    let edred = stage.works("edred", "agent_desktop").await;
     page.sees("tr[data-key='inbound_agent edred']").await;
-    edred.log_out().await;
+    drop(edred);
     page.misses("tr[data-key='inbound_agent edred']").await;
     stage.close().await;
 }
@@ -129,7 +127,7 @@ async fn the_last_denials_say_who_was_denied_what_and_why() {
     let Some(stage) = Console::bare().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 0, 0).await;
-    let _edred = stage.broker.log_in("maeve", "agent_desktop").await;
+    let _edred = stage.works("maeve", "agent_desktop").await;
     for (language, reason, outcome) in [
         ("en", "None have been bought.", "Logged in without it"),
         ("ja", "購入されていません。", "このライセンスなしでログイン"),
