@@ -13,9 +13,6 @@ use crate::report::Percentiles;
 use crate::tally::latencies;
 use crate::wallboards::turn::Turn;
 
-/// A turn, and the rows that were exported meanwhile; `None` in a turn without exports.
-pub(crate) type Played = (Turn, Option<u64>);
-
 /// In its JSON as in its table.
 #[derive(Debug, Serialize)]
 pub(crate) struct ExportsReport {
@@ -43,20 +40,19 @@ impl ExportsReport {
     /// # Errors
     ///
     /// Where the histograms cannot be made.
-    pub(crate) fn new(options: &Exports, played: &[Played]) -> Result<Self> {
+    pub(crate) fn new(options: &Exports, turns: &[Turn]) -> Result<Self> {
         let of = |with: bool| {
-            let side = played.iter().filter(move |(_, rows)| rows.is_some() == with);
-            side.map(|(turn, _)| turn).collect::<Vec<_>>()
+            turns.iter().filter(|turn| turn.rows.is_some() == with).collect::<Vec<_>>()
         };
         let (with, without) = (of(true), of(false));
         let p99_ratios: Vec<f64> =
             with.iter().zip(&without).filter_map(|(with, without)| ratio(with, without)).collect();
-        let rows = played.iter().filter_map(|(turn, rows)| Some((turn, (*rows)?)));
-        let rows_per_s = rows.map(|(turn, rows)| float(rows) / turn.window.as_secs_f64()).collect();
+        let rows_per_s = |turn: &Turn| Some(float(turn.rows?) / turn.window.as_secs_f64());
+        let rows_per_s = turns.iter().filter_map(rows_per_s).collect();
         let mut report = Self {
             profile: "exports",
             passed: false,
-            failures: played.iter().flat_map(|(turn, _)| turn.failures.clone()).collect(),
+            failures: turns.iter().flat_map(|turn| turn.failures.clone()).collect(),
             agents: options.agents,
             over_s: options.over_s.as_secs_f64(),
             clients: options.clients,
@@ -163,26 +159,26 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Profile};
 
-    fn played(licence_ms: u64, rows: Option<u64>) -> Played {
+    fn played(licence_ms: u64, rows: Option<u64>) -> Turn {
         let mut licence = latencies().expect("a histogram");
         licence.record(licence_ms * 1_000).expect("within bounds");
-        let turn = Turn {
+        Turn {
             boards: 0,
             window: Duration::from_secs(2),
             broker_time: None,
             bare_write: None,
             own_time: Duration::ZERO,
+            rows,
             frames: 0,
             bytes: 0,
             snapshots: 0,
             ages: latencies().expect("a histogram"),
             licence,
             failures: Vec::new(),
-        };
-        (turn, rows)
+        }
     }
 
-    fn report(turns: &[Played]) -> ExportsReport {
+    fn report(turns: &[Turn]) -> ExportsReport {
         let line = ["loadtest", "exports", "--broker", "x", "--store", "y", "--of", "1"];
         let Profile::Exports(options) = Cli::try_parse_from(line).expect("it parses").profile
         else {

@@ -1,7 +1,7 @@
 //! Exports: everybody logs in, beside a report that is exported and without.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -12,13 +12,13 @@ use crate::api::Api;
 use crate::bounded::{Ended, bounded};
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Exports, Leave};
-use crate::exports::report::{ExportsReport, Played};
+use crate::exports::report::ExportsReport;
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::set_up;
 use crate::run::Run;
-use crate::wallboards::turn::Stage;
+use crate::wallboards::turn::{Stage, Turn};
 
 /// Whether the run passed.
 ///
@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &Exports) -> Result<bool> {
     Ok(report.passed)
 }
 
-async fn act(options: &Exports, target: &Target, played: &mut Vec<Played>) -> Result<()> {
+async fn act(options: &Exports, target: &Target, played: &mut Vec<Turn>) -> Result<()> {
     for exports in options.turns() {
         let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
         let mut broker = BrokerProcess::new(&options.broker, target.address)?;
@@ -67,7 +67,7 @@ async fn play(
     broker: u32,
     exports: bool,
     life: Duration,
-) -> Result<Played> {
+) -> Result<Turn> {
     let api = Api::new(target, token)?;
     until_ready(&api).await?;
     let population = Population::of(&options.tenancy(), options.agents, &[Device::AgentDesktop]);
@@ -81,16 +81,13 @@ async fn play(
         clients.spawn(export(target.clone(), token.to_owned(), options.of, Arc::clone(&rows)));
     }
     let (arrival, seed) = (options.arrival(), options.seed);
-    let stage =
-        Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker: Some(broker) };
-    let before = rows.load(Ordering::Relaxed);
+    let (broker, rows) = (Some(broker), exports.then_some(&*rows));
+    let stage = Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker, rows };
     let mut turn = stage.play(&[]).await?;
-    // Those of the while in which everybody leaves are counted too: a second or two.
-    let exported = rows.load(Ordering::Relaxed) - before;
     if let Some(Ok(Err(error))) = clients.try_join_next() {
         turn.failures.push(format!("{error:#}"));
     }
-    Ok((turn, exports.then_some(exported)))
+    Ok(turn)
 }
 
 /// Exports the log again and again; ends by an error alone.

@@ -114,5 +114,7 @@ async fn play_on(
         (0..boards).map(|_| Board::new(target, organisation.number, &board_token)).collect();
     let (arrival, seed) = (options.arrival(), options.seed);
     let boards_timeout_s = options.boards_timeout_s;
-    Stage { run: &run, organisation, arrival, seed, boards_timeout_s, broker }.play(&boards).await
+    let rows = None;
+    let stage = Stage { run: &run, organisation, arrival, seed, boards_timeout_s, broker, rows };
+    stage.play(&boards).await
 }

@@ -218,6 +218,7 @@ mod tests {
             broker_time: Some(Duration::from_millis(broker_ms)),
             bare_write: Some(Duration::from_micros(5)),
             own_time: Duration::ZERO,
+            rows: None,
             frames,
             bytes: frames * 600,
             snapshots: 0,
