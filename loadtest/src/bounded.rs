@@ -1,5 +1,6 @@
 //! No run lasts for ever.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,13 +16,22 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// Why the acts did not come to their end, in words; `time` is what they had.
-    pub(crate) fn cut_short(self, time: Duration) -> Option<String> {
+    /// Why the acts did not come to their end, in words; `bound` is what they had.
+    ///
+    /// # Errors
+    ///
+    /// What they failed with before there was anything to report.
+    pub(crate) fn cut_short(
+        self,
+        bound: impl Display,
+        is_to_report: bool,
+    ) -> Result<Option<String>> {
         match self {
-            Self::Played(Ok(())) => None,
-            Self::Played(Err(error)) => Some(format!("{error:#}")),
-            Self::OutOfTime => Some(format!("cut short after {:.0} s", time.as_secs_f64())),
-            Self::Interrupted => Some("interrupted".to_owned()),
+            Self::Played(Ok(())) => Ok(None),
+            Self::Played(Err(error)) if is_to_report => Ok(Some(format!("{error:#}"))),
+            Self::Played(Err(error)) => Err(error),
+            Self::OutOfTime => Ok(Some(format!("cut short after {bound}"))),
+            Self::Interrupted => Ok(Some("interrupted".to_owned())),
         }
     }
 }

@@ -84,7 +84,8 @@ impl BrokerProcess {
     pub(crate) async fn operator_token(&self, life: Duration) -> Result<String> {
         let life_s = life.as_secs().to_string();
         let asked = ["token", "--role", "operator", "--data-dir", "data", "--ttl-s", &life_s];
-        let said = self.command().args(asked).stdout(Stdio::piped()).output().await;
+        let said = self.command().args(asked).stdout(Stdio::piped()).kill_on_drop(true).output();
+        let said = timeout(BROKER_START_WAIT, said).await.context("--broker: no token in time")?;
         let said = said.context("--broker: it gives no token")?;
         ensure!(said.status.success(), "--broker: it gives no token: {}", said.status);
         Ok(String::from_utf8(said.stdout)?.trim().to_owned())

@@ -56,51 +56,26 @@ pub(crate) async fn run(options: &Day) -> Result<bool> {
     let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
     let token = operator_token(&options.target, broker.as_mut(), options.timeout()).await?;
     let answer_timeout = Duration::from_secs(options.answer_timeout_s);
-    let mut scene = Scene::new(target, answer_timeout, &PHASES)?;
-    let mut course = Course::default();
-    let progress = Progress::new(0);
-    set_up_all(options, &scene, &token, &mut course).await.context("set-up")?;
-    let start = Instant::now() + BREATH;
-    let begins = start + schedule::outage_begins(options.length());
-    let (ends, is_played) = (begins + options.outage_s, broker.is_none());
-    scene.outage = Some(Outage { begins, ends, phase: schedule::OUTAGE, is_played });
-
-    let scene = Arc::new(scene);
+    let scene = Arc::new(Scene::new(target, answer_timeout, &PHASES)?);
     let api = Api::new(&scene.target, &token)?;
     let process = broker_process(&options.target, broker.as_ref(), scene.target.address);
     let counting = Arc::clone(&scene);
     let sampler = Sampler::start(process, move || counting.counts());
     let director =
-        Director { options, sources: &sources, scene: &scene, api: &api, sampler: &sampler, start };
-    let acts = director.act(broker.as_mut(), &mut course, &progress);
-    let ended = bounded(options.timeout(), acts).await;
+        Director { options, sources: &sources, scene: &scene, api: &api, sampler: &sampler };
+    let mut course = Course::default();
+    let ended = bounded(options.timeout(), director.act(broker.as_mut(), &mut course)).await;
     let samples = sampler.finish(scene.counts());
-    course.seen.cut_short = ended.cut_short(options.timeout());
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
+    let bound = format_args!("{:.0} s", options.timeout().as_secs_f64());
+    let is_set_up = !course.organisations.is_empty();
+    course.seen.cut_short = ended.cut_short(bound, is_set_up).context("set-up")?;
     let report = VisitsReport::new("day", options.settings(), &scene, None, course.seen);
     let results = Results::of_visits(&report, &scene, &samples);
     results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
-}
-
-/// What was created is removed where it fails.
-async fn set_up_all(options: &Day, scene: &Scene, token: &str, course: &mut Course) -> Result<()> {
-    let api = Api::new(&scene.target, token)?;
-    until_ready(&api).await?;
-    let ttl = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
-    let devices = [Device::AgentDesktop];
-    let population = Population::of(&options.tenancy(), options.agents, &devices);
-    match set_up(&api, &population, ttl, &mut course.created).await {
-        Ok(organisations) => course.organisations = organisations,
-        Err(error) => {
-            tear_down(&api, &course.created).await;
-            return Err(error);
-        }
-    }
-    note_bought(&mut scene.witness.audit(), &course.organisations);
-    Ok(())
 }
 
 /// Sees to it that everybody knows their day, and that the broker has its outage.
@@ -110,30 +85,28 @@ struct Director<'a> {
     scene: &'a Arc<Scene>,
     api: &'a Api<'a>,
     sampler: &'a Sampler,
-    start: Instant,
 }
 
 impl Director<'_> {
-    async fn act(
-        &self,
-        broker: Option<&mut BrokerProcess>,
-        course: &mut Course,
-        progress: &Progress,
-    ) -> Result<()> {
+    async fn act(&self, broker: Option<&mut BrokerProcess>, course: &mut Course) -> Result<()> {
+        self.set_up(course).await?;
+        let progress = Progress::new(0);
+        let start = Instant::now() + BREATH;
+        let outage = self.outage_of(start, broker.is_none());
         let mut visitors = JoinSet::new();
         let mut random = StdRng::seed_from_u64(self.options.seed);
         for (index, caller) in self.callers(&course.organisations).into_iter().enumerate() {
             let spells = spells(index, self.options.length(), &mut random).into_iter();
             let visits = spells.map(|spell| Visit {
-                comes: self.start + spell.comes,
-                leaves: self.start + spell.leaves,
+                comes: start + spell.comes,
+                leaves: start + spell.leaves,
                 comes_in: Label::Always(spell.comes_in),
                 leaves_in: Label::Always(spell.leaves_in),
             });
             visitors.spawn(live(Arc::new(caller), visits.collect(), Arc::clone(self.scene)));
         }
         progress.say("the day begins");
-        course.seen.down_s = self.outage(broker).await?;
+        course.seen.down_s = self.play_outage(outage, broker).await?;
         while let Some(over) = visitors.join_next().await {
             over.context("an agent of this tool broke")?;
         }
@@ -144,6 +117,25 @@ impl Director<'_> {
         course.seen.records = Some(records);
         course.seen.problems.extend(faults);
         Ok(())
+    }
+
+    async fn set_up(&self, course: &mut Course) -> Result<()> {
+        until_ready(self.api).await?;
+        let ttl = self.options.timeout().saturating_add(Duration::from_secs(TOKEN_MARGIN_S));
+        let devices = [Device::AgentDesktop];
+        let population = Population::of(&self.options.tenancy(), self.options.agents, &devices);
+        course.organisations = set_up(self.api, &population, ttl, &mut course.created).await?;
+        note_bought(&mut self.scene.witness.audit(), &course.organisations);
+        self.sampler.begin();
+        Ok(())
+    }
+
+    /// When it is, of a day that begins then; all visitors are told.
+    fn outage_of(&self, start: Instant, is_played: bool) -> Outage {
+        let begins = start + schedule::outage_begins(self.options.length());
+        let ends = begins + self.options.outage_s;
+        let outage = Outage { begins, ends, phase: schedule::OUTAGE, is_played };
+        *self.scene.outage.get_or_init(|| outage)
     }
 
     /// Organisations take turns.
@@ -167,8 +159,12 @@ impl Director<'_> {
     }
 
     /// Kills the broker when it is time, and starts it again; for how many seconds it was down.
-    async fn outage(&self, broker: Option<&mut BrokerProcess>) -> Result<Option<f64>> {
-        let (Some(broker), Some(outage)) = (broker, self.scene.outage) else { return Ok(None) };
+    async fn play_outage(
+        &self,
+        outage: Outage,
+        broker: Option<&mut BrokerProcess>,
+    ) -> Result<Option<f64>> {
+        let Some(broker) = broker else { return Ok(None) };
         sleep_until(outage.begins).await;
         broker.end(Ending::Kill).await?;
         sleep_until(outage.ends).await;

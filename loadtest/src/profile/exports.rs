@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::note_bought;
 use crate::api::Api;
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Exports, Leave};
 use crate::exports::report::ExportsReport;
@@ -31,13 +31,8 @@ pub(crate) async fn run(options: &Exports) -> Result<bool> {
     let target = Target::resolve(&options.url).await?;
     let mut played = Vec::new();
     let ended = bounded(options.timeout(), act(options, &target, &mut played)).await;
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if played.is_empty() => return Err(error),
-        Ended::Played(Err(error)) => Some(format!("{error:#}")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    let cut_short = ended.cut_short(bound, !played.is_empty())?;
     let mut report = ExportsReport::new(options, &played)?;
     if let Some(why) = cut_short {
         report.fail(why);

@@ -225,16 +225,10 @@ async fn conclude(
     if !options.tenancy.keep {
         problems.extend(tear_down(api, &course.created).await);
     }
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if course.ready => Some(format!("{error:#}")),
-        Ended::Played(Err(error)) => {
-            problems.iter().for_each(|problem| progress.say(problem));
-            return Err(error.context("set-up"));
-        }
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    let cut_short = ended.cut_short(bound, course.ready).context("set-up");
+    // Where there is no report they are told here.
+    let cut_short = cut_short.inspect_err(|_| problems.iter().for_each(|p| progress.say(p)))?;
     let decided_after_s = course.decided_after.map(|after| after.as_secs_f64());
     let dropped = course.dropped;
     Ok(Seen { cut_short, decided_after_s, dropped, afterwards, problems })

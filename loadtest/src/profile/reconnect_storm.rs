@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{broker_process, note_bought, operator_token};
 use crate::api::Api;
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{End, ReconnectStorm};
 use crate::conversation::Caller;
@@ -74,13 +74,8 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
-    course.seen.cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if course.ready => Some(format!("{error:#}")),
-        Ended::Played(Err(error)) => return Err(error.context("set-up")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    course.seen.cut_short = ended.cut_short(bound, course.ready).context("set-up")?;
     let (agents, organisations) = (options.agents, options.tenancy().organisations);
     let seen = course.seen;
     let hasty = options.without_grace;

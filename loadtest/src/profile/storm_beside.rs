@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -44,6 +44,7 @@ struct Course {
     created: Vec<u64>,
     /// The last is the storm's.
     organisations: Vec<Ready>,
+    is_set_up: bool,
     seen: Seen,
 }
 
@@ -65,21 +66,21 @@ pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
     let api = Api::new(&scene.target, &token)?;
     let progress = Progress::new(0);
     let mut course = Course::default();
-    set_up_all(options, &scene, &api, &mut course).await.context("set-up")?;
-
     let counting = Arc::clone(&scene);
     let process = options.target.broker_process(scene.target.address);
     let sampler = Sampler::start(process, move || counting.counts());
     let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let weather = Weather { options, scene: &scene, api: &api, progress: &progress };
+    let weather =
+        Weather { options, scene: &scene, api: &api, progress: &progress, sampler: &sampler };
     let ended = bounded(options.timeout(), weather.act(&sources, &thread, &mut course)).await;
     // A runtime must not be waited for within another.
     thread.shutdown_background();
     let samples = sampler.finish(scene.counts());
-    course.seen.cut_short = ended.cut_short(options.timeout());
     if !options.keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
+    let bound = format_args!("{:.0} s", options.timeout().as_secs_f64());
+    course.seen.cut_short = ended.cut_short(bound, course.is_set_up).context("set-up")?;
     let comparison = Some(Comparison::of(&scene, CALM, BESIDE, options.ratio_max));
     let settings = options.settings();
     let report = VisitsReport::new("storm-beside", settings, &scene, comparison, course.seen);
@@ -88,39 +89,13 @@ pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
     Ok(report.passed)
 }
 
-/// What was created is removed where it fails.
-async fn set_up_all(
-    options: &StormBeside,
-    scene: &Scene,
-    api: &Api<'_>,
-    course: &mut Course,
-) -> Result<()> {
-    let ttl = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
-    let (calm, first) = (options.calm_organisations(), options.first_organisation);
-    let last = first + u64::try_from(calm)?;
-    for (first, organisations, agents) in
-        [(first, calm, options.calm_agents()), (last, 1, options.storm_agents)]
-    {
-        let tenancy = options.tenancy(first, organisations, agents);
-        let population = Population::of(&tenancy, agents, &[Device::AgentDesktop]);
-        match set_up(api, &population, ttl, &mut course.created).await {
-            Ok(ready) => course.organisations.extend(ready),
-            Err(error) => {
-                tear_down(api, &course.created).await;
-                return Err(error);
-            }
-        }
-    }
-    note_bought(&mut scene.witness.audit(), &course.organisations);
-    Ok(())
-}
-
 /// Makes calm and storm.
 struct Weather<'a> {
     options: &'a StormBeside,
     scene: &'a Arc<Scene>,
     api: &'a Api<'a>,
     progress: &'a Progress,
+    sampler: &'a Sampler,
 }
 
 impl Weather<'_> {
@@ -130,12 +105,13 @@ impl Weather<'_> {
         thread: &Runtime,
         course: &mut Course,
     ) -> Result<()> {
+        self.set_up(course).await?;
         let (storm, calm) = course.organisations.split_last().context("no organisation")?;
         let calm = callers(calm, sources, 0);
         let stormers = callers(std::slice::from_ref(storm), sources, calm.len());
         let mut visitors = JoinSet::new();
         tokio::select! {
-            () = self.trickle(&calm, &mut visitors) => {}
+            () = self.trickle(&calm, &mut visitors) => bail!("the storms took too long"),
             turned = self.turns(&stormers, thread) => turned?,
         }
         while let Some(over) = visitors.join_next().await {
@@ -149,10 +125,29 @@ impl Weather<'_> {
         Ok(())
     }
 
+    async fn set_up(&self, course: &mut Course) -> Result<()> {
+        let options = self.options;
+        let ttl = options.timeout().saturating_add(Duration::from_secs(TOKEN_MARGIN_S));
+        let (calm, first) = (options.calm_organisations(), options.first_organisation);
+        let last = first + u64::try_from(calm)?;
+        for (first, organisations, agents) in
+            [(first, calm, options.calm_agents()), (last, 1, options.storm_agents)]
+        {
+            let tenancy = options.tenancy(first, organisations, agents);
+            let population = Population::of(&tenancy, agents, &[Device::AgentDesktop]);
+            let ready = set_up(self.api, &population, ttl, &mut course.created).await?;
+            course.organisations.extend(ready);
+        }
+        course.is_set_up = true;
+        note_bought(&mut self.scene.witness.audit(), &course.organisations);
+        self.sampler.begin();
+        Ok(())
+    }
+
     /// Agents of the calm ones come and go, whatever became of the ones before.
     async fn trickle(&self, callers: &[Arc<Caller>], visitors: &mut JoinSet<()>) {
         let (start, arrival) = (Instant::now(), Arrival::PerSecond(self.options.rate));
-        let count = arrival.count_within(self.options.timeout());
+        let count = arrival.count_within(self.options.turns_take());
         let offsets = arrival.offsets(count, self.options.seed);
         for (offset, caller) in offsets.into_iter().zip(callers.iter().cycle()) {
             let comes = start + offset;

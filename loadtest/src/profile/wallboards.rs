@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::note_bought;
 use crate::api::{Api, TokenWanted, bearer};
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Leave, Wallboards};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
@@ -32,13 +32,8 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     let target = Arc::new(Target::resolve(&options.target.url).await?);
     let mut turns = Vec::new();
     let ended = bounded(options.timeout(), act(options, &target, &mut turns)).await;
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if turns.is_empty() => return Err(error),
-        Ended::Played(Err(error)) => Some(format!("{error:#}")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    let cut_short = ended.cut_short(bound, !turns.is_empty())?;
     let mut report = BoardsReport::new(options, &turns)?;
     if let Some(why) = cut_short {
         report.fail(why);

@@ -38,7 +38,8 @@ impl Results {
     }
 
     fn settings(&mut self, settings: &Value) {
-        for (name, value) in settings.as_object().into_iter().flatten() {
+        let given = |(_, value): &(&String, &Value)| !value.is_null();
+        for (name, value) in settings.as_object().into_iter().flatten().filter(given) {
             let text = value.as_str();
             self.option(name, text.as_ref().map_or(value as &dyn Display, |text| text));
         }

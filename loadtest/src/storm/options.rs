@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
-use crate::limits::{GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX, TURNS_MAX};
+use crate::limits::{
+    GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX, SET_UP_WAIT, TURNS_MAX,
+};
 
 #[derive(Args)]
 pub(crate) struct StormBeside {
@@ -84,17 +86,25 @@ impl StormBeside {
     }
 
     /// For all turns, and whoever is late at the end of each.
-    pub(crate) fn timeout(&self) -> Duration {
+    pub(crate) fn turns_take(&self) -> Duration {
         let turns = u32::try_from(self.turns).unwrap_or(u32::MAX);
-        (self.calm + self.storm_stay + LEAVE_WAIT).saturating_mul(turns) + GIVE_UP_AFTER
+        let each = self.calm.saturating_add(self.storm_stay).saturating_add(LEAVE_WAIT);
+        each.saturating_mul(turns).saturating_add(GIVE_UP_AFTER)
     }
 
-    /// What the report says of them.
+    /// For set-up, the turns, and the look at what is held then.
+    pub(crate) fn timeout(&self) -> Duration {
+        let look = Duration::from_secs(self.release_timeout_s);
+        SET_UP_WAIT.saturating_add(self.turns_take()).saturating_add(look)
+    }
+
+    /// What the report says of them, by their names.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "url": self.target.url, "organisations": self.organisations, "rate": self.rate,
-            "stay_s": self.stay.as_secs_f64(), "storm_agents": self.storm_agents,
-            "turns": self.turns, "calm_s": self.calm.as_secs_f64(), "seed": self.seed,
+            "stay": self.stay.as_secs_f64(), "storm-agents": self.storm_agents,
+            "storm-stay": self.storm_stay.as_secs_f64(), "turns": self.turns,
+            "calm": self.calm.as_secs_f64(), "seed": self.seed,
         })
     }
 
@@ -118,5 +128,28 @@ impl StormBeside {
         ensure!(!self.calm.is_zero(), "--calm: above 0");
         ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Profile};
+
+    fn parse(line: &str) -> StormBeside {
+        let words = ["loadtest", "storm-beside"].into_iter().chain(line.split_whitespace());
+        let parsed = Cli::try_parse_from(words).expect("it parses").profile;
+        let Profile::StormBeside(options) = parsed else { panic!("another profile") };
+        options
+    }
+
+    #[test]
+    fn set_up_and_the_look_at_what_is_held_have_their_time_beside_the_turns() {
+        let options = parse("--turns 2 --calm 30 --release-timeout-s 400");
+        options.check().expect("they fit");
+        let least = SET_UP_WAIT + Duration::from_secs(2 * 30 + 400);
+        assert!(options.timeout() > least, "{:?}", options.timeout());
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod tally;
 pub(crate) mod visitor;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -60,7 +60,8 @@ pub(crate) struct Scene {
     pub(crate) witness: Arc<Witness>,
     /// For one attempt.
     pub(crate) answer_timeout: Duration,
-    pub(crate) outage: Option<Outage>,
+    /// Set by the profile before anybody comes, once it knows when the run begins.
+    pub(crate) outage: OnceLock<Outage>,
     /// The phase that it is now, for whoever is counted under that.
     now: AtomicUsize,
     phases: Vec<Mutex<Phase>>,
@@ -80,7 +81,7 @@ impl Scene {
             target,
             witness: Arc::default(),
             answer_timeout,
-            outage: None,
+            outage: OnceLock::new(),
             now: AtomicUsize::new(0),
             phases: phases.collect::<Result<_>>()?,
         })
@@ -108,7 +109,7 @@ impl Scene {
 
     /// When somebody is due who would be at `at`, and the phase if the outage decides it.
     fn due(&self, at: Instant) -> (Instant, Option<usize>) {
-        match self.outage {
+        match self.outage.get() {
             Some(outage) if outage.begins <= at && at < outage.ends => {
                 (outage.ends, Some(outage.phase))
             }

@@ -98,7 +98,7 @@ impl Visitor<'_> {
     }
 
     async fn stay(&self, mut conversation: Conversation) -> Over {
-        let drops_at = self.scene.outage.filter(|outage| outage.is_played).map(|o| o.begins);
+        let drops_at = self.scene.outage.get().filter(|outage| outage.is_played).map(|o| o.begins);
         let drops_at = drops_at.filter(|at| *at < self.visit.leaves && *at > Instant::now());
         let until = drops_at.unwrap_or(self.visit.leaves);
         match conversation.stay(sleep_until(until)).await {

@@ -13,7 +13,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{
     Callback, ErrorResponse, Request, Response,
@@ -27,6 +27,8 @@ pub(crate) const SEAT: &str = "inbound_agent";
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Vice {
     None,
+    /// Never issues a token.
+    StallsSetUp,
     /// Grants whatever is asked for.
     GrantsAll,
     /// Forgets to release.
@@ -72,6 +74,8 @@ pub(crate) struct State {
     sessions: AtomicU64,
     /// Who was sent away once.
     sent_away: Mutex<BTreeSet<String>>,
+    /// Told whenever a request will have no answer.
+    stalled: Notify,
     /// Counts restarts; connections end with each.
     restarts: watch::Sender<u32>,
 }
@@ -101,6 +105,7 @@ impl FakeBroker {
             usage: Mutex::default(),
             sessions: AtomicU64::new(0),
             sent_away: Mutex::default(),
+            stalled: Notify::new(),
             restarts: watch::Sender::default(),
         });
         let serving = Arc::clone(&state);
@@ -115,6 +120,11 @@ impl FakeBroker {
     /// Cuts every connection, as a broker does that is killed; sessions with grace are kept.
     pub(crate) fn restart(&self) {
         self.state.restarts.send_modify(|restarts| *restarts += 1);
+    }
+
+    /// Waits until a request is left without an answer.
+    pub(crate) async fn until_stalled(&self) {
+        self.state.stalled.notified().await;
     }
 
     /// Organisations that exist now.
