@@ -11,9 +11,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::Api;
 use crate::limits::{BROKER_END_WAIT, BROKER_START_WAIT, READY_POLL};
+use crate::process::of_ended_children;
 
 /// In its folder.
 const DATABASE: &str = "herd.db";
+
 /// How a broker is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -21,6 +23,14 @@ pub(crate) enum Ending {
     Terminate,
     /// SIGKILL.
     Kill,
+}
+
+/// How an end went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) took: Duration,
+    /// Processor time of the process in all.
+    pub(crate) cpu: Duration,
 }
 
 /// Its process ends, and its folder is removed, when this is dropped.
@@ -101,12 +111,12 @@ impl BrokerProcess {
         id.context("the broker does not run")
     }
 
-    /// Ends it and waits until it has; how long that took.
+    /// Ends it and waits until it has.
     ///
     /// # Errors
     ///
     /// Where it does not end in time, or a drain ends with another code than 0.
-    pub(crate) async fn end(&mut self, how: Ending) -> Result<Duration> {
+    pub(crate) async fn end(&mut self, how: Ending) -> Result<Ended> {
         let mut child = self.child.take().context("there is no broker to end")?;
         let begun = Instant::now();
         match how {
@@ -116,10 +126,13 @@ impl BrokerProcess {
                 Command::new("kill").args(["-TERM", &id]).status().await?;
             }
         }
+        // No other child is waited for meanwhile, so what is added is this one's.
+        let before = of_ended_children()?;
         let ended = timeout(BROKER_END_WAIT, child.wait()).await;
         let status = ended.context("the broker did not end in time")??;
         ensure!(how == Ending::Kill || status.success(), "the broker did not drain well: {status}");
-        Ok(begun.elapsed())
+        let cpu = of_ended_children()?.saturating_sub(before);
+        Ok(Ended { took: begun.elapsed(), cpu })
     }
 
     /// Keeps a copy of its data as they are now; it must not run.
@@ -187,4 +200,29 @@ pub(crate) async fn until_ready(api: &Api<'_>) -> Result<Duration> {
         sleep(READY_POLL).await;
     }
     Ok(begun.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::process::Meter;
+
+    #[tokio::test]
+    async fn what_a_broker_used_until_it_was_killed_is_known_afterwards() {
+        let program = std::env::temp_dir().join(format!("loadtest-busy-{}", std::process::id()));
+        std::fs::write(&program, "#!/bin/sh\nwhile :; do :; done\n").expect("a script");
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).expect("a program");
+        let listen = ([127, 0, 0, 1], 9).into();
+        let mut broker = BrokerProcess::new(&program, listen).expect("a folder");
+        broker.start().expect("it starts");
+        let mut meter = Meter::of(broker.id().expect("it runs")).expect("it runs");
+        while meter.read().expect("it runs").cpu < Duration::from_millis(50) {
+            sleep(READY_POLL).await;
+        }
+        let ended = broker.end(Ending::Kill).await.expect("it ends");
+        std::fs::remove_file(&program).expect("a script");
+        assert!(ended.cpu >= Duration::from_millis(40), "less a tick each: {ended:?}");
+    }
 }

@@ -9,6 +9,7 @@ use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, all_processes};
 
 const BYTES_PER_KIB: u64 = 1024;
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
 /// What a process used up to a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,22 @@ impl Meter {
             anonymous_bytes: status.rssanon.unwrap_or_default() * BYTES_PER_KIB,
         })
     }
+}
+
+/// Processor time of the children of this process that have ended and were waited for, in steps of the
+/// system's clock (10 ms).
+///
+/// # Errors
+///
+/// Where the system does not tell.
+pub(crate) fn of_ended_children() -> Result<Duration> {
+    let stat = Process::myself().and_then(|process| process.stat()).context("/proc/self/stat")?;
+    Ok(ticks(u64::try_from(stat.cutime)?.saturating_add(u64::try_from(stat.cstime)?)))
+}
+
+fn ticks(number: u64) -> Duration {
+    let nanoseconds = NANOSECONDS_PER_SECOND / procfs::ticks_per_second();
+    Duration::from_nanos(number.saturating_mul(nanoseconds))
 }
 
 /// The process of this machine that listens there; `None` where it is not to be found: elsewhere, another

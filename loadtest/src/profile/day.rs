@@ -166,7 +166,7 @@ impl Director<'_> {
     ) -> Result<Option<f64>> {
         let Some(broker) = broker else { return Ok(None) };
         sleep_until(outage.begins).await;
-        broker.end(Ending::Kill).await?;
+        self.sampler.ended(broker.end(Ending::Kill).await?.cpu);
         sleep_until(outage.ends).await;
         broker.start()?;
         self.sampler.follow(Some(broker.id()?));

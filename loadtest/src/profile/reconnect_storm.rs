@@ -184,7 +184,9 @@ impl Herdsman<'_> {
             self.sampler.follow(self.options.target.broker_process(address));
             return Ok(());
         };
-        seen.ended_after_s = Some(broker.end(how).await?.as_secs_f64());
+        let ended = broker.end(how).await?;
+        self.sampler.ended(ended.cpu);
+        seen.ended_after_s = Some(ended.took.as_secs_f64());
         self.until(Tally::gone).await;
         let begun = Instant::now();
         broker.start()?;
