@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -15,6 +16,9 @@ use crate::process::of_ended_children;
 
 /// In its folder.
 const DATABASE: &str = "herd.db";
+
+/// Folders that this process has made.
+static FOLDERS: AtomicU64 = AtomicU64::new(0);
 
 /// How a broker is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +56,9 @@ impl BrokerProcess {
     pub(crate) fn new(program: &Path, listen: SocketAddr) -> Result<Self> {
         let found = program.canonicalize();
         let program = found.with_context(|| format!("--broker {}", program.display()))?;
-        let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("loadtest-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
         Ok(Self { program, folder, listen, workers: None, child: None })
     }
@@ -80,8 +86,14 @@ impl BrokerProcess {
     ///
     /// # Errors
     ///
-    /// Where it cannot be copied.
+    /// Where it cannot be copied, or would be copied without its latest commits.
     pub(crate) fn bring(&self, store: &Path) -> Result<()> {
+        ensure!(
+            !has_uncopied_commits(store),
+            "--store {}: the file that ends in -wal beside it holds commits that a copy would lack; end the \
+             broker that writes there, or have SQLite do it (PRAGMA wal_checkpoint(TRUNCATE))",
+            store.display()
+        );
         let copied = std::fs::copy(store, self.folder.join(DATABASE));
         copied.map(|_| ()).with_context(|| format!("--store {}", store.display()))
     }
@@ -174,6 +186,13 @@ impl Drop for BrokerProcess {
     }
 }
 
+/// Whether commits are still in the write-ahead log beside the database.
+fn has_uncopied_commits(store: &Path) -> bool {
+    let mut log = store.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir(to)?;
     for entry in std::fs::read_dir(from)? {
@@ -208,6 +227,23 @@ mod tests {
 
     use super::*;
     use crate::process::Meter;
+
+    #[test]
+    fn a_store_with_commits_that_a_copy_would_lack_is_refused() {
+        let listen = ([127, 0, 0, 1], 9).into();
+        let broker = BrokerProcess::new(Path::new("/proc/self/exe"), listen).expect("a folder");
+        let (store, log) = (broker.folder.join("a.db"), broker.folder.join("a.db-wal"));
+        std::fs::write(&store, "pages").expect("a store");
+        std::fs::write(&log, "commits").expect("a log");
+        let error = broker.bring(&store).expect_err("refused").to_string();
+        assert!(error.starts_with("--store") && error.contains("-wal"), "{error}");
+        std::fs::write(&log, "").expect("a log");
+        broker.bring(&store).expect("an empty log lacks nothing");
+        std::fs::remove_file(&log).expect("a log");
+        broker.bring(&store).expect("no log lacks nothing");
+        let copied = std::fs::read(broker.folder.join(DATABASE)).expect("a copy");
+        assert_eq!(copied, b"pages");
+    }
 
     #[tokio::test]
     async fn what_a_broker_used_until_it_was_killed_is_known_afterwards() {

@@ -18,7 +18,8 @@ pub(crate) struct Exports {
     /// The program that is started as the broker, anew for each turn
     #[arg(long, value_name = "PATH")]
     pub(crate) broker: PathBuf,
-    /// A database of that broker with a large log; each turn has a copy of it
+    /// A database of that broker with a large log; each turn has a copy of it. No broker may be writing to it:
+    /// one with a -wal beside it that is not empty is refused
     #[arg(long, value_name = "FILE")]
     pub(crate) store: PathBuf,
     /// Number of the organisation in it whose log is exported
