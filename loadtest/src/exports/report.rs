@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::Exports;
 use crate::report::Percentiles;
-use crate::tally::latencies;
+use crate::tally::{float, latencies};
 use crate::wallboards::turn::Turn;
 
 /// In its JSON as in its table.
@@ -109,10 +109,6 @@ fn median(figures: &[f64]) -> Option<f64> {
     sorted.sort_by(f64::total_cmp);
     let low = sorted.get(sorted.len().checked_sub(1)? / 2)?;
     Some(f64::midpoint(*low, *sorted.get(sorted.len() / 2)?))
-}
-
-fn float(number: u64) -> f64 {
-    u32::try_from(number).map_or(f64::from(u32::MAX), f64::from)
 }
 
 impl Display for ExportsReport {

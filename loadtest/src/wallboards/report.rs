@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::turn::Turn;
 use crate::cli::Wallboards;
 use crate::report::Percentiles;
-use crate::tally::latencies;
+use crate::tally::{float, latencies};
 
 /// Failures that are printed; the JSON has them all.
 const FAILURES_PRINTED_MAX: usize = 20;
@@ -149,10 +149,6 @@ fn median(figures: &[f64]) -> Option<f64> {
 
 fn ratio(of: u64, to: u64) -> f64 {
     if to == 0 { 0.0 } else { float(of) / float(to) }
-}
-
-fn float(number: u64) -> f64 {
-    u32::try_from(number).map_or(f64::from(u32::MAX), f64::from)
 }
 
 impl Display for BoardsReport {

@@ -12,11 +12,11 @@ use tokio::time::{sleep, sleep_until};
 
 use super::ages;
 use super::board::{Board, Followed, NOTHING_YET};
-use super::process_time;
 use crate::agent::{Login, live};
 use crate::arrival::Arrival;
 use crate::limits::{FIRST_PING_SPREAD, PROGRESS_POLL, SETTLE_POLL};
 use crate::population::Device;
+use crate::process::Meter;
 use crate::provision::Ready;
 use crate::run::{Phase, Run};
 use crate::tally::latencies;
@@ -59,6 +59,20 @@ pub(crate) struct Turn {
     pub(crate) failures: Vec<String>,
 }
 
+/// Of the broker, where its process is known, and of this tool.
+struct Meters {
+    broker: Option<Meter>,
+    tool: Meter,
+}
+
+impl Meters {
+    /// Processor time of each up to now.
+    fn read(&mut self) -> Result<(Option<Duration>, Duration)> {
+        let broker = self.broker.as_mut().map(Meter::read).transpose()?;
+        Ok((broker.map(|usage| usage.cpu), self.tool.read()?.cpu))
+    }
+}
+
 impl Stage<'_> {
     /// Hangs the boards up, has everybody log in, waits until all boards show it, and sends all home.
     pub(crate) async fn play(&self, boards: &[Board]) -> Result<Turn> {
@@ -71,7 +85,8 @@ impl Stage<'_> {
         if !self.until(boards, |latest| latest != NOTHING_YET).await {
             failures.push("not every board had a snapshot in time".to_owned());
         }
-        let (begun, times, rows) = (Instant::now(), self.times()?, self.rows());
+        let mut meters = self.meters()?;
+        let (begun, times, rows) = (Instant::now(), meters.read()?, self.rows());
         let (phase, _) = watch::channel(Phase::Arriving);
         let mut agents = JoinSet::new();
         tokio::join!(self.arrive(&phase, &mut agents), self.until_decided());
@@ -79,7 +94,7 @@ impl Stage<'_> {
         if !self.until(boards, |latest| latest == granted).await {
             failures.push(format!("not every board showed all {granted} holders in the end"));
         }
-        let (window, after, rows_after) = (begun.elapsed(), self.times()?, self.rows());
+        let (window, after, rows_after) = (begun.elapsed(), meters.read()?, self.rows());
         stop.send_replace(true);
         let followed = followers.join_all().await;
         phase.send_replace(Phase::Holding);
@@ -101,10 +116,9 @@ impl Stage<'_> {
         self.rows.map(|rows| rows.load(Ordering::Relaxed))
     }
 
-    /// Of the broker and of this tool.
-    fn times(&self) -> Result<(Option<Duration>, Duration)> {
-        let broker = self.broker.map(process_time::of_process).transpose()?;
-        Ok((broker, process_time::of_process(std::process::id())?))
+    fn meters(&self) -> Result<Meters> {
+        let broker = self.broker.map(Meter::of).transpose()?;
+        Ok(Meters { broker, tool: Meter::of(std::process::id())? })
     }
 
     /// Starts each login when it is due, whatever became of the ones before.
