@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::select;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
+
+use crate::run::stop_signal;
 
 /// How the acts of a run ended.
 pub(crate) enum Ended {
@@ -44,14 +45,4 @@ pub(crate) async fn bounded(time: Duration, acts: impl Future<Output = Result<()
         // Without a handler the signal ends the process by itself.
         Ok(()) = stop_signal() => Ended::Interrupted,
     }
-}
-
-async fn stop_signal() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

@@ -8,10 +8,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::schedule::OUTAGE_SHARE_MAX;
-use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
-use crate::limits::{
-    DAY_MINUTES_MAX, GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX, SET_UP_WAIT,
-};
+use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, WaitArgs, seconds};
+use crate::limits::{DAY_MINUTES_MAX, GIVE_UP_AFTER, LEAVE_WAIT, SET_UP_WAIT};
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
@@ -40,12 +38,8 @@ pub(crate) struct Day {
     /// Seconds that the outage lasts
     #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub(crate) outage_s: Duration,
-    /// Seconds from the start of an attempt until it counts as timed out
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
-    pub(crate) answer_timeout_s: u64,
-    /// Seconds to look, after everybody left, until the broker shows nothing held
-    #[arg(long, default_value_t = 35, value_name = "SECONDS")]
-    pub(crate) release_timeout_s: u64,
+    #[command(flatten)]
+    pub(crate) waits: WaitArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -63,7 +57,7 @@ impl Day {
     /// For set-up, the day, whoever is late at its end, and the look at what is held then.
     pub(crate) fn timeout(&self) -> Duration {
         let late = GIVE_UP_AFTER + LEAVE_WAIT;
-        let look = Duration::from_secs(self.release_timeout_s);
+        let look = Duration::from_secs(self.waits.release_timeout_s);
         (SET_UP_WAIT + self.length() + late).saturating_add(look)
     }
 
@@ -83,12 +77,8 @@ impl Day {
     ///
     /// The first option that does not fit, named.
     pub(crate) fn check(&self) -> Result<()> {
-        let organisations = self.tenancy.organisations;
-        ensure!((1..=SESSIONS_MAX).contains(&self.agents), "--agents: from 1 to {SESSIONS_MAX}");
-        ensure!(
-            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
-            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
-        );
+        self.tenancy.check(self.agents)?;
+        self.waits.check()?;
         ensure!(
             self.minutes > 0.0 && self.minutes <= DAY_MINUTES_MAX,
             "--minutes: above 0, at most {DAY_MINUTES_MAX}"
@@ -98,7 +88,6 @@ impl Day {
             "--outage-s: at most {:.0} per cent of the day",
             OUTAGE_SHARE_MAX * 100.0
         );
-        ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
-use super::note_bought;
+use super::{Venue, note_bought};
 use crate::api::{Api, TokenWanted, bearer};
 use crate::audit::Verdict;
 use crate::churn::Shared;
@@ -21,8 +21,8 @@ use crate::churn::ledger::Ledger;
 use crate::churn::options::Churn;
 use crate::churn::sample::{self, Figures, Sample};
 use crate::churn::verdict::{Course, is_idle};
-use crate::limits::{CHURN_LEAVE_WAIT, RELEASE_POLL, TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::limits::{CHURN_LEAVE_WAIT, RELEASE_POLL, TOKEN_MARGIN_S};
+use crate::net::SourceAddresses;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
@@ -49,19 +49,15 @@ struct Outcome {
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &Churn) -> Result<bool> {
     options.check()?;
-    let token = options.target.operator_token()?;
     let sockets = options.agents * 2 + options.boards * options.tenancy.organisations;
-    raise_open_files(sockets)?;
-    let target = Target::resolve(&options.target.url).await?;
-    let asked = options.target.source_addresses;
-    let sources = SourceAddresses::choose(target.address, asked, sockets)?;
+    let venue = Venue::open(&options.target, None, sockets, options.length()).await?;
+    let Venue { target, sources, process, operator_token, .. } = venue;
     let shared = Arc::new(Shared::new(target, options.pause())?);
-    let api = Api::new(&shared.target, &token)?;
+    let api = Api::new(&shared.target, &operator_token)?;
 
     let mut created = Vec::new();
     let counting = Arc::clone(&shared);
-    let broker = options.target.broker_process(shared.target.address);
-    let sampler = Sampler::start(broker, move || counting.so_far());
+    let sampler = Sampler::start(process, move || counting.so_far());
     let played = play(options, &sources, &shared, &api, &sampler, &mut created).await;
     let samples = sampler.finish(shared.so_far());
     let mut remains = Vec::new();

@@ -10,15 +10,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::balance::balance;
-use super::{broker_process, note_bought, operator_token};
+use super::{Venue, callers, note_bought};
 use crate::api::Api;
 use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::conversation::Caller;
 use crate::day::options::Day;
 use crate::day::schedule::{self, PHASES, spells};
-use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::limits::TOKEN_MARGIN_S;
+use crate::net::SourceAddresses;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
@@ -48,17 +48,11 @@ struct Course {
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &Day) -> Result<bool> {
     options.check()?;
-    raise_open_files(options.agents)?;
-    let target = Target::resolve(&options.target.url).await?;
-    let asked = options.target.source_addresses;
-    let sources = SourceAddresses::choose(target.address, asked, options.agents)?;
-    let program = options.broker.as_deref();
-    let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
-    let token = operator_token(&options.target, broker.as_mut(), options.timeout()).await?;
-    let answer_timeout = Duration::from_secs(options.answer_timeout_s);
-    let scene = Arc::new(Scene::new(target, answer_timeout, &PHASES)?);
-    let api = Api::new(&scene.target, &token)?;
-    let process = broker_process(&options.target, broker.as_ref(), scene.target.address);
+    let (program, life) = (options.broker.as_deref(), options.timeout());
+    let venue = Venue::open(&options.target, program, options.agents, life).await?;
+    let Venue { target, sources, mut broker, process, operator_token } = venue;
+    let scene = Arc::new(Scene::new(target, options.waits.answer_timeout(), &PHASES)?);
+    let api = Api::new(&scene.target, &operator_token)?;
     let counting = Arc::clone(&scene);
     let sampler = Sampler::start(process, move || counting.counts());
     let director =
@@ -111,7 +105,8 @@ impl Director<'_> {
             over.context("an agent of this tool broke")?;
         }
         progress.say("everybody has left");
-        let looked = until_released(self.api, &course.created, self.options.release_timeout_s);
+        let looked =
+            until_released(self.api, &course.created, self.options.waits.release_timeout_s);
         course.seen.afterwards = Some(looked.await?);
         let (records, faults) = balance(self.api, &course.organisations).await?;
         course.seen.records = Some(records);
@@ -138,24 +133,11 @@ impl Director<'_> {
         *self.scene.outage.get_or_init(|| outage)
     }
 
-    /// Organisations take turns.
+    /// Every fourth of them has no grace.
     fn callers(&self, organisations: &[Ready]) -> Vec<Caller> {
-        let mut callers = Vec::with_capacity(self.options.agents);
-        let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
-        for index in 0..most {
-            for organisation in organisations {
-                let Some((user, authorization)) = organisation.agents.get(index) else { continue };
-                let is_hasty = callers.len() % HASTY_EVERY == 0;
-                callers.push(Caller {
-                    organisation: organisation.number,
-                    user: Arc::clone(user),
-                    authorization: authorization.clone(),
-                    source: self.sources.of(callers.len()),
-                    grace_s: if is_hasty { 0 } else { self.options.grace_s },
-                });
-            }
-        }
-        callers
+        callers(organisations, self.sources, 0, |index| {
+            if index % HASTY_EVERY == 0 { 0 } else { self.options.grace_s }
+        })
     }
 
     /// Kills the broker when it is time, and starts it again; for how many seconds it was down.

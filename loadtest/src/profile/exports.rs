@@ -27,11 +27,11 @@ use crate::wallboards::turn::{Stage, Turn};
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &Exports) -> Result<bool> {
     options.check()?;
-    raise_open_files(options.agents + options.clients)?;
+    raise_open_files(options.logins.agents + options.clients)?;
     let target = Target::resolve(&options.url).await?;
     let mut played = Vec::new();
-    let ended = bounded(options.timeout(), act(options, &target, &mut played)).await;
-    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    let ended = bounded(options.logins.timeout(), act(options, &target, &mut played)).await;
+    let bound = format_args!("--timeout-s {}", options.logins.timeout_s);
     let cut_short = ended.cut_short(bound, !played.is_empty())?;
     let mut report = ExportsReport::new(options, &played)?;
     if let Some(why) = cut_short {
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: &Exports) -> Result<bool> {
 
 async fn act(options: &Exports, target: &Target, played: &mut Vec<Turn>) -> Result<()> {
     for exports in options.turns() {
-        let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
+        let life = options.logins.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
         let mut broker = BrokerProcess::new(&options.broker, target.address)?;
         broker.bring(&options.store)?;
         let token = broker.operator_token(life).await?;
@@ -65,17 +65,21 @@ async fn play(
 ) -> Result<Turn> {
     let api = Api::new(target, token)?;
     until_ready(&api).await?;
-    let population = Population::of(&options.tenancy(), options.agents, &[Device::AgentDesktop]);
+    let population = Population::of(
+        &options.logins.tenancy(None),
+        options.logins.agents,
+        &[Device::AgentDesktop],
+    );
     let organisations = set_up(&api, &population, life, &mut Vec::new()).await.context("set-up")?;
     let organisation = organisations.first().context("set-up: no organisation")?;
-    let login_timeout = Duration::from_secs(options.login_timeout_s);
+    let login_timeout = options.logins.login_timeout();
     let run = Arc::new(Run::new(target.clone(), login_timeout, Leave::Logout)?);
     note_bought(&mut run.audit(), &organisations);
     let (rows, mut clients) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
     for _ in 0..if exports { options.clients } else { 0 } {
         clients.spawn(export(target.clone(), token.to_owned(), options.of, Arc::clone(&rows)));
     }
-    let (arrival, seed) = (options.arrival(), options.seed);
+    let (arrival, seed) = (options.logins.arrival(), options.logins.seed);
     let (broker, rows) = (Some(broker), exports.then_some(&*rows));
     let stage = Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker, rows };
     let mut turn = stage.play(&[]).await?;

@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::balance::balance;
-use super::note_bought;
+use super::{Venue, callers, note_bought};
 use crate::api::Api;
 use crate::arrival::Arrival;
 use crate::bounded::bounded;
 use crate::conversation::Caller;
-use crate::limits::{STORM_POLL, TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::limits::{STORM_POLL, TOKEN_MARGIN_S};
+use crate::net::SourceAddresses;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
@@ -56,18 +56,14 @@ struct Course {
 pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
     options.check()?;
     let sockets = options.calm_agents() + options.storm_agents;
-    raise_open_files(sockets)?;
-    let token = options.target.operator_token()?;
-    let target = Target::resolve(&options.target.url).await?;
-    let sources =
-        SourceAddresses::choose(target.address, options.target.source_addresses, sockets)?;
+    let venue = Venue::open(&options.target, None, sockets, options.timeout()).await?;
+    let Venue { target, sources, process, operator_token, .. } = venue;
     let answer_timeout = Duration::from_secs(options.answer_timeout_s);
     let scene = Arc::new(Scene::new(target, answer_timeout, &PHASES)?);
-    let api = Api::new(&scene.target, &token)?;
+    let api = Api::new(&scene.target, &operator_token)?;
     let progress = Progress::new(0);
     let mut course = Course::default();
     let counting = Arc::clone(&scene);
-    let process = options.target.broker_process(scene.target.address);
     let sampler = Sampler::start(process, move || counting.counts());
     let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let weather =
@@ -107,8 +103,8 @@ impl Weather<'_> {
     ) -> Result<()> {
         self.set_up(course).await?;
         let (storm, calm) = course.organisations.split_last().context("no organisation")?;
-        let calm = callers(calm, sources, 0);
-        let stormers = callers(std::slice::from_ref(storm), sources, calm.len());
+        let calm = shared(callers(calm, sources, 0, |_| 0));
+        let stormers = shared(callers(std::slice::from_ref(storm), sources, calm.len(), |_| 0));
         let mut visitors = JoinSet::new();
         tokio::select! {
             () = self.trickle(&calm, &mut visitors) => bail!("the storms took too long"),
@@ -213,21 +209,6 @@ impl Weather<'_> {
     }
 }
 
-/// Organisations take turns; `before` connections have their source address already.
-fn callers(organisations: &[Ready], sources: &SourceAddresses, before: usize) -> Vec<Arc<Caller>> {
-    let mut callers = Vec::new();
-    let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
-    for index in 0..most {
-        for organisation in organisations {
-            let Some((user, authorization)) = organisation.agents.get(index) else { continue };
-            callers.push(Arc::new(Caller {
-                organisation: organisation.number,
-                user: Arc::clone(user),
-                authorization: authorization.clone(),
-                source: sources.of(before + callers.len()),
-                grace_s: 0,
-            }));
-        }
-    }
-    callers
+fn shared(callers: Vec<Caller>) -> Vec<Arc<Caller>> {
+    callers.into_iter().map(Arc::new).collect()
 }

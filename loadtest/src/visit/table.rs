@@ -4,8 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::report::{Comparison, PhaseReport, VisitsReport};
 use super::tally::Outcomes;
-use crate::limits::FAILURES_PRINTED_MAX;
-use crate::report::Percentiles;
+use crate::report::{Percentiles, verdict};
 
 impl Display for VisitsReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
@@ -31,7 +30,7 @@ impl Display for VisitsReport {
             let how = if afterwards.held.is_empty() { "nothing held" } else { "still held" };
             writeln!(out, "afterwards: {how} after {:.2} s", afterwards.waited_s)?;
         }
-        verdict(out, self)
+        verdict(out, &self.failures, self.passed)
     }
 }
 
@@ -92,15 +91,4 @@ fn outcomes(out: &mut Formatter<'_>, phase: &PhaseReport) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-fn verdict(out: &mut Formatter<'_>, report: &VisitsReport) -> fmt::Result {
-    for failure in report.failures.iter().take(FAILURES_PRINTED_MAX) {
-        writeln!(out, "  {failure}")?;
-    }
-    let more = report.failures.len().saturating_sub(FAILURES_PRINTED_MAX);
-    if more > 0 {
-        writeln!(out, "  and {more} more")?;
-    }
-    writeln!(out, "{}", if report.passed { "PASSED" } else { "FAILED" })
 }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{FakeBroker, Vice};
+use crate::support::{self, FakeBroker, Vice};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -10,9 +10,8 @@ use tokio::process::Command;
 async fn a_set_up_that_is_interrupted_is_reported_and_leaves_nothing_behind() {
     for profile in ["day", "storm-beside", "reconnect-storm", "mass-login"] {
         let broker = FakeBroker::start(Vice::StallsSetUp).await;
-        let tool = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-            .args([profile, "--operator-token", "the-operator", "--json", "-"])
-            .args(["--url", &format!("http://{}", broker.address), "--release-timeout-s", "1"])
+        let tool = support::command(profile, &broker)
+            .args(["--release-timeout-s", "1"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

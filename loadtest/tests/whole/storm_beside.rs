@@ -1,23 +1,13 @@
 //! A storm in one organisation beside calm ones, against a fake broker that keeps the contract or breaks it.
 
-use crate::support::{FakeBroker, Vice};
+use crate::support::{self, Vice};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 /// Plays one turn of calm and storm over four organisations; the exit code and the report.
 async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
-    let broker = FakeBroker::start(vice).await;
-    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["storm-beside", "--operator-token", "the-operator", "--json", "-"])
-        .args(["--url", &format!("http://{}", broker.address), "--release-timeout-s", "1"])
-        .args(["--organisations", "4", "--rate", "200", "--stay", "0.1", "--storm-agents", "300"])
-        .args(["--turns", "1", "--calm", "0.5", "--storm-stay", "1"])
-        .args(options.split_whitespace())
-        .output()
-        .await
-        .expect("the tool runs");
-    assert_eq!(broker.organisations(), Vec::<String>::new(), "what it created is removed");
-    (output.status.code(), serde_json::from_slice(&output.stdout).expect("a report"))
+    let calm = "--release-timeout-s 1 --organisations 4 --rate 200 --stay 0.1 --calm 0.5";
+    let storm = "--storm-agents 300 --turns 1 --storm-stay 1";
+    support::play("storm-beside", vice, &[calm, storm, options]).await
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 use tokio::sync::{Notify, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{
@@ -92,6 +93,27 @@ pub(crate) struct Organisation {
     /// Concurrent and contingency, by licence.
     pub(crate) bought: BTreeMap<String, (u64, u64)>,
     pub(crate) holders: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Plays the profile against such a broker to its end; the exit code and the report.
+pub(crate) async fn play(profile: &str, vice: Vice, options: &[&str]) -> (Option<i32>, Value) {
+    let broker = FakeBroker::start(vice).await;
+    let output = command(profile, &broker)
+        .args(options.iter().flat_map(|options| options.split_whitespace()))
+        .output()
+        .await
+        .expect("the tool runs");
+    assert_eq!(broker.organisations(), Vec::<String>::new(), "what it created is removed");
+    (output.status.code(), serde_json::from_slice(&output.stdout).expect("a report"))
+}
+
+/// The tool, with its report on standard output.
+pub(crate) fn command(profile: &str, broker: &FakeBroker) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command
+        .args([profile, "--operator-token", "the-operator", "--json", "-"])
+        .args(["--url", &format!("http://{}", broker.address)]);
+    command
 }
 
 impl FakeBroker {
