@@ -64,6 +64,9 @@ pub(crate) enum Profile {
     /// The bare server itself, as `baseline` starts it: until standard input ends
     #[command(hide = true)]
     EchoServer(EchoServer),
+    /// The storm of `storm-beside`, as the run starts it: until standard input ends
+    #[command(hide = true)]
+    StormCrowd,
     /// Everybody logs in with grace, the broker ends and starts again or all connections are dropped, and
     /// all come back at once; exit 1 if anybody is lost, has other licences than before, is charged again,
     /// or had no answer in time, if more users than were bought ever held a licence, or if anything is

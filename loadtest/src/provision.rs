@@ -201,4 +201,9 @@ impl LicenceRow {
     pub(crate) fn is_concurrent(&self) -> bool {
         self.model == "concurrent"
     }
+
+    /// How many holders there may be; `None`: they are not counted.
+    pub(crate) fn holders_max(&self) -> Option<u64> {
+        self.is_concurrent().then(|| self.concurrent.total + self.contingency.total)
+    }
 }

@@ -187,6 +187,15 @@ impl LatencyMs {
 }
 
 impl Percentiles {
+    /// A line of a table: the name, the count, p50, p90, p99, p99.9 and the most.
+    pub(crate) fn line(&self, out: &mut Formatter<'_>, name: &str) -> fmt::Result {
+        let Self { count, p50, p90, p99, p99_9, max } = self;
+        writeln!(
+            out,
+            "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}"
+        )
+    }
+
     pub(crate) fn new(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| milliseconds(histogram.value_at_quantile(quantile));
         Self {

@@ -1,9 +1,11 @@
 //! Looks at the run several times a second: the broker's processor time and memory, and what the profile
 //! counts. One for all profiles.
 
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +13,7 @@ use crate::limits::{SAMPLE_EVERY, SAMPLES_MAX};
 use crate::process::{Meter, Usage};
 
 /// What a profile counts, from its begin to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Logins (or what the profile calls so) that were begun.
     pub(crate) begun: u64,
@@ -19,6 +21,18 @@ pub(crate) struct Counts {
     pub(crate) granted: u64,
     /// Licences that are held now, by what the broker has said.
     pub(crate) held: u64,
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            begun: self.begun + other.begun,
+            granted: self.granted + other.granted,
+            held: self.held + other.held,
+        }
+    }
 }
 
 /// One look.

@@ -76,6 +76,13 @@ impl Words {
         *self.0.entry(word.to_owned()).or_default() += 1;
     }
 
+    /// Adds the counts of another table.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (word, count) in &other.0 {
+            *self.0.entry(word.clone()).or_default() += count;
+        }
+    }
+
     /// Sets a word's count, unless it is 0.
     pub(crate) fn put(&mut self, word: &str, count: u64) {
         if count > 0 {

@@ -120,8 +120,8 @@ impl Display for ExportsReport {
             "{:<28}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "licence, ms from due", "count", "p50", "p90", "p99", "p99.9", "max"
         )?;
-        row(out, "  beside exports", &self.licence_ms)?;
-        row(out, "  without", &self.licence_without_ms)?;
+        self.licence_ms.line(out, "  beside exports")?;
+        self.licence_without_ms.line(out, "  without")?;
         writeln!(out)?;
         each(out, "p99 by p99 without", &self.p99_ratios, 2)?;
         each(out, "  the median", self.p99_ratio_median.as_slice(), 2)?;
@@ -133,11 +133,6 @@ impl Display for ExportsReport {
         }
         writeln!(out, "{}", if self.passed { "PASSED" } else { "FAILED" })
     }
-}
-
-fn row(out: &mut Formatter<'_>, name: &str, row: &Percentiles) -> fmt::Result {
-    let Percentiles { count, p50, p90, p99, p99_9, max } = row;
-    writeln!(out, "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}")
 }
 
 fn each(out: &mut Formatter<'_>, name: &str, figures: &[f64], digits: usize) -> fmt::Result {

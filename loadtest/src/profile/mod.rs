@@ -85,11 +85,7 @@ fn callers(
 fn note_bought(audit: &mut Auditor, organisations: &[Ready]) {
     for organisation in organisations {
         for row in &organisation.licences {
-            let bought = if row.is_concurrent() {
-                Bought::Holders(row.concurrent.total + row.contingency.total)
-            } else {
-                Bought::Uncounted
-            };
+            let bought = row.holders_max().map_or(Bought::Uncounted, Bought::Holders);
             audit.bought(organisation.number, &row.licence, bought);
         }
     }

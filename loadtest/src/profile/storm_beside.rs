@@ -1,42 +1,36 @@
 //! One organisation in a storm of logins beside many calm ones: what the storm costs the others.
 //!
-//! Calm and storm take turns in one run, so that a slow machine is slow for both. The storm has a thread of
-//! its own: what is measured is how late the broker is, not how late this tool.
+//! Calm and storm take turns in one run, so that a slow machine is slow for both; with `--bare` so do the broker
+//! and a bare server under the same calm and the same storm. The storm is played by a process of its own: what
+//! is measured is how late the server is, not how late this tool.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use anyhow::{Context, Result};
+use tokio::sync::watch;
 
 use super::balance::balance;
 use super::{Venue, callers, note_bought};
 use crate::api::Api;
-use crate::arrival::Arrival;
+use crate::baseline::echo_process::EchoProcess;
+use crate::baseline::turn::Server;
 use crate::bounded::bounded;
 use crate::conversation::Caller;
-use crate::limits::{STORM_POLL, TOKEN_MARGIN_S};
-use crate::net::SourceAddresses;
+use crate::limits::TOKEN_MARGIN_S;
+use crate::net::{SourceAddresses, Target};
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
 use crate::results::Results;
 use crate::sampler::Sampler;
+use crate::storm::crowd_process::Heard;
+use crate::storm::floor::Floor;
+use crate::storm::messages::{Agent, Plan, bought};
 use crate::storm::options::StormBeside;
+use crate::storm::side::{BESIDE, CALM, PHASES, Side};
+use crate::visit::Scene;
 use crate::visit::report::{Comparison, Seen, VisitsReport};
-use crate::visit::visitor::live;
-use crate::visit::{Label, Scene, Visit};
-
-/// Of the calm ones, but for the last, which is the storm's own.
-const PHASES: [&str; 4] = ["calm", "beside the storm", "between", "the storm"];
-const CALM: usize = 0;
-const BESIDE: usize = 1;
-const BETWEEN: usize = 2;
-const STORM: usize = 3;
-/// Time for what a storm leaves behind, before calm is measured again.
-const BREATH: Duration = Duration::from_secs(1);
 
 /// What the run made, and what it saw.
 #[derive(Default)]
@@ -45,7 +39,16 @@ struct Course {
     /// The last is the storm's.
     organisations: Vec<Ready>,
     is_set_up: bool,
+    broker: Option<Side>,
+    bare: Option<Bare>,
     seen: Seen,
+}
+
+/// The floor, for a run that is to know it.
+struct Bare {
+    side: Side,
+    /// The server ends when this is dropped.
+    _echo: EchoProcess,
 }
 
 /// Whether the run passed.
@@ -58,20 +61,25 @@ pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
     let sockets = options.calm_agents() + options.storm_agents;
     let venue = Venue::open(&options.target, None, sockets, options.timeout()).await?;
     let Venue { target, sources, process, operator_token, .. } = venue;
-    let answer_timeout = Duration::from_secs(options.answer_timeout_s);
-    let scene = Arc::new(Scene::new(target, answer_timeout, &PHASES)?);
+    let scene = Arc::new(Scene::new(target, options.answer_timeout(), &PHASES)?);
     let api = Api::new(&scene.target, &operator_token)?;
-    let progress = Progress::new(0);
-    let mut course = Course::default();
+    let (hearing, heard) = watch::channel(Heard::default());
     let counting = Arc::clone(&scene);
-    let sampler = Sampler::start(process, move || counting.counts());
-    let thread = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let weather =
-        Weather { options, scene: &scene, api: &api, progress: &progress, sampler: &sampler };
-    let ended = bounded(options.timeout(), weather.act(&sources, &thread, &mut course)).await;
-    // A runtime must not be waited for within another.
-    thread.shutdown_background();
-    let samples = sampler.finish(scene.counts());
+    let counts = move || counting.counts() + heard.borrow().counts;
+    let sampler = Sampler::start(process, counts.clone());
+    let progress = Progress::new(0);
+    let weather = Weather {
+        options,
+        sources: &sources,
+        scene: &scene,
+        api: &api,
+        progress: &progress,
+        sampler: &sampler,
+    };
+    let mut course = Course::default();
+    let ended = bounded(options.timeout(), weather.act(hearing, &mut course)).await;
+    let samples = sampler.finish(counts());
+    let floor = course.collect().await;
     if !options.keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
@@ -80,14 +88,34 @@ pub(crate) async fn run(options: &StormBeside) -> Result<bool> {
     let comparison = Some(Comparison::of(&scene, CALM, BESIDE, options.ratio_max));
     let settings = options.settings();
     let report = VisitsReport::new("storm-beside", settings, &scene, comparison, course.seen);
+    let report = report.with_floor(floor);
     let results = Results::of_visits(&report, &scene, &samples);
     results.publish(&report, &report.to_string(), &options.output)?;
     Ok(report.passed)
 }
 
+impl Course {
+    /// Ends the storms' processes, and notes what they saw; the floor, if it was looked for.
+    async fn collect(&mut self) -> Option<Floor> {
+        if let Some(side) = self.broker.take() {
+            match side.collect().await {
+                Ok(verdict) => self.seen.audited_elsewhere = Some(verdict),
+                Err(error) => self.seen.problems.push(format!("{error:#}")),
+            }
+        }
+        let Bare { side, _echo } = self.bare.take()?;
+        let scene = Arc::clone(&side.scene);
+        if let Err(error) = side.collect().await {
+            self.seen.problems.push(format!("bare server: {error:#}"));
+        }
+        Some(Floor::of(&scene))
+    }
+}
+
 /// Makes calm and storm.
 struct Weather<'a> {
     options: &'a StormBeside,
+    sources: &'a SourceAddresses,
     scene: &'a Arc<Scene>,
     api: &'a Api<'a>,
     progress: &'a Progress,
@@ -95,23 +123,19 @@ struct Weather<'a> {
 }
 
 impl Weather<'_> {
-    async fn act(
-        &self,
-        sources: &SourceAddresses,
-        thread: &Runtime,
-        course: &mut Course,
-    ) -> Result<()> {
-        self.set_up(course).await?;
-        let (storm, calm) = course.organisations.split_last().context("no organisation")?;
-        let calm = shared(callers(calm, sources, 0, |_| 0));
-        let stormers = shared(callers(std::slice::from_ref(storm), sources, calm.len(), |_| 0));
-        let mut visitors = JoinSet::new();
-        tokio::select! {
-            () = self.trickle(&calm, &mut visitors) => bail!("the storms took too long"),
-            turned = self.turns(&stormers, thread) => turned?,
-        }
-        while let Some(over) = visitors.join_next().await {
-            over.context("an agent of this tool broke")?;
+    async fn act(&self, hearing: watch::Sender<Heard>, course: &mut Course) -> Result<()> {
+        self.set_up(hearing, course).await?;
+        self.sampler.begin();
+        for number in 1..=self.options.turns {
+            // Now one is first and now the other: a machine that gets slower is so for both.
+            let is_bare_first = number % 2 == 0;
+            if is_bare_first {
+                self.bare_turn(number, course).await?;
+            }
+            self.turn(number, course).await?;
+            if !is_bare_first {
+                self.bare_turn(number, course).await?;
+            }
         }
         let looked = until_released(self.api, &course.created, self.options.release_timeout_s);
         course.seen.afterwards = Some(looked.await?);
@@ -121,7 +145,26 @@ impl Weather<'_> {
         Ok(())
     }
 
-    async fn set_up(&self, course: &mut Course) -> Result<()> {
+    async fn turn(&self, number: usize, course: &mut Course) -> Result<()> {
+        let Some(side) = &mut course.broker else { return Ok(()) };
+        let decided = |after: Duration| {
+            let after = after.as_secs_f64();
+            self.progress.say(&format!("storm {number}: every login decided after {after:.2} s"));
+        };
+        side.turn(self.options, number, decided).await
+    }
+
+    async fn bare_turn(&self, number: usize, course: &mut Course) -> Result<()> {
+        let Some(Bare { side, .. }) = &mut course.bare else { return Ok(()) };
+        let decided = |after: Duration| {
+            let after = after.as_secs_f64();
+            self.progress
+                .say(&format!("storm {number}, bare: every echo there after {after:.2} s"));
+        };
+        side.turn(self.options, number, decided).await.context("bare server")
+    }
+
+    async fn set_up(&self, hearing: watch::Sender<Heard>, course: &mut Course) -> Result<()> {
         let options = self.options;
         let ttl = options.timeout().saturating_add(Duration::from_secs(TOKEN_MARGIN_S));
         let (calm, first) = (options.calm_organisations(), options.first_organisation);
@@ -134,81 +177,45 @@ impl Weather<'_> {
             let ready = set_up(self.api, &population, ttl, &mut course.created).await?;
             course.organisations.extend(ready);
         }
+        let (storm, calm) = course.organisations.split_last().context("no organisation")?;
+        note_bought(&mut self.scene.witness.audit(), calm);
+        let calm: Vec<_> =
+            callers(calm, self.sources, 0, |_| 0).into_iter().map(Arc::new).collect();
+        let plan = self.plan(storm, calm.len())?;
+        if options.bare {
+            course.bare = Some(self.bare(calm.clone(), &plan).await?);
+        }
+        let side = Side::new(Arc::clone(self.scene), calm, &plan, hearing).await?;
+        course.broker = Some(side);
         course.is_set_up = true;
-        note_bought(&mut self.scene.witness.audit(), &course.organisations);
-        self.sampler.begin();
         Ok(())
     }
 
-    /// Agents of the calm ones come and go, whatever became of the ones before.
-    async fn trickle(&self, callers: &[Arc<Caller>], visitors: &mut JoinSet<()>) {
-        let (start, arrival) = (Instant::now(), Arrival::PerSecond(self.options.rate));
-        let count = arrival.count_within(self.options.turns_take());
-        let offsets = arrival.offsets(count, self.options.seed);
-        for (offset, caller) in offsets.into_iter().zip(callers.iter().cycle()) {
-            let comes = start + offset;
-            // The visitor itself waits for the last of it, so that its lateness is seen.
-            sleep_until(comes.checked_sub(Duration::from_millis(20)).unwrap_or(comes)).await;
-            let leaves = comes + self.options.stay;
-            let (comes_in, leaves_in) = (Label::AsItIs, Label::AsItIs);
-            let visit = Visit { comes, leaves, comes_in, leaves_in };
-            visitors.spawn(live(Arc::clone(caller), vec![visit], Arc::clone(self.scene)));
-            while visitors.try_join_next().is_some() {}
-        }
-    }
-
-    async fn turns(&self, stormers: &[Arc<Caller>], thread: &Runtime) -> Result<()> {
-        self.scene.enter(BETWEEN);
-        sleep(BREATH).await;
-        for turn in 1..=self.options.turns {
-            self.scene.enter(CALM);
-            sleep(self.options.calm).await;
-            self.scene.enter(BESIDE);
-            let comes = Instant::now();
-            let storming = self.storm(stormers, comes, thread);
-            self.until_decided(stormers.len() * turn).await;
-            self.scene.enter(BETWEEN);
-            let after = comes.elapsed().as_secs_f64();
-            self.progress.say(&format!("storm {turn}: every login decided after {after:.2} s"));
-            storming.await.context("the storm broke")?;
-            sleep(BREATH).await;
-        }
-        Ok(())
-    }
-
-    /// All of them at once, on the storm's thread; resolves when all have left.
-    fn storm(
-        &self,
-        stormers: &[Arc<Caller>],
-        comes: Instant,
-        thread: &Runtime,
-    ) -> tokio::task::JoinHandle<()> {
-        let leaves = comes + self.options.storm_stay;
-        let label = Label::Always(STORM);
-        let visit = Visit { comes, leaves, comes_in: label, leaves_in: label };
-        let (stormers, scene) = (stormers.to_vec(), Arc::clone(self.scene));
-        thread.spawn(async move {
-            let visits = stormers.into_iter().map(|c| live(c, vec![visit], Arc::clone(&scene)));
-            visits.collect::<JoinSet<()>>().join_all().await;
+    /// Of the storm in this organisation, beside so many calm agents.
+    fn plan(&self, storm: &Ready, calm: usize) -> Result<Plan> {
+        let stormers = callers(std::slice::from_ref(storm), self.sources, calm, |_| 0);
+        Ok(Plan {
+            url: self.options.target.url.clone(),
+            server: Server::Broker,
+            organisation: storm.number,
+            bought: bought(storm),
+            agents: stormers.iter().map(Agent::of).collect::<Result<_>>()?,
+            stay_s: self.options.storm_stay.as_secs_f64(),
+            answer_timeout_s: self.options.answer_timeout_s,
         })
     }
 
-    /// Everybody of so many storms was due and is decided.
-    async fn until_decided(&self, due: usize) {
-        let due = u64::try_from(due).unwrap_or(u64::MAX);
-        loop {
-            let (begun, undecided) = {
-                let storm = self.scene.phase(STORM);
-                (storm.outcomes.due, storm.undecided())
-            };
-            if begun >= due && undecided == 0 {
-                return;
-            }
-            sleep(STORM_POLL).await;
-        }
+    /// The same agents and the same storm at a bare server, which has as many workers as there are processors.
+    async fn bare(&self, calm: Vec<Arc<Caller>>, plan: &Plan) -> Result<Bare> {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let echo = EchoProcess::start(workers).await?;
+        let url = format!("http://{}", echo.address);
+        let target = Target::resolve(&url).await?;
+        let mut scene = Scene::new(target, self.options.answer_timeout(), &PHASES)?;
+        scene.server = Server::Bare;
+        let plan = plan.at_bare_server(url);
+        let (hearing, _) = watch::channel(Heard::default());
+        let side = Side::new(Arc::new(scene), calm, &plan, hearing).await?;
+        Ok(Bare { side, _echo: echo })
     }
-}
-
-fn shared(callers: Vec<Caller>) -> Vec<Arc<Caller>> {
-    callers.into_iter().map(Arc::new).collect()
 }

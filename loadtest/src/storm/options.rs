@@ -51,6 +51,10 @@ pub(crate) struct StormBeside {
     /// Seconds to look, after everybody left, until the broker shows nothing held
     #[arg(long, default_value_t = 35, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
+    /// Take turns with a bare echo server, as `baseline` starts it, on this machine: what the same storm costs
+    /// the calm ones where nothing is decided
+    #[arg(long)]
+    pub(crate) bare: bool,
     /// Keep the organisations afterwards
     #[arg(long)]
     pub(crate) keep: bool,
@@ -85,17 +89,22 @@ impl StormBeside {
         all.with_room_for(agents)
     }
 
-    /// For all turns, and whoever is late at the end of each.
-    pub(crate) fn turns_take(&self) -> Duration {
-        let turns = u32::try_from(self.turns).unwrap_or(u32::MAX);
-        let each = self.calm.saturating_add(self.storm_stay).saturating_add(LEAVE_WAIT);
-        each.saturating_mul(turns).saturating_add(GIVE_UP_AFTER)
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        Duration::from_secs(self.answer_timeout_s)
+    }
+
+    /// The most that a turn takes, with whoever is late in it.
+    pub(crate) fn turn_takes(&self) -> Duration {
+        let stay = self.storm_stay.saturating_add(self.stay);
+        self.calm.saturating_add(stay).saturating_add(GIVE_UP_AFTER + LEAVE_WAIT)
     }
 
     /// For set-up, the turns, and the look at what is held then.
     pub(crate) fn timeout(&self) -> Duration {
+        let turns = u32::try_from(self.turns).unwrap_or(u32::MAX);
+        let turns = turns.saturating_mul(if self.bare { 2 } else { 1 });
         let look = Duration::from_secs(self.release_timeout_s);
-        SET_UP_WAIT.saturating_add(self.turns_take()).saturating_add(look)
+        SET_UP_WAIT.saturating_add(self.turn_takes().saturating_mul(turns)).saturating_add(look)
     }
 
     /// What the report says of them, by their names.
@@ -104,7 +113,7 @@ impl StormBeside {
             "url": self.target.url, "organisations": self.organisations, "rate": self.rate,
             "stay": self.stay.as_secs_f64(), "storm-agents": self.storm_agents,
             "storm-stay": self.storm_stay.as_secs_f64(), "turns": self.turns,
-            "calm": self.calm.as_secs_f64(), "seed": self.seed,
+            "calm": self.calm.as_secs_f64(), "seed": self.seed, "bare": self.bare,
         })
     }
 
@@ -151,5 +160,8 @@ mod tests {
         options.check().expect("they fit");
         let least = SET_UP_WAIT + Duration::from_secs(2 * 30 + 400);
         assert!(options.timeout() > least, "{:?}", options.timeout());
+        let turns =
+            parse("--turns 2 --calm 30 --bare").timeout() - parse("--turns 1 --calm 30").timeout();
+        assert_eq!(turns, options.turn_takes() * 3, "the bare server has turns too");
     }
 }

@@ -4,11 +4,15 @@
 //! | file | what it holds |
 //! |---|---|
 //! | here | visits, and what all of them share |
+//! | `bare` | the same at a server that knows no licences |
+//! | `counted` | what became of them, told by one process to another |
 //! | `visitor` | one agent: comes, stays, leaves, comes again |
 //! | `tally` | what became of them, by phase of the run |
 //! | `report` | the result of a run |
 //! | `table` | the same, to be read |
 
+mod bare;
+pub(crate) mod counted;
 pub(crate) mod report;
 mod table;
 pub(crate) mod tally;
@@ -22,6 +26,7 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use self::tally::Phase;
+use crate::baseline::turn::Server;
 use crate::conversation::Witness;
 use crate::net::Target;
 use crate::sampler::Counts;
@@ -57,6 +62,7 @@ pub(crate) struct Outage {
 /// Owned by the profile; every visitor holds it for its life.
 pub(crate) struct Scene {
     pub(crate) target: Target,
+    pub(crate) server: Server,
     pub(crate) witness: Arc<Witness>,
     /// For one attempt.
     pub(crate) answer_timeout: Duration,
@@ -68,6 +74,8 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// At a broker.
+    ///
     /// # Errors
     ///
     /// Where the histograms cannot be made.
@@ -79,6 +87,7 @@ impl Scene {
         let phases = phases.iter().map(|name| Phase::new(name).map(Mutex::new));
         Ok(Self {
             target,
+            server: Server::Broker,
             witness: Arc::default(),
             answer_timeout,
             outage: OnceLock::new(),

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::report::{Comparison, PhaseReport, VisitsReport};
 use super::tally::Outcomes;
-use crate::report::{Percentiles, verdict};
+use crate::report::verdict;
 
 impl Display for VisitsReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
@@ -17,6 +17,9 @@ impl Display for VisitsReport {
                 "\np99 to the licence: {calm_p99_ms:.1} ms in calm, {beside_p99_ms:.1} ms beside the \
                  storm, ratio {ratio:.2} (at most {ratio_max})"
             )?;
+        }
+        if let Some(floor) = &self.floor {
+            write!(out, "{floor}")?;
         }
         if let Some(down_s) = self.seen.down_s {
             writeln!(out, "\nthe broker was down for {down_s:.2} s")?;
@@ -41,16 +44,11 @@ fn latencies(out: &mut Formatter<'_>, phases: &[PhaseReport]) -> fmt::Result {
         "licence from due, ms", "count", "p50", "p90", "p99", "p99.9", "max"
     )?;
     for PhaseReport { phase, licence_ms, connect_upgrade_ms, begun_ms, .. } in phases {
-        line(out, phase, licence_ms)?;
-        line(out, "  connect and upgrade", connect_upgrade_ms)?;
-        line(out, "  begun (own lateness)", begun_ms)?;
+        licence_ms.line(out, phase)?;
+        connect_upgrade_ms.line(out, "  connect and upgrade")?;
+        begun_ms.line(out, "  begun (own lateness)")?;
     }
     Ok(())
-}
-
-fn line(out: &mut Formatter<'_>, name: &str, row: &Percentiles) -> fmt::Result {
-    let Percentiles { count, p50, p90, p99, p99_9, max } = row;
-    writeln!(out, "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}")
 }
 
 fn outcomes(out: &mut Formatter<'_>, phase: &PhaseReport) -> fmt::Result {

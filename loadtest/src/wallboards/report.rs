@@ -160,10 +160,10 @@ impl Display for BoardsReport {
             "{:<28}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "ms", "count", "p50", "p90", "p99", "p99.9", "max"
         )?;
-        row(out, "  age of the counts shown", &self.age_ms)?;
-        row(out, "  licence, with boards", &self.licence_ms)?;
+        self.age_ms.line(out, "  age of the counts shown")?;
+        self.licence_ms.line(out, "  licence, with boards")?;
         if let Some(without) = &self.licence_without_ms {
-            row(out, "  licence, without", without)?;
+            without.line(out, "  licence, without")?;
         }
         writeln!(
             out,
@@ -183,11 +183,6 @@ impl Display for BoardsReport {
         }
         writeln!(out, "{}", if self.passed { "PASSED" } else { "FAILED" })
     }
-}
-
-fn row(out: &mut Formatter<'_>, name: &str, row: &Percentiles) -> fmt::Result {
-    let Percentiles { count, p50, p90, p99, p99_9, max } = row;
-    writeln!(out, "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}")
 }
 
 fn each(out: &mut Formatter<'_>, name: &str, figures: &[f64]) -> fmt::Result {
