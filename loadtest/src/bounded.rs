@@ -40,9 +40,9 @@ impl Ended {
 /// Plays the acts until they are over, time is, or a signal asks to stop. Where they are cut short
 /// all agents are dropped with them.
 pub(crate) async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ended {
+    let stop = stop_signal();
     select! {
         played = timeout(time, acts) => played.map_or(Ended::OutOfTime, Ended::Played),
-        // Without a handler the signal ends the process by itself.
-        Ok(()) = stop_signal() => Ended::Interrupted,
+        () = stop => Ended::Interrupted,
     }
 }

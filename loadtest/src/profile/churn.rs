@@ -1,6 +1,7 @@
 //! Churn: agents come and go in every way for minutes on end, and the broker must not grow by it.
 
 use std::fmt::Write;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,9 +180,10 @@ async fn watch_it(
 ) -> (Vec<Sample>, Vec<String>) {
     let (start, mut samples, mut failures) = (Instant::now(), Vec::new(), Vec::new());
     let mut ticks = interval(options.sample_every());
+    let mut stop = pin!(stop_signal());
     while start.elapsed() < options.length() {
         select! {
-            Ok(()) = stop_signal() => {
+            () = &mut stop => {
                 failures.push("interrupted".to_owned());
                 break;
             }

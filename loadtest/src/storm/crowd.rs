@@ -110,6 +110,7 @@ impl Crowd {
             }
             if !is_decided && self.is_decided() {
                 is_decided = true;
+                tell(&Told::Counts(self.scene.counts()))?;
                 tell(&Told::Decided)?;
             }
         }

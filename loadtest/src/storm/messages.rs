@@ -42,7 +42,7 @@ pub(crate) struct Agent {
 pub(crate) enum Told {
     /// It has read the plan.
     Ready,
-    /// Several times a second in a storm, of all storms so far.
+    /// Several times a second in a storm, and before each of the following; of all storms so far.
     Counts(Counts),
     /// Every login of the storm is decided.
     Decided,

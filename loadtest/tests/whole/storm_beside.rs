@@ -39,14 +39,15 @@ async fn what_the_storm_s_process_saw_stands_where_it_would_without_one() {
     let pools = report["audit"]["pools"].as_array().expect("pools");
     let of_storm = |pool: &&Value| pool["organisation"] == 9004 && pool["licence"] == support::SEAT;
     let pool = pools.iter().find(of_storm).expect("the storm's organisation");
-    assert_eq!((&pool["bought"], &pool["peak_holders"]), (&json!(330), &json!(300)));
+    assert_eq!(pool["bought"], 330);
+    // On a busy machine the first leave before the last have come.
+    let peak = pool["peak_holders"].as_u64().expect("a number");
+    assert!((1..=300).contains(&peak), "{peak}");
+    assert!(report["audit"]["holds"].as_u64() >= Some(3 * 300), "{report}");
     let results = &report["results"];
     let visits = &results["outcomes"]["the storm: visits"];
     assert_eq!(visits, &json!({"due": 300, "logged in": 300}));
     assert_eq!(results["latency_ms"]["the storm: licence"]["count"], 300);
-    let held = results["series"]["licences_held"]["points"].as_array().expect("points");
-    let held = held.iter().filter_map(|point| point[1].as_f64()).fold(0.0, f64::max);
-    assert!(held >= 3.0 * 300.0, "the storm's are among those held: {held}");
 }
 
 #[tokio::test]
@@ -59,7 +60,7 @@ async fn a_bare_server_under_the_same_storm_is_the_floor() {
     assert_eq!(code, Some(0), "{report}");
     let floor = &report["floor"];
     let served = |phase: usize| floor["phases"][phase]["echo_ms"]["count"].as_u64();
-    assert!(served(0) >= Some(50) && served(1) > Some(0), "{floor}");
+    assert!(served(0) > Some(0) && served(1) > Some(0), "{floor}");
     assert_eq!(served(2), Some(300), "the storm: {floor}");
     assert_eq!(floor["calm_p99_ms"], floor["phases"][0]["echo_ms"]["p99"]);
     let ratio = floor["ratio"].as_f64().expect("a ratio");
@@ -134,6 +135,9 @@ async fn the_storm_has_the_least_priority_and_says_what_it_saw_when_the_run_is_i
     .await;
     assert_eq!(report["failures"][0], "interrupted");
     assert_eq!(report["phases"][3]["outcomes"]["logged_in"], 300, "{report}");
+    let held = report["results"]["series"]["licences_held"]["points"].as_array().expect("points");
+    let held = held.iter().filter_map(|point| point[1].as_f64()).fold(0.0, f64::max);
+    assert!(held >= 3.0 * 300.0, "the storm's are among those held: {held}");
 }
 
 #[tokio::test]
