@@ -60,6 +60,8 @@ impl Meter {
     pub(crate) fn read(&mut self) -> Result<Usage> {
         let what = || format!("process {} cannot be looked at", self.process.pid());
         let status = self.process.status().with_context(what)?;
+        // One that has ended and is not waited for yet has none.
+        let resident = status.vmrss.with_context(what)?;
         // It has threads too that began and ended unseen; read before the others, lest what they do meanwhile
         // be taken for that.
         let stat = self.process.stat().with_context(what)?;
@@ -76,7 +78,7 @@ impl Meter {
         }
         Ok(Usage {
             cpu: threads + self.unseen,
-            resident_bytes: status.vmrss.unwrap_or_default() * BYTES_PER_KIB,
+            resident_bytes: resident * BYTES_PER_KIB,
             anonymous_bytes: status.rssanon.unwrap_or_default() * BYTES_PER_KIB,
         })
     }
@@ -170,6 +172,17 @@ mod tests {
         let after = meter.read().expect("it runs");
         let seen = after.cpu.saturating_sub(before.cpu);
         assert!(seen >= worked - ticks(TICKS_OF_ROUNDING), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_has_ended_and_is_not_waited_for_cannot_be_read() {
+        let mut child = tokio::process::Command::new("sleep").arg("60").spawn().expect("it starts");
+        let mut meter = Meter::of(child.id().expect("it runs")).expect("it runs");
+        child.start_kill().expect("it ends");
+        while meter.read().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        child.wait().await.expect("it has ended");
     }
 
     #[test]
