@@ -13,6 +13,7 @@ mod audit;
 mod billing;
 mod body;
 mod by_time;
+mod carried;
 mod csv;
 mod cursor;
 mod denials;
@@ -70,6 +71,8 @@ pub use observe::{REQUEST_ID, Seen, observe};
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(path("/", [get(Anyone, pages::index)]))
+        .service(path("/desk", [get(Anyone, pages::desk)]))
+        .service(path("/wallboard", [get(Anyone, pages::wallboard)]))
         .service(path("/static/{path:.*}", [get(Anyone, pages::file)]))
         .service(path("/docs", [get(Anyone, pages::docs)]))
         .service(path("/openapi.json", [get(Anyone, openapi::document)]))
