@@ -66,6 +66,18 @@ export class Texts extends EventTarget {
     return new Intl.DateTimeFormat(this.language, style).format(date);
   }
 
+  /** A time of day without seconds. */
+  minute(date, timeZone) {
+    const style = { hour: "2-digit", minute: "2-digit", hour12: false, timeZone };
+    return new Intl.DateTimeFormat(this.language, style).format(date);
+  }
+
+  /** A date and a time of day, in an organisation's zone. */
+  dateTime(date, timeZone) {
+    const style = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+    return new Intl.DateTimeFormat(this.language, { ...style, hour12: false, timeZone }).format(date);
+  }
+
   /** Fills in every element below `root` that names a text. */
   apply(root) {
     for (const element of root.querySelectorAll("[data-i18n]")) {
