@@ -86,6 +86,11 @@ export class Texts extends EventTarget {
     return this.#format("DateTimeFormat", { timeStyle: "medium", timeZone }).format(date);
   }
 
+  /** A time of day without seconds. */
+  minute(date, timeZone) {
+    return this.#format("DateTimeFormat", { timeStyle: "short", timeZone }).format(date);
+  }
+
   /**
    * @param {Date|string} instant
    * @param {string} timeZone the organisation's
@@ -125,18 +130,6 @@ export class Texts extends EventTarget {
     const key = `${this.language} ${kind} ${JSON.stringify(options)}`;
     if (!this.#formats.has(key)) this.#formats.set(key, new Intl[kind](LOCALES[this.language], options));
     return this.#formats.get(key);
-  }
-
-  /** A time of day without seconds. */
-  minute(date, timeZone) {
-    const style = { hour: "2-digit", minute: "2-digit", hour12: false, timeZone };
-    return new Intl.DateTimeFormat(this.language, style).format(date);
-  }
-
-  /** A date and a time of day, in an organisation's zone. */
-  dateTime(date, timeZone) {
-    const style = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
-    return new Intl.DateTimeFormat(this.language, { ...style, hour12: false, timeZone }).format(date);
   }
 
   /** Fills in every element below `root` that names a text. */

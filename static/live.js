@@ -8,6 +8,10 @@
 import { SUBPROTOCOL, fateOfClose, fullJitterDelay } from "./client.js";
 
 const PING_MS = 10_000;
+/** The ids of requests: the first ping asks only whether the subscription stands. */
+const SUBSCRIBE_ID = 1;
+const FIRST_PING_ID = 2;
+const PING_ID = 3;
 /** One and a half of what we ask for: a peer that is silent for longer is gone. */
 const SILENCE_MS = 15_000;
 const OPENING_MS = 10_000;
@@ -82,7 +86,11 @@ export class LiveCounts extends EventTarget {
     if (run !== this.#run) return;
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
-    socket.onopen = () => this.#send({ type: "subscribe", id: 1, token });
+    socket.onopen = () => {
+      this.#send({ type: "subscribe", id: SUBSCRIBE_ID, token });
+      // A wallboard of five-minute figures may hear nothing else for minutes.
+      this.#send({ type: "ping", id: FIRST_PING_ID });
+    };
     socket.onmessage = (event) => socket === this.#socket && this.#received(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#closed(event);
     this.#startTimer("silence", () => this.#dropped(), OPENING_MS);
@@ -95,7 +103,7 @@ export class LiveCounts extends EventTarget {
 
   #ping() {
     this.#startTimer("ping", () => {
-      if (this.#socket.readyState === WebSocket.OPEN) this.#send({ type: "ping", id: 2 });
+      if (this.#socket.readyState === WebSocket.OPEN) this.#send({ type: "ping", id: PING_ID });
       this.#ping();
     }, PING_MS);
   }
@@ -117,7 +125,8 @@ export class LiveCounts extends EventTarget {
       case "interval":
         return this.#interval(message);
       case "pong":
-        this.#attempt = 0; // only a connection that lasted shortens the back-off again
+        // Only a connection that lasted shortens the back-off again.
+        if (message.id === PING_ID) this.#attempt = 0;
         this.#tokenWorked = true;
         // A subscriber of the five-minute figures gets no snapshot, yet its connection is well.
         return this.seq === null && this.state !== "figures" && this.#setState("quiet");

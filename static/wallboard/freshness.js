@@ -1,6 +1,7 @@
 /** Whether what a wallboard shows is of now, said plainly: a dot and a word, and a banner as soon as it is not. */
 
 import { closingText } from "../closing.js";
+import { setText } from "../ui/dom.js";
 
 /** A pong comes every ten seconds: whoever was silent for longer than this is not live. */
 const FRESH_MS = 15_000;
@@ -88,9 +89,4 @@ export class Freshness {
     const isToday = day(date) === day(new Date());
     return isToday ? this.#texts.time(date, this.#zone) : this.#texts.dateTime(date, this.#zone);
   }
-}
-
-/** Only what changed is written: screen readers and painting both thank for it. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -1,5 +1,7 @@
 /** One tile: a licence type, large. Made from the page's template, filled with what was measured. */
 
+import { setText } from "../ui/dom.js";
+
 /**
  * A new tile.
  * @param {HTMLTemplateElement} template
@@ -118,8 +120,4 @@ function fillBar(bar, one, texts) {
     contingency_total: one.contingencyTotal,
     over: one.over,
   }));
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -22,7 +22,7 @@ export class Wallboard {
   #tileOf = new Map();
   /** Licences in alarm, as last drawn; null before the first drawing. */
   #alarms = null;
-  #newsAt_ms = 0;
+  #newsAt_ms = -Infinity;
   /** The widest figure, in multiples of its size. */
   #widest_em = 1;
 
@@ -78,7 +78,7 @@ export class Wallboard {
     this.#root.querySelector("#wallboard-empty").hidden = !isKnown || measures.length > 0;
     this.#drawTotals(measures);
     this.#arrange();
-    this.#tellNews(measures);
+    if (isKnown) this.#tellNews(measures);
   }
 
   /** What is shown, in order: as the address chose, else everything of worth in the catalogue's order. */

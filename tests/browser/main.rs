@@ -28,5 +28,7 @@ mod person;
 mod picture;
 mod policy;
 mod stage;
+mod styles;
 mod texts;
 mod wallboard;
+mod wallboard_days;
