@@ -27,6 +27,7 @@ mod pasted_tokens;
 mod person;
 mod picture;
 mod policy;
+mod renewal;
 mod stage;
 mod styles;
 mod texts;
