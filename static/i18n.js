@@ -1,8 +1,8 @@
 /**
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
- * `closing.`, `device.`, `error.`, `fate.`, `licence.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`,
- * `state.` or `live.` are put together from a word of the protocol.
+ * `board.`, `closing.`, `device.`, `error.`, `fate.`, `licence.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`,
+ * `released.`, `role.`, `state.` or `live.` are put together from a word of the protocol.
  */
 
 const LANGUAGES = Object.freeze(["en", "ja"]);
@@ -84,6 +84,11 @@ export class Texts extends EventTarget {
 
   time(date, timeZone) {
     return this.#format("DateTimeFormat", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone }).format(date);
+  }
+
+  /** A time of day without seconds. */
+  minute(date, timeZone) {
+    return this.#format("DateTimeFormat", { timeStyle: "short", timeZone }).format(date);
   }
 
   /**
