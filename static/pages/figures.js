@@ -89,7 +89,7 @@ export default class FiguresPage {
       metrics: new MetricsTable({ texts, onChoose: (key) => this.#go({ licence: key }) }),
       records: new RecordsTable({ texts, zone }),
       problem: h("p", { class: "notice", role: "alert", hidden: true }),
-      busy: said(texts, "p", "page.loading", { class: "hint", hidden: true }),
+      busy: said(texts, "p", "data.loading", { class: "hint", hidden: true }),
       note: h("p", { class: "hint" }),
       chartTitle: h("h2", { id: "figures-chart" }),
       zoomed: said(texts, "button", "figures.zoomed", { type: "button", class: "small", hidden: true, onclick: () => this.#takeView() }),
@@ -110,9 +110,9 @@ export default class FiguresPage {
       event.preventDefault();
       this.#submit();
     };
-    const file = said(texts, "button", "page.csv", { type: "button", id: "figures-csv", onclick: () => this.#save() });
+    const file = said(texts, "button", "data.csv", { type: "button", id: "figures-csv", onclick: () => this.#save() });
     return h("form", { class: "panel filters", novalidate: true, onsubmit: send }, licence.element, interval.element, range.element,
-      h("div", { class: "form-actions" }, said(texts, "button", "page.show", { type: "submit", class: "primary" }), file));
+      h("div", { class: "form-actions" }, said(texts, "button", "data.show", { type: "submit", class: "primary" }), file));
   }
 
   #drawTexts() {

@@ -28,10 +28,10 @@ export class MetricsTable {
     };
     const columns = [
       { key: "licence", label: "figures.licence", value: (row) => texts.word("licence", row.licence), cell: choose, sortable: true },
-      ...["concurrent", "contingency"].flatMap((pool) => [
-        number(`${pool}-average`, `figures.${pool}`, "figures.average", (row) => row[pool].avg),
-        number(`${pool}-highest`, `figures.${pool}`, "figures.highest", (row) => row[pool].highest),
-        number(`${pool}-lowest`, `figures.${pool}`, "figures.lowest", (row) => row[pool].lowest),
+      ...[["concurrent", "figures.concurrent"], ["contingency", "figures.contingency"]].flatMap(([pool, group]) => [
+        number(`${pool}-average`, group, "figures.average", (row) => row[pool].avg),
+        number(`${pool}-highest`, group, "figures.highest", (row) => row[pool].highest),
+        number(`${pool}-lowest`, group, "figures.lowest", (row) => row[pool].lowest),
       ]),
       number("enough", null, "figures.enough_column", (row) => row.enough),
     ];
@@ -76,8 +76,8 @@ export class RecordsTable {
     const id = newId("records-part");
     this.#parts = {
       part: h("span", { id, class: "hint" }),
-      before: said(texts, "button", "page.previous", { type: "button", class: "small", onclick: move(-ROWS), "aria-describedby": id }),
-      next: said(texts, "button", "page.next", { type: "button", class: "small", onclick: move(ROWS), "aria-describedby": id }),
+      before: said(texts, "button", "data.previous", { type: "button", class: "small", onclick: move(-ROWS), "aria-describedby": id }),
+      next: said(texts, "button", "data.next", { type: "button", class: "small", onclick: move(ROWS), "aria-describedby": id }),
     };
     const { part, before, next } = this.#parts;
     const details = h("details", { class: "panel", id: "figures-records", ontoggle: () => this.#draw() },
@@ -106,7 +106,7 @@ export class RecordsTable {
     before.disabled = this.#first === 0;
     next.disabled = this.#first + ROWS >= this.#points.length;
     const values = { first: this.#points.length === 0 ? 0 : this.#first + 1, last: this.#first + rows.length, count: this.#points.length };
-    setText(part, this.#texts.t("page.part", values));
+    setText(part, this.#texts.t("data.part", values));
   }
 
   /** After a change of language. */

@@ -106,7 +106,7 @@ export class UsageChart extends EventTarget {
   // ---- its parts ----------------------------------------------------------------------------------
 
   #frame() {
-    const button = (name, key, work) => said(this.#texts, "button", key, { type: "button", class: "compact", dataset: { chart: name }, onclick: work });
+    const button = (name, key, work) => said(this.#texts, "button", key, { type: "button", class: "small", dataset: { chart: name }, onclick: work });
     const canvas = h("div", { class: "chart-plot", role: "slider", tabindex: "0", "aria-describedby": newId("chart-keys"), onkeydown: (event) => this.#pressed(event) });
     const parts = {
       canvas,

@@ -88,7 +88,7 @@ export class RangeField extends EventTarget {
   /** After a change of language. */
   translate() {
     this.#texts.apply(this.element);
-    for (const [name, button] of this.#buttons) setText(button, this.#texts.t(`range.${name}`));
+    for (const [name, button] of this.#buttons) setText(button, this.#texts.t(`stretch.${name}`));
     setText(this.#zoneHint, this.#texts.t("range.zone", { zone: this.#zone.name }));
   }
 
