@@ -6,6 +6,7 @@ import { explain } from "../ui/form.js";
 
 /** More than any session has that does not go on for ever. */
 const RECORDS_MAX = 2_000;
+const MINUTE_MS = 60_000;
 
 /** A dialog; tells by `close` when it is gone. */
 export class Story extends EventTarget {
@@ -84,8 +85,13 @@ export class Story extends EventTarget {
     const isOpen = this.#records.filter((record) => record.usage_type === "Acquired").length * 2 > this.#records.length;
     if (isOpen) return this.#texts.t("story.goes_on", { ...who, time: this.#moment(first.logged_at) });
     const last = this.#records.at(-1);
-    const duration = this.#texts.duration(Date.parse(last.logged_at) - Date.parse(first.logged_at));
+    const duration = this.#duration(Date.parse(last.logged_at) - Date.parse(first.logged_at));
     return this.#texts.t("story.about", { ...who, time: this.#moment(first.logged_at), duration });
+  }
+
+  #duration(duration_ms) {
+    if (duration_ms >= MINUTE_MS) return this.#texts.duration(duration_ms);
+    return this.#texts.t("story.seconds", { count: Math.round(duration_ms / 1000) });
   }
 
   /** What was decided at one instant belongs together. */
