@@ -16,6 +16,7 @@ mod contention;
 mod demo_broker;
 mod desk;
 mod driver;
+mod history;
 mod keyboard;
 mod language;
 mod line;

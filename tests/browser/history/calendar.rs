@@ -76,10 +76,7 @@ async fn whole_days_are_told_by_the_first_and_the_last_of_them() {
     let Some(page) = Browser::start().await else { return };
     let broker = TestBroker::start().await;
     page.open(&broker.url("/")).await;
-    for (language, days, hours) in [
-        ("en", "2026", "09:00"),
-        ("ja", "2026", "09:00"),
-    ] {
+    for (language, days, hours) in [("en", "2026", "09:00"), ("ja", "2026", "09:00")] {
         let script = format!(
             "const london = zone('Europe/London', '{language}');
              const [from, to] = [at('2026-03-01T00:00:00Z'), at('2026-03-08T00:00:00Z')];
