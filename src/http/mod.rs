@@ -24,6 +24,7 @@ mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
+mod gzip;
 mod headers;
 mod health;
 mod holders;
