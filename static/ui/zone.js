@@ -10,8 +10,10 @@ const DAY = { ...DATE, year: "numeric" };
 const MARKS = Object.freeze({ en: { comma: ", ", dash: "–" }, ja: { comma: " ", dash: "～" } });
 
 /** What the named ranges are called; `Zone.named` says what they are. */
-export const RANGES = Object.freeze(["today", "yesterday", "days7", "last_week", "this_month", "last_month"]);
+export const RANGES = Object.freeze(["hour", "today", "yesterday", "days7", "last_week", "this_month", "last_month"]);
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 export class Zone {
@@ -66,6 +68,8 @@ export class Zone {
    * @returns {{from_ms: number, to_ms: number}}
    */
   named(name, now_ms) {
+    const next_ms = Math.ceil((now_ms + 1) / MINUTE_MS) * MINUTE_MS;
+    if (name === "hour") return { from_ms: next_ms - HOUR_MS, to_ms: next_ms };
     const now = new Date(this.wall(now_ms));
     const [year, month, day] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()];
     const days = (first, last) => [Date.UTC(year, month, day + first), Date.UTC(year, month, day + last)];

@@ -32,6 +32,7 @@ async fn the_usual_stretches_begin_and_end_as_the_clocks_of_the_organisation_do(
         json!([name, format!("2026-{from}:00:00.000Z"), format!("2026-{to}:00:00.000Z")])
     };
     let expected = json!([
+        ["hour", "2026-10-26T11:01:00.000Z", "2026-10-26T12:01:00.000Z"],
         day("today", "10-26T00", "10-27T00"),
         day("yesterday", "10-24T23", "10-26T00"),
         day("days7", "10-19T23", "10-27T00"),

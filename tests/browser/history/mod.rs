@@ -5,6 +5,7 @@ mod chart;
 mod figures;
 mod reports;
 mod usage;
+mod words;
 
 use crate::browser::Browser;
 use crate::support::broker::{Setup, TestBroker};
