@@ -77,7 +77,7 @@ async fn words_and_times_of_a_report_are_those_of_the_reader() {
             json!([[
                 "インバウンドエージェント",
                 "すべて使用中です。",
-                "ログインを拒否",
+                "ログイン拒否",
                 "8月16日(金) 16:00",
                 "1"
             ]]),
