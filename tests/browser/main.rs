@@ -17,6 +17,7 @@ mod contention;
 mod demo_broker;
 mod desk;
 mod driver;
+mod history;
 mod keyboard;
 mod language;
 mod line;
