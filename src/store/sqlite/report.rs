@@ -6,12 +6,12 @@ use super::error::aborted;
 use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
 use super::{
     AuditFilter, AuditRow, DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError,
-    Stored,
+    Stored, UserFilter,
 };
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{DenialOutcome, DenialReason, Device};
+use crate::domain::reason::{DenialOutcome, DenialReason, Device, UserStatus};
 use crate::domain::user::UserRecord;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
@@ -80,18 +80,20 @@ pub(super) async fn user(
 pub(super) async fn users_page(
     readers: &SqlitePool,
     organisation: OrganisationId,
+    filter: &UserFilter,
     page: Page,
     catalogue: &Catalogue,
 ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-    let text = format!(
-        "SELECT id AS cursor, {USER_COLUMNS} FROM users INDEXED BY users_organisation \
-         WHERE organisation = {KEY_OF_NUMBER} AND id > ? AND removed_at IS NULL \
-         ORDER BY id LIMIT ?"
-    );
-    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
-    let query = query.bind(page.after).bind(i64::from(page.limit));
-    let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    stored(&rows, |row| value::user(row, catalogue))
+    let index = Index::Cursor("users_organisation");
+    let mut users = LogQuery::new("users", USER_COLUMNS, index, organisation, page);
+    users.builder.push(" AND removed_at IS NULL");
+    if let Some(part) = &filter.search {
+        users.builder.push(" AND (instr(lower(user), lower(").push_bind(part);
+        users.builder.push(")) > 0 OR instr(lower(name), lower(").push_bind(part).push(")) > 0)");
+    }
+    users.equals("status", filter.status.map(UserStatus::as_str));
+    users.equals("user_type", filter.user_type.clone());
+    stored(&users.fetch(readers).await?, |row| value::user(row, catalogue))
 }
 
 pub(super) async fn denials_page(
@@ -140,7 +142,7 @@ enum Index {
     Instant(&'static str),
 }
 
-/// A page of a log, being put together.
+/// A page of a log or a list, being put together.
 struct LogQuery {
     builder: QueryBuilder<Sqlite>,
     index: Index,
