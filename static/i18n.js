@@ -1,35 +1,51 @@
 /**
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
- * `closing.`, `device.`, `error.`, `fate.`, `licence.`, `pool.`, `reason.`, `released.`, `state.` or `live.`
- * are put together from a word of the protocol.
+ * `closing.`, `device.`, `error.`, `fate.`, `licence.`, `pool.`, `problem.`, `reason.`, `released.`, `role.`, `state.`
+ * or `live.` are put together from a word of the protocol.
  */
 
 const LANGUAGES = Object.freeze(["en", "ja"]);
+/** How figures and times are written; days come before months, hours are counted to 24. */
+const LOCALES = Object.freeze({ en: "en-GB", ja: "ja-JP" });
 const STORAGE_KEY = "licence-broker.language";
+const MINUTE_MS = 60_000;
 
+/** Only the language that is shown is loaded. Events: `change`. */
 export class Texts extends EventTarget {
   #tables = new Map();
+  /** Formatters take long to make; there are few of them. */
+  #formats = new Map();
   language = "en";
 
   async load() {
-    this.language = preferredLanguage();
-    await Promise.all(LANGUAGES.map((language) => this.#fetch(language)));
-    document.documentElement.lang = this.language;
+    const language = preferredLanguage();
+    await this.#fetch(language);
+    this.#use(language);
   }
 
   async #fetch(language) {
+    if (this.#tables.has(language)) return;
     const response = await fetch(`/static/i18n/${language}.json`);
     if (!response.ok) throw new Error(`texts of ${language}: ${response.status}`);
     this.#tables.set(language, await response.json());
   }
 
-  choose(language) {
+  /**
+   * @param {string} language
+   * @returns {Promise<void>} once it is shown; where its texts cannot be had, all stays as it is
+   */
+  async choose(language) {
     if (!LANGUAGES.includes(language) || language === this.language) return;
+    await this.#fetch(language);
+    remember(language);
+    this.#use(language);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #use(language) {
     this.language = language;
     document.documentElement.lang = language;
-    remember(language);
-    this.dispatchEvent(new Event("change"));
   }
 
   /** The text of a key; a key that has none shows itself, so that it is found. */
@@ -54,12 +70,57 @@ export class Texts extends EventTarget {
   }
 
   number(value) {
-    return new Intl.NumberFormat(this.language).format(value);
+    return this.#format("NumberFormat", {}).format(value);
+  }
+
+  /** @param {number} share of 1 @returns {string} `12%` */
+  percent(share) {
+    return this.#format("NumberFormat", { style: "percent", maximumFractionDigits: 0 }).format(share);
   }
 
   time(date, timeZone) {
-    const style = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone };
-    return new Intl.DateTimeFormat(this.language, style).format(date);
+    return this.#format("DateTimeFormat", { timeStyle: "medium", timeZone }).format(date);
+  }
+
+  /**
+   * @param {Date|string} instant
+   * @param {string} timeZone the organisation's
+   * @returns {string} day and time, to the second
+   */
+  dateTime(instant, timeZone) {
+    return this.#format("DateTimeFormat", { dateStyle: "medium", timeStyle: "medium", timeZone }).format(new Date(instant));
+  }
+
+  /**
+   * @param {Date|string} instant
+   * @param {string} timeZone the organisation's
+   * @returns {string} the day
+   */
+  date(instant, timeZone) {
+    return this.#format("DateTimeFormat", { dateStyle: "medium", timeZone }).format(new Date(instant));
+  }
+
+  /** As `dateTime`, and says of which zone; for a time that stands alone. */
+  zoned(instant, timeZone) {
+    return `${this.dateTime(instant, timeZone)} (${timeZone})`;
+  }
+
+  /**
+   * @param {number} duration_ms
+   * @returns {string} in the two largest units, minutes the least: `3 hrs 5 min`
+   */
+  duration(duration_ms) {
+    const minutes = Math.max(0, Math.floor(duration_ms / MINUTE_MS));
+    const parts = [["day", Math.floor(minutes / 1440)], ["hour", Math.floor(minutes / 60) % 24], ["minute", minutes % 60]];
+    const first = parts.findIndex(([, value]) => value > 0);
+    const told = first < 0 ? [["minute", 0]] : parts.slice(first, first + 2).filter(([, value]) => value > 0);
+    return told.map(([unit, value]) => this.#format("NumberFormat", { style: "unit", unit, unitDisplay: "short" }).format(value)).join(" ");
+  }
+
+  #format(kind, options) {
+    const key = `${this.language} ${kind} ${JSON.stringify(options)}`;
+    if (!this.#formats.has(key)) this.#formats.set(key, new Intl[kind](LOCALES[this.language], options));
+    return this.#formats.get(key);
   }
 
   /** Fills in every element below `root` that names a text. */

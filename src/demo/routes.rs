@@ -57,15 +57,38 @@ fn person(broker: &Broker, user: &UserRecord) -> Value {
     })
 }
 
+/// As whom somebody comes in.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Visitor {
+    #[default]
+    Device,
+    Supervisor,
+    Admin,
+}
+
+impl From<Visitor> for Role {
+    fn from(visitor: Visitor) -> Self {
+        match visitor {
+            Visitor::Device => Self::Device,
+            Visitor::Supervisor => Self::Supervisor,
+            Visitor::Admin => Self::Admin,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct TokenRequest {
     user: String,
+    #[serde(default)]
+    role: Visitor,
 }
 
 async fn token(broker: web::Data<Broker>, body: web::Bytes) -> Result<HttpResponse, Problem> {
-    let request: TokenRequest = serde_json::from_slice(&body)
-        .map_err(|_| Problem::new(Kind::Malformed, "the body has to be {\"user\":\"…\"}"))?;
-    let token = issue(&broker, Role::Device, &request.user);
+    let shape = "the body has to be {\"user\":\"…\"}, with `role` for another than a device's";
+    let request: TokenRequest =
+        serde_json::from_slice(&body).map_err(|_| Problem::new(Kind::Malformed, shape))?;
+    let token = issue(&broker, request.role.into(), &request.user);
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(json!({ "token": token })))

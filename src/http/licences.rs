@@ -133,6 +133,8 @@ impl Row {
 struct Head {
     id: u64,
     name: Arc<str>,
+    /// In which its days and months begin: supervisors see times, but not the organisation's settings.
+    time_zone: &'static str,
     active_users: u32,
     active_billing_period: u32,
 }
@@ -160,8 +162,9 @@ async fn rows(
 ) -> Result<Rows, Problem> {
     let read = move |organisation: &Organisation| {
         let (active_users, active_billing_period) = organisation.active_users();
-        let (id, name) = (organisation.id().get(), organisation.settings().name.clone());
-        let head = Head { id, name, active_users, active_billing_period };
+        let (id, settings) = (organisation.id().get(), organisation.settings());
+        let (name, time_zone) = (settings.name.clone(), settings.time_zone.name());
+        let head = Head { id, name, time_zone, active_users, active_billing_period };
         (organisation.totals_version(), head, organisation.counts(wanted))
     };
     let (version, head, counts) = broker.directory.view(organisation, read).await?;

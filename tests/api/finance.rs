@@ -238,7 +238,8 @@ async fn active_in_the_billing_period_is_whoever_was_at_any_time_of_the_month() 
     let head = operator.get("/v1/organisations/129/licences").await["organisation"].clone();
     assert_eq!(
         head,
-        json!({"id": 129, "name": "Example", "active_users": 2, "active_billing_period": 4})
+        json!({"id": 129, "name": "Example", "time_zone": "Europe/London",
+            "active_users": 2, "active_billing_period": 4})
     );
     let patch = json!({"status": "active"});
     operator.send(Method::PATCH, &format!("{users}/ada"), patch).await;

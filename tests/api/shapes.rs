@@ -112,7 +112,7 @@ async fn a_licence_row_has_all_counts_and_every_type_has_a_row() {
     let broker = lived_in().await;
     let list = broker.operator().get("/v1/organisations/129/licences").await;
     has_exactly(&list, "items next_cursor organisation");
-    has_exactly(&list["organisation"], "id name active_users active_billing_period");
+    has_exactly(&list["organisation"], "id name time_zone active_users active_billing_period");
     let rows = list["items"].as_array().unwrap();
     assert!(rows.len() >= 30, "every type of the catalogue: {}", rows.len());
     for row in rows {
