@@ -18,10 +18,14 @@ export class Texts extends EventTarget {
   #formats = new Map();
   language = "en";
 
-  async load() {
-    const language = preferredLanguage();
-    await this.#fetch(language);
-    this.#use(language);
+  /**
+   * Loads the texts.
+   * @param {?string} language as the address asks for it; else what was chosen before, else what the browser prefers
+   */
+  async load(language = null) {
+    const wanted = LANGUAGES.includes(language) ? language : preferredLanguage();
+    await this.#fetch(wanted);
+    this.#use(wanted);
   }
 
   async #fetch(language) {

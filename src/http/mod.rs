@@ -70,6 +70,8 @@ pub use observe::{REQUEST_ID, observe};
 pub fn configure(config: &mut ServiceConfig) {
     config
         .service(path("/", [get(Anyone, pages::index)]))
+        .service(path("/desk", [get(Anyone, pages::desk)]))
+        .service(path("/wallboard", [get(Anyone, pages::wallboard)]))
         .service(path("/static/{path:.*}", [get(Anyone, pages::file)]))
         .service(path("/docs", [get(Anyone, pages::docs)]))
         .service(path("/openapi.json", [get(Anyone, openapi::document)]))

@@ -20,6 +20,22 @@ pub(super) async fn index() -> Result<HttpResponse, Problem> {
     page("index.html", ContentPolicy::Page)
 }
 
+/// `GET /desk`: the agent desk.
+///
+/// # Errors
+/// 404 if the binary was built without its pages.
+pub(super) async fn desk() -> Result<HttpResponse, Problem> {
+    page("desk/index.html", ContentPolicy::Page)
+}
+
+/// `GET /wallboard`: live counts for a whole screen.
+///
+/// # Errors
+/// 404 if the binary was built without its pages.
+pub(super) async fn wallboard() -> Result<HttpResponse, Problem> {
+    page("wallboard/index.html", ContentPolicy::Page)
+}
+
 /// `GET /docs`: the description of the API, to be read and tried.
 ///
 /// # Errors
@@ -71,9 +87,11 @@ mod tests {
             let file = Static::get(&path).expect("a listed file");
             assert!(!file.data.is_empty(), "{path} is empty");
         }
-        let index = Static::get("index.html").expect("the start page");
-        let index = String::from_utf8_lossy(&index.data);
-        assert!(!index.contains("style=") && !index.contains("onclick="));
+        for path in Static::iter().filter(|path| path.ends_with(".html")) {
+            let page = Static::get(&path).expect("a listed page");
+            let page = String::from_utf8_lossy(&page.data);
+            assert!(!page.contains("style=") && !page.contains("onclick="), "{path}");
+        }
     }
 
     #[test]

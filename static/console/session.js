@@ -1,5 +1,6 @@
 /** Who is signed in here, and with which token. It lives as long as its tab, and reloads do not end it. */
 
+import { claimsOf } from "../access.js";
 import { ApiError, call } from "./call.js";
 
 const STORAGE_KEY = "licence-broker.session";
@@ -89,12 +90,12 @@ export class Session extends EventTarget {
    */
   async adopt(token) {
     const claims = claimsOf(token);
-    if (!claims) throw new ApiError(0, { type: "not_a_token", field: "token" });
+    if (!claims?.expires_at_ms) throw new ApiError(0, { type: "not_a_token", field: "token" });
     if (!ROLES.includes(claims.role)) throw new ApiError(0, { type: "not_for_people", field: "token" });
-    const organisation = claims.role === "operator" ? null : claims.org;
+    const organisation = claims.role === "operator" ? null : claims.organisation;
     const probe = organisation === null ? "/v1/organisations" : `/v1/organisations/${organisation}/licences`;
     await call(probe, { query: { limit: 1 }, token });
-    this.#hold({ token, role: claims.role, organisation, user: claims.sub, expires_at_ms: claims.exp * 1000, source: "token" });
+    this.#hold({ token, role: claims.role, organisation, user: claims.subject, expires_at_ms: claims.expires_at_ms, source: "token" });
   }
 
   /**
@@ -104,9 +105,9 @@ export class Session extends EventTarget {
    * @throws {ApiError}
    */
   async enterDemo(role) {
-    const answer = await (await call("/demo/token", { method: "POST", body: { user: role, role } })).json();
-    const claims = claimsOf(answer.token);
-    this.#hold({ token: answer.token, role, organisation: claims.org, user: claims.sub, expires_at_ms: claims.exp * 1000, source: "demo" });
+    const { token } = await (await call("/demo/token", { method: "POST", body: { user: role, role } })).json();
+    const { organisation, subject, expires_at_ms } = claimsOf(token);
+    this.#hold({ token, role, organisation, user: subject, expires_at_ms, source: "demo" });
   }
 
   /** @param {number|null} organisation that an operator looks at from now on */
@@ -162,18 +163,6 @@ export class Session extends EventTarget {
   #end() {
     if (this.source === "demo") this.renew(this.token);
     else this.dispatchEvent(new Event("ending"));
-  }
-}
-
-/** What a token says of itself: only to know what to show. The broker alone judges it. */
-function claimsOf(token) {
-  try {
-    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const { sub, org, role, exp } = JSON.parse(new TextDecoder().decode(bytes));
-    return Number.isFinite(exp) && typeof role === "string" ? { sub, org, role, exp } : null;
-  } catch {
-    return null;
   }
 }
 

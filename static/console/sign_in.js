@@ -1,6 +1,7 @@
 /** Signing in: with an account, with a token that somebody else issued, or into a demonstration by one click. */
 
-import { ApiError, call } from "./call.js";
+import { demonstration } from "../access.js";
+import { ApiError } from "./call.js";
 import { FormDialog } from "../ui/dialog.js";
 import { Field, Form, explain } from "../ui/form.js";
 import { h, said, setText } from "../ui/dom.js";
@@ -42,11 +43,10 @@ export class SignIn {
         said(texts, "a", "sign_in.wallboard", { href: "/wallboard" })));
   }
 
-  /** @param {AbortSignal} signal */
-  async start(signal) {
-    // A broker that is no demonstration does not know the path.
-    const isDemo = await call("/demo/config.json", { signal }).then(() => true, () => false);
-    this.#demo.hidden = !isDemo;
+  async start() {
+    // A broker that cannot be reached says so when one signs in.
+    const demo = await demonstration().catch(() => null);
+    this.#demo.hidden = demo === null;
   }
 
   /** After a change of language. */

@@ -149,8 +149,11 @@ async fn pages_and_their_parts_load_what_the_broker_serves_and_are_asked_for_eac
     for path in [
         "/",
         "/docs",
-        "/static/index.html",
-        "/static/app.js",
+        "/desk",
+        "/wallboard",
+        "/static/desk/index.html",
+        "/static/desk/app.js",
+        "/static/wallboard/app.js",
         "/static/app.css",
         "/static/icon.svg",
         "/static/i18n/en.json",

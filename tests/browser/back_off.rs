@@ -27,7 +27,7 @@ fn lost_then(codes: &[u16]) -> Value {
 async fn a_client_waits_longer_each_time_and_never_past_its_grace() {
     let Some(browser) = Browser::start().await else { return };
     let broker = DemoBroker::start(0).await;
-    browser.open_demo(broker.address).await;
+    browser.open_desk(broker.address).await;
     let codes = [4004, 4003, 4004, 1006, 4004, 4004];
     for (grace_s, waits_ms) in [
         (60, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000]),
@@ -47,7 +47,7 @@ async fn a_client_waits_longer_each_time_and_never_past_its_grace() {
 async fn a_client_that_is_sent_away_spreads_over_the_time_that_it_was_given() {
     let Some(browser) = Browser::start().await else { return };
     let broker = DemoBroker::start(0).await;
-    browser.open_demo(broker.address).await;
+    browser.open_desk(broker.address).await;
     for (grace_s, first_ms) in [(60, 10_000), (20, 10_000), (8, 4_000)] {
         let story = json!([
             { "welcome": "logged_in", "draining": 10, "code": 1001 },

@@ -1,21 +1,19 @@
 //! Sessions that end otherwise than by logging out, and connections that are lost.
 
-use crate::browser::Browser;
 use crate::demo_broker::DemoBroker;
-use crate::line::Line;
-use crate::stage::Stage;
+use crate::stage::{LooseStage, Stage};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_second_window_takes_over_and_the_first_does_not_fight_back() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     let first = page.client.window().await.unwrap();
     page.logs_in("edred").await;
 
     let second = page.client.new_window(false).await.unwrap().handle;
     page.client.switch_to_window(second.clone()).await.unwrap();
-    page.open_demo(stage.broker.address).await;
+    page.open_desk(stage.broker.address).await;
     page.logs_in("edred").await;
     page.sees("#desk-granted [data-licence=inbound_agent][data-word=shared]").await;
     let successor = page.text("#session-id").await;
@@ -42,7 +40,7 @@ async fn a_second_window_takes_over_and_the_first_does_not_fight_back() {
 
 #[tokio::test]
 async fn a_session_that_an_administrator_ends_stays_ended() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.clicks("#desk-grace-on").await;
     page.logs_in("edred").await;
@@ -58,26 +56,9 @@ async fn a_session_that_an_administrator_ends_stays_ended() {
     stage.close().await;
 }
 
-/// A page that reaches its broker over a line; errors on its console are to be expected.
-struct LooseStage {
-    browser: Browser,
-    line: Line,
-    broker: DemoBroker,
-}
-
-impl LooseStage {
-    async fn open() -> Option<Self> {
-        let browser = Browser::start().await?;
-        let broker = DemoBroker::start(0).await;
-        let line = Line::to(broker.address).await;
-        browser.open_demo(line.address).await;
-        Some(Self { browser, line, broker })
-    }
-}
-
 #[tokio::test]
 async fn a_lost_connection_with_grace_is_resumed_as_the_same_session() {
-    let Some(stage) = LooseStage::open().await else { return };
+    let Some(stage) = LooseStage::desk().await else { return };
     let page = &stage.browser;
     page.clicks("#desk-grace-on").await;
     page.logs_in("edred").await;
@@ -88,12 +69,10 @@ async fn a_lost_connection_with_grace_is_resumed_as_the_same_session() {
     page.reads("#desk-message", "The connection is lost. This page reconnects by itself.").await;
     page.sees("#desk-granted [data-licence=agent_email]").await;
     page.misses("#desk-granted .chip-release:enabled").await;
-    page.sees("#wallboard[data-stale=true]").await;
 
     stage.line.mend();
     page.sees("#desk-state[data-state=live]").await;
     page.misses("#desk-message").await;
-    page.sees("#live[data-state=live]").await;
     assert_eq!(page.text("#session-id").await, session);
     let sessions = stage.broker.sessions().await;
     assert_eq!((sessions.len(), &sessions[0]["state"]), (1, &json!("connected")));
@@ -104,7 +83,7 @@ async fn a_lost_connection_with_grace_is_resumed_as_the_same_session() {
 
 #[tokio::test]
 async fn a_lost_connection_without_grace_loses_the_licences_and_asks_for_a_new_login() {
-    let Some(stage) = LooseStage::open().await else { return };
+    let Some(stage) = LooseStage::desk().await else { return };
     let page = &stage.browser;
     page.logs_in("edred").await;
 
@@ -126,7 +105,7 @@ async fn a_lost_connection_without_grace_loses_the_licences_and_asks_for_a_new_l
 
 #[tokio::test]
 async fn a_broker_that_stops_says_so_and_its_successor_is_found() {
-    let Some(LooseStage { browser: page, line, broker }) = LooseStage::open().await else { return };
+    let Some(LooseStage { browser: page, line, broker }) = LooseStage::desk().await else { return };
     page.clicks("#desk-grace-on").await;
     page.logs_in("edred").await;
     page.clicks("#desk-log-part summary").await;
@@ -134,14 +113,12 @@ async fn a_broker_that_stops_says_so_and_its_successor_is_found() {
     broker.drain().await;
     page.sees("#desk-log [data-type=draining]").await;
     page.sees("#desk-state[data-state=reconnecting]").await;
-    page.sees("#wallboard[data-stale=true]").await;
 
     // It knows nothing of the sessions of the one before it: a demo begins empty.
     let successor = DemoBroker::start(0).await;
     line.lead_to(successor.address);
-    page.sees("#live[data-state=live]").await;
-    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 0).await;
+    successor.counts("inbound_agent", "/concurrent/used", 0).await;
     page.reads("#desk-message", "It does not reconnect: log in anew.").await;
     page.logs_in("edred").await;
-    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 1).await;
+    successor.counts("inbound_agent", "/concurrent/used", 1).await;
 }

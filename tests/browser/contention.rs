@@ -1,10 +1,11 @@
 //! What happens when there is not enough for everybody.
 
 use crate::stage::Stage;
+use serde_json::json;
 
 #[tokio::test]
 async fn a_partial_login_shows_what_was_denied_and_says_why() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_web_chat", 0, 0).await;
     page.logs_in("maeve").await;
@@ -21,7 +22,7 @@ async fn a_partial_login_shows_what_was_denied_and_says_why() {
 
 #[tokio::test]
 async fn without_a_seat_the_login_is_refused_and_left_to_the_person() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     stage.broker.buy("inbound_agent", 1, 0).await;
     let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
@@ -35,7 +36,8 @@ async fn without_a_seat_the_login_is_refused_and_left_to_the_person() {
     )
     .await;
     page.reads("#desk-denied [data-licence=inbound_agent]", "All are in use.").await;
-    page.counts(".card[data-licence=inbound_agent] [data-field=denied-today]", 1).await;
+    let denials = stage.broker.denials().await;
+    assert_eq!((denials.len(), &denials[0]["outcome"]), (1, &json!("refused")));
 
     maeve.log_out().await;
     page.clicks("#desk-login").await;
@@ -46,7 +48,7 @@ async fn without_a_seat_the_login_is_refused_and_left_to_the_person() {
 
 #[tokio::test]
 async fn what_is_waited_for_is_granted_when_another_leaves() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 1, 0).await;
     let edred = stage.broker.log_in("edred", "agent_desktop").await;
@@ -54,19 +56,19 @@ async fn what_is_waited_for_is_granted_when_another_leaves() {
     page.logs_in("maeve").await;
     page.reads("#desk-waiting [data-licence=agent_email]", "Agent E-mail in the queue").await;
     page.sees("#desk-granted [data-licence=agent_sms]").await;
-    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 1).await;
+    stage.broker.counts("agent_email", "/waiting", 1).await;
 
     edred.log_out().await;
     page.reads("#desk-granted [data-licence=agent_email][data-word=concurrent]", "Agent E-mail")
         .await;
     page.misses("#desk-waiting .chip").await;
-    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 0).await;
+    stage.broker.counts("agent_email", "/waiting", 0).await;
     stage.close().await;
 }
 
 #[tokio::test]
 async fn a_place_in_the_queue_can_be_given_up() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 1, 0).await;
     let edred = stage.broker.log_in("edred", "agent_desktop").await;
@@ -74,9 +76,9 @@ async fn a_place_in_the_queue_can_be_given_up() {
     page.logs_in("maeve").await;
     page.clicks("#desk-waiting [data-licence=agent_email] .chip-release").await;
     page.misses("#desk-waiting .chip").await;
-    page.counts(".card[data-licence=agent_email] [data-field=waiting]", 0).await;
+    stage.broker.counts("agent_email", "/waiting", 0).await;
     edred.log_out().await;
-    page.counts(".card[data-licence=agent_email] [data-field=used]", 0).await;
+    stage.broker.counts("agent_email", "/concurrent/used", 0).await;
     page.misses("#desk-granted [data-licence=agent_email]").await;
     stage.close().await;
 }

@@ -74,6 +74,27 @@ impl DemoBroker {
         timeout(PATIENCE, gone).await.expect("every session ends");
     }
 
+    /// Waits until a number in a row of View Licences is this.
+    pub(crate) async fn counts(&self, licence: &str, pointer: &str, number: u32) {
+        let reached = async {
+            loop {
+                let rows = self.items("licences?class=user_type,feature").await;
+                let row = rows.iter().find(|row| row["licence"] == licence).unwrap();
+                if row.pointer(pointer) == Some(&json!(number)) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let reached = timeout(PATIENCE, reached).await;
+        reached.unwrap_or_else(|_| panic!("{licence}{pointer} never became {number}"));
+    }
+
+    /// What was denied, oldest first.
+    pub(crate) async fn denials(&self) -> Vec<Value> {
+        self.items("denials").await
+    }
+
     /// The per-user log, oldest first.
     pub(crate) async fn usage(&self) -> Vec<Value> {
         self.items("licence-usage").await

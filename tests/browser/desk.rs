@@ -4,7 +4,7 @@ use crate::stage::Stage;
 
 #[tokio::test]
 async fn an_agent_logs_in_holds_licences_and_gives_them_back_by_logging_out() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.logs_in("edred").await;
     page.reads("#desk-granted [data-licence=inbound_agent][data-word=concurrent]", "Inbound Agent")
@@ -13,7 +13,7 @@ async fn an_agent_logs_in_holds_licences_and_gives_them_back_by_logging_out() {
     page.misses("#desk-granted [data-licence=agent_calls]").await;
     page.reads("#session-user", "Edred Ashdown").await;
     page.reads("#session-device", "Agent desktop").await;
-    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 1).await;
+    stage.broker.counts("inbound_agent", "/concurrent/used", 1).await;
     let sessions = stage.broker.sessions().await;
     assert_eq!(sessions.len(), 1);
     assert_eq!(sessions[0]["session"], page.text("#session-id").await);
@@ -22,7 +22,7 @@ async fn an_agent_logs_in_holds_licences_and_gives_them_back_by_logging_out() {
     page.sees("#desk-state[data-state=closed]").await;
     page.reads("#desk-message", "The session has ended. It does not reconnect.").await;
     page.misses("#desk-granted .chip").await;
-    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 0).await;
+    stage.broker.counts("inbound_agent", "/concurrent/used", 0).await;
     assert_eq!(stage.broker.sessions().await.len(), 0);
     let released = stage.broker.usage().await;
     let released = released.iter().filter(|record| record["reason"] == "logout").count();
@@ -32,7 +32,7 @@ async fn an_agent_logs_in_holds_licences_and_gives_them_back_by_logging_out() {
 
 #[tokio::test]
 async fn the_log_shows_both_directions_and_no_secret() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.logs_in("edred").await;
     page.clicks("#desk-log-part summary").await;
@@ -49,7 +49,7 @@ async fn the_log_shows_both_directions_and_no_secret() {
 
 #[tokio::test]
 async fn another_device_carries_other_features() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.clicks("#desk-device-deskphone").await;
     page.logs_in("edred").await;
@@ -61,18 +61,18 @@ async fn another_device_carries_other_features() {
 
 #[tokio::test]
 async fn features_are_released_and_acquired_one_by_one() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.logs_in("maeve").await;
     page.clicks("#desk-granted [data-licence=agent_sms] .chip-release").await;
     page.misses("#desk-granted [data-licence=agent_sms]").await;
-    page.counts(".card[data-licence=agent_sms] [data-field=used]", 0).await;
+    stage.broker.counts("agent_sms", "/concurrent/used", 0).await;
     page.misses("#desk-granted [data-licence=inbound_agent] .chip-release").await;
 
     page.chooses("#desk-feature", "agent_sms").await;
     page.clicks("#desk-acquire").await;
     page.sees("#desk-granted [data-licence=agent_sms]").await;
-    page.counts(".card[data-licence=agent_sms] [data-field=used]", 1).await;
+    stage.broker.counts("agent_sms", "/concurrent/used", 1).await;
 
     page.chooses("#desk-feature", "agent_social_media").await;
     page.clicks("#desk-acquire").await;
@@ -87,14 +87,14 @@ async fn features_are_released_and_acquired_one_by_one() {
 
 #[tokio::test]
 async fn closing_the_connection_is_a_logout_even_with_grace() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.clicks("#desk-grace-on").await;
     page.logs_in("edred").await;
     page.reads("#session-grace", "20 s").await;
     page.clicks("#desk-close").await;
     page.sees("#desk-state[data-state=closed]").await;
-    page.counts(".card[data-licence=inbound_agent] [data-field=used]", 0).await;
+    stage.broker.counts("inbound_agent", "/concurrent/used", 0).await;
     assert_eq!(stage.broker.sessions().await.len(), 0);
     stage.close().await;
 }

@@ -10,7 +10,7 @@ const STOPS_MAX: usize = 60;
 
 #[tokio::test]
 async fn the_keyboard_alone_logs_in_and_out() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.presses(Key::Tab).await;
     assert!(page.shows(".skip:focus").await, "the first stop leads to the content");
@@ -32,7 +32,7 @@ async fn the_keyboard_alone_logs_in_and_out() {
 
 #[tokio::test]
 async fn the_focus_stays_on_the_page_when_its_button_goes_out_of_use() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     page.walks_to("desk-login").await;
     page.presses(Key::Enter).await;

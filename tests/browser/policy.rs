@@ -52,9 +52,12 @@ impl Browser {
 async fn every_page_opens_without_a_breach_of_its_policy() {
     let Some(page) = Browser::start().await else { return };
     let broker = TestBroker::start().await;
-    for (path, shown) in
-        [("/", "#manual-open"), ("/static/index.html", "#manual-open"), ("/docs", ".info .title")]
-    {
+    for (path, shown) in [
+        ("/desk", "#manual-open"),
+        ("/wallboard", "#manual-open"),
+        ("/static/wallboard/index.html", "#manual-open"),
+        ("/docs", ".info .title"),
+    ] {
         page.open(&broker.url(path)).await;
         page.sees(shown).await;
         // `fetch` of the demo's configuration, which a real broker does not have, is answered 404.
@@ -70,7 +73,7 @@ async fn every_page_opens_without_a_breach_of_its_policy() {
 
 #[tokio::test]
 async fn what_gets_into_a_page_neither_runs_nor_styles_nor_calls_home() {
-    let Some(stage) = Stage::open().await else { return };
+    let Some(stage) = Stage::wallboard().await else { return };
     let page = &stage.browser;
     let outcome = page.evaluates(INTRUDE).await;
     assert_eq!(outcome["wasFooled"], false, "{outcome}");
@@ -90,7 +93,7 @@ async fn names_are_shown_as_they_are_and_are_never_a_part_of_the_page() {
     let broker = DemoBroker::start(0).await;
     broker.call(Method::PATCH, "", Some(json!({ "name": HOSTILE }))).await;
     broker.call(Method::PATCH, "users/maeve", Some(json!({ "name": HOSTILE }))).await;
-    page.open_demo(broker.address).await;
+    page.open_desk(broker.address).await;
     page.reads("#organisation", "<img src=x onerror=").await;
     page.reads("#desk-user", "<b>Eve</b>").await;
     page.logs_in("maeve").await;
@@ -106,11 +109,10 @@ async fn a_login_name_made_of_html_is_a_login_name() {
     operator.buy(7, "inbound_agent", 2, 0).await;
     operator.buy(7, "agent_email", 2, 0).await;
     operator.add_user(7, HOSTILE, "inbound_agent", &["agent_email"]).await;
-    page.open(&broker.url("/")).await;
+    page.open(&broker.url("/desk")).await;
     page.sees("#manual-open").await;
     let _not_a_demo: Vec<String> = page.console_errors().await;
-    page.types("#manual-organisation", "7").await;
-    page.types("#manual-device-token", &broker.token(Role::Device, 7, HOSTILE)).await;
+    page.types("#manual-token", &broker.token(Role::Device, 7, HOSTILE)).await;
     page.clicks("#manual-open").await;
     page.logs_in(HOSTILE).await;
     page.reads("#session-user", HOSTILE).await;

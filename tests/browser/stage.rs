@@ -1,7 +1,8 @@
-//! A broker, a browser, and its page open.
+//! A broker, a browser, and one of its pages open.
 
 use crate::browser::Browser;
 use crate::demo_broker::DemoBroker;
+use crate::line::Line;
 use std::net::SocketAddr;
 
 /// Dropped in this order: a browser that is gone keeps no socket open.
@@ -11,11 +12,19 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// The page with live counts; `None` where there is no browser.
-    pub(crate) async fn open() -> Option<Self> {
+    /// The agent desk of a demonstration; `None` where there is no browser.
+    pub(crate) async fn desk() -> Option<Self> {
         let browser = Browser::start().await?;
         let broker = DemoBroker::start(0).await;
-        browser.open_demo(broker.address).await;
+        browser.open_desk(broker.address).await;
+        Some(Self { browser, broker })
+    }
+
+    /// The wallboard of a demonstration, live; `None` where there is no browser.
+    pub(crate) async fn wallboard() -> Option<Self> {
+        let browser = Browser::start().await?;
+        let broker = DemoBroker::start(0).await;
+        browser.open_wallboard(broker.address, "").await;
         Some(Self { browser, broker })
     }
 
@@ -26,10 +35,47 @@ impl Stage {
     }
 }
 
+/// A page that reaches its broker over a line; errors on its console are to be expected.
+pub(crate) struct LooseStage {
+    pub(crate) browser: Browser,
+    pub(crate) line: Line,
+    pub(crate) broker: DemoBroker,
+}
+
+impl LooseStage {
+    /// A browser with no page open yet.
+    async fn bare() -> Option<Self> {
+        let browser = Browser::start().await?;
+        let broker = DemoBroker::start(0).await;
+        let line = Line::to(broker.address).await;
+        Some(Self { browser, line, broker })
+    }
+
+    /// The agent desk.
+    pub(crate) async fn desk() -> Option<Self> {
+        let stage = Self::bare().await?;
+        stage.browser.open_desk(stage.line.address).await;
+        Some(stage)
+    }
+
+    /// The wallboard, live.
+    pub(crate) async fn wallboard() -> Option<Self> {
+        let stage = Self::bare().await?;
+        stage.browser.open_wallboard(stage.line.address, "").await;
+        Some(stage)
+    }
+}
+
 impl Browser {
-    /// Opens the demo's page and waits for its live counts.
-    pub(crate) async fn open_demo(&self, address: SocketAddr) {
-        self.open(&format!("http://{address}/")).await;
+    /// Opens a demonstration's agent desk and waits for its users.
+    pub(crate) async fn open_desk(&self, address: SocketAddr) {
+        self.open(&format!("http://{address}/desk")).await;
+        self.sees("#desk-login:enabled").await;
+    }
+
+    /// Opens a demonstration's wallboard and waits for its live counts. `query` begins with `?`, if there is any.
+    pub(crate) async fn open_wallboard(&self, address: SocketAddr, query: &str) {
+        self.open(&format!("http://{address}/wallboard{query}")).await;
         self.sees("#live[data-state=live]").await;
     }
 

@@ -51,14 +51,23 @@ fn words<'a>(of: impl IntoIterator<Item = &'a str>) -> Words {
     of.into_iter().map(str::to_owned).collect()
 }
 
-/// Every script of the pages, and the page itself, by name.
+/// Every script and page below `static/`, by its path there; those of others have texts of their own.
 fn sources() -> Vec<(String, String)> {
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let is_source = |path: &PathBuf| {
-        path.extension().is_some_and(|extension| extension == "js" || extension == "html")
-    };
-    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    files.filter(is_source).map(|path| (name(&path), read(&path))).collect()
+    let mut sources = Vec::new();
+    let mut folders = vec![folder()];
+    while let Some(inner) = folders.pop() {
+        for entry in std::fs::read_dir(inner).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder()).unwrap().to_string_lossy().into_owned();
+            let is_source = |extension| extension == "js" || extension == "html";
+            if path.is_dir() && name != "vendor" {
+                folders.push(path);
+            } else if path.extension().is_some_and(is_source) {
+                sources.push((name, read(&path)));
+            }
+        }
+    }
+    sources
 }
 
 /// What stands between double quotes; none of it spans lines.

@@ -1,8 +1,8 @@
 /** The agent desk: one client, logged in and out by hand, and what the broker says to it. */
 
-import { FEATURES, isSeat, rankOf } from "./catalogue.js";
-import { LicenceBrokerClient } from "./client.js";
-import { closingText } from "./closing.js";
+import { FEATURES, isSeat, rankOf } from "../catalogue.js";
+import { LicenceBrokerClient } from "../client.js";
+import { closingText } from "../closing.js";
 
 const LOG_MAX = 50;
 const COUNTDOWN_EVERY_MS = 500;

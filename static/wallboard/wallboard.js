@@ -1,7 +1,7 @@
 /** The wallboard: one card for each licence type that has something bought or held. Draws what `LiveCounts` tells. */
 
-import { groupOf, isConcurrent, rankOf } from "./catalogue.js";
-import { closingText } from "./closing.js";
+import { groupOf, isConcurrent, rankOf } from "../catalogue.js";
+import { closingText } from "../closing.js";
 
 const AGE_EVERY_MS = 1_000;
 /** Below this the age of the data says nothing: a pong comes every ten seconds. */
