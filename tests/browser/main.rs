@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod administration;
 mod api_page;
 mod back_off;
 mod browser;

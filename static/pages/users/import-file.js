@@ -200,6 +200,8 @@ const REJECTIONS = Object.freeze([
   [/^no base licence of `(\w+)` is available$/, "base"],
   [/^the organisation has as many users as it may$/, "too_many"],
   [/^(?:not JSON: |not a JSON object)/, "not_json"],
+  [/^must have \d+ to \d+ characters$/, "length"],
+  [/^must not have control characters$/, "control"],
   [/^\d+ cells, the head has \d+$/, "cells"],
 ]);
 

@@ -71,7 +71,7 @@ export default class Import {
       h("dl", { class: "facts" }, columns.map((column) => h("div", {}, h("dt", { class: "code" }, column), said(texts, "dd", `given.${column}`)))),
       h("pre", { class: "code", tabindex: "0" }, EXAMPLE),
       said(texts, "p", "import.format_json"),
-      said(texts, "button", "import.example", { type: "button", onclick: () => save(EXAMPLE, "text/csv", "users.csv") }));
+      said(texts, "button", "import.example", { type: "button", onclick: () => save(EXAMPLE, "text/csv", "example.csv") }));
   }
 
   #choice() {
@@ -106,7 +106,7 @@ export default class Import {
     const radio = (value, key, hint) => h("label", { class: "check" }, h("input", { type: "radio", name: "atomic", value, checked: value === "true" }),
       h("span", {}, said(texts, "span", key), " ", said(texts, "span", hint, { class: "hint" })));
     const mode = h("fieldset", { class: "field" }, said(texts, "legend", "import.mode"),
-      radio("true", "import.all_or_nothing", "import.all_or_nothing_hint"), radio("false", "import.good_rows", "import.good_rows_hint"));
+      h("div", {}, radio("true", "import.all_or_nothing", "import.all_or_nothing_hint"), radio("false", "import.good_rows", "import.good_rows_hint")));
     mode.addEventListener("change", () => this.#draw());
     const button = h("button", { type: "button", class: "primary", id: "import-submit", onclick: () => this.#import() });
     const preview = h("section", { class: "panel part", "aria-labelledby": title, hidden: true },
@@ -159,7 +159,7 @@ export default class Import {
       empty: "import.no_problems",
       rowKey: ({ line, field, index }) => `${line} ${field} ${index}`,
       columns: [
-        { key: "line", label: "import.line", kind: "number", value: ({ line }) => line },
+        { key: "line", label: "import.line", value: ({ line }) => texts.t("import.line_of", { line }) },
         { key: "field", label: "import.field", value: ({ field }) => (field ? texts.word("changed", field) : "") },
         { key: "problem", label: "import.problem", value: (row) => this.#faultText(row) },
         { key: "text", label: "import.text", kind: "code", value: ({ line }) => this.#rows.find((row) => row.line === line)?.text },
@@ -233,11 +233,12 @@ export default class Import {
     setText(problems.querySelector(".hint"), texts.t("import.problems_found", { count, shown: Math.min(count, PROBLEMS_SHOWN_MAX) }));
     this.#tables.problems.setRows(this.#problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem, index) => ({ ...problem, index })));
     this.#tables.rows.setRows(file.rows.slice(0, ROWS_SHOWN_MAX));
+    this.#tables.rows.translate(); // its caption counts them
     const isUsable = file.rows.length > 0 && file.missing.length === 0;
     mode.hidden = !isUsable;
     button.hidden = !isUsable;
     button.setAttribute("aria-disabled", String(this.#isBusy));
-    setText(button, this.#isBusy ? texts.t("import.busy") : texts.t("import.submit", { count: this.#isAtomic ? file.rows.length : file.rows.length - count }));
+    setText(button, this.#isBusy ? texts.t("import.busy") : texts.t("import.submit", { count: this.#isAtomic ? file.rows.length : file.rows.length - count, total: file.rows.length }));
   }
 
   #notes(file) {
@@ -262,7 +263,13 @@ export default class Import {
       : texts.t(count > 0 ? "import.done_partly" : "import.done", { accepted, rejected: count }));
     rejected.hidden = count === 0;
     setText(rejectedMore, count > rows.length ? texts.t("import.rejected_more", { shown: rows.length, count }) : "");
-    this.#tables.rejected.setRows(rows.map((row, index) => ({ ...row, ...problemOf(row.error), index })));
+    this.#tables.rejected.setRows(rows.map((row, index) => ({ ...row, ...this.#told(row), index })));
+  }
+
+  /** The broker's words in ours; a value that they leave out stands in the file. */
+  #told({ line, field, error }) {
+    const told = problemOf(error);
+    return { ...told, value: told.value || (this.#rows.find((row) => row.line === line)?.fields?.[field] ?? "") };
   }
 
   // ---- sending ------------------------------------------------------------------------------------

@@ -125,14 +125,13 @@ export default class UserList {
   // ---- the table ----------------------------------------------------------------------------------
 
   #newTable() {
-    const { texts, organisation } = this.#context;
+    const { texts } = this.#context;
     const names = (user) => user.features.map((feature) => this.#offer.nameOf(feature, texts)).join(texts.t("users.between"));
     return new Table({
       texts,
       caption: "users.title",
       isCaptionHidden: true,
       empty: "users.none",
-      timeZone: organisation.time_zone,
       rowKey: ({ user }) => user,
       columns: [
         { key: "user", label: "users.user", kind: "code", value: ({ user }) => user, cell: ({ user }) => h("bdi", {}, user), sortable: true },
@@ -141,7 +140,6 @@ export default class UserList {
         { key: "user_type", label: "users.user_type", value: (user) => this.#offer.nameOf(user.user_type, texts), sortable: true },
         { key: "features", label: "users.features", value: names },
         { key: "base_licence", label: "users.base_licence", value: (user) => texts.t(user.base_licence ? "users.yes" : "users.no") },
-        { key: "created_at", label: () => texts.t("users.created_at", { zone: organisation.time_zone }), kind: "time", value: (user) => user.created_at, sortable: true },
         { key: "actions", label: "users.actions", value: () => "", cell: (user) => this.#actions(user) },
       ],
     });

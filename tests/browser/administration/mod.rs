@@ -1,0 +1,7 @@
+//! The console's pages for administrators, in both languages: users, metrics, billing, audit.
+
+mod conflict;
+mod import;
+mod metrics;
+mod office;
+mod users;
