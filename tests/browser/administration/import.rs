@@ -32,6 +32,7 @@ impl File {
 
 impl Office {
     async fn chooses_file(&self, file: &File) {
+        self.browser().sees(".import-input").await;
         self.browser().types(".import-input", &file.path.display().to_string()).await;
         self.browser().sees(".import-summary").await;
     }

@@ -32,7 +32,7 @@ async fn a_user_is_added_found_changed_and_deleted() {
         page.reads("tr[data-key=maeve]", office.says("Agent E-mail", "エージェントEメール")).await;
 
         page.clicks("#users-add").await;
-        page.types("dialog [name=user]", "nora").await;
+        page.writes("dialog [name=user]", "nora").await;
         page.types("dialog [name=name]", "Nora Quist").await;
         page.chooses("dialog [name=user_type]", "supervisor").await;
         page.reads("dialog .feature", office.says("Telephone calls", "通話")).await;
@@ -83,7 +83,7 @@ async fn what_is_missing_of_a_licence_is_told_where_it_is_asked_for_and_nothing_
         broker.call(Method::PUT, "licences/user_voicemail", Some(no_seat)).await;
 
         page.clicks("#users-add").await;
-        page.types("dialog [name=user]", "nora").await;
+        page.writes("dialog [name=user]", "nora").await;
         page.chooses("dialog [name=user_type]", "supervisor").await;
         office.saves().await;
         page.reads(
@@ -115,7 +115,7 @@ async fn what_is_missing_of_a_licence_is_told_where_it_is_asked_for_and_nothing_
         page.reads("tr[data-key=nora]", office.says("Pre-active", "準備中")).await;
 
         page.clicks("#users-add").await;
-        page.types("dialog [name=user]", "nora").await;
+        page.writes("dialog [name=user]", "nora").await;
         page.chooses("dialog [name=user_type]", "inbound_agent").await;
         office.saves().await;
         page.reads(
