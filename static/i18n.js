@@ -1,9 +1,10 @@
 /**
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
- * `closing.`, `device.`, `error.`, `fate.`, `licence.`, `pool.`, `problem.`, `reason.`, `released.`, `role.`, `state.`
- * or `live.` are put together from a word of the protocol, and so are those of the administration's pages:
- * `about.`, `changed.`, `fault.`, `features.`, `given.`, `metricsgroup.` and `standing.`.
+ * `closing.`, `dataset.`, `device.`, `error.`, `fate.`, `field.`, `licence.`, `live.`, `logged.`, `logon.`,
+ * `metric.`, `operator.`, `outcome.`, `pool.`, `problem.`, `reason.`, `released.`, `role.`, `state.`, `step.` or
+ * `stretch.` are put together from a word of the protocol, and so are those of the administration's pages:
+ * `about.`, `action.`, `changed.`, `fault.`, `features.`, `given.`, `metricsgroup.` and `standing.`.
  */
 
 const LANGUAGES = Object.freeze(["en", "ja"]);

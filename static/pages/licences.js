@@ -23,11 +23,12 @@ export default class Licences {
       texts, caption: "licences.title", isCaptionHidden: true, empty: "licences.empty", rowKey: ({ licence }) => licence,
       columns: [{ key: "licence", label: "licences.licence", value: ({ licence }) => texts.word("licence", licence) }],
     });
+    const refresh = said(texts, "button", "licences.refresh", { type: "button", id: "refresh", onclick: () => this.start() });
     this.element = h("section", { class: "page", "aria-labelledby": "licences-title" },
-      said(texts, "h1", "licences.title", { id: "licences-title" }), this.#table.element);
+      said(texts, "h1", "licences.title", { id: "licences-title" }), refresh, this.#table.element);
   }
 
-  /** @param {AbortSignal} signal */
+  /** @param {AbortSignal} [signal] */
   async start(signal) {
     const { items } = await this.#api.get("licences", { class: "user_type" }, { signal });
     this.#table.setRows(items);

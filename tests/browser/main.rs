@@ -12,6 +12,7 @@ mod api_page;
 mod back_off;
 mod browser;
 mod connection;
+mod console;
 mod contention;
 mod demo_broker;
 mod desk;
@@ -22,6 +23,9 @@ mod line;
 mod opening;
 mod page;
 mod pasted_tokens;
+#[path = "../api/person.rs"]
+#[allow(dead_code, reason = "shared with the suite of the HTTP API, which needs all of it")]
+mod person;
 mod picture;
 mod policy;
 mod stage;

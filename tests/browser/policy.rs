@@ -53,6 +53,7 @@ async fn every_page_opens_without_a_breach_of_its_policy() {
     let Some(page) = Browser::start().await else { return };
     let broker = TestBroker::start().await;
     for (path, shown) in [
+        ("/", "#sign-in-form"),
         ("/desk", "#manual-open"),
         ("/wallboard", "#manual-open"),
         ("/static/wallboard/index.html", "#manual-open"),
