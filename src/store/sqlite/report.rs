@@ -122,7 +122,10 @@ pub(super) async fn audit_page(
     page: Page,
 ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
     // Several writers keep records of one organisation: the instants may pass each other.
-    let index = Index::Cursor("audit_organisation");
+    let index = match filter.newest_first {
+        false => Index::Cursor("audit_organisation"),
+        true => Index::CursorBack("audit_organisation"),
+    };
     let mut log = LogQuery::new("audit", audit::COLUMNS, index, organisation, page);
     log.within(filter.range);
     log.equals("actor", filter.actor.clone());
@@ -138,6 +141,8 @@ const DENIAL_COLUMNS: &str = "at, licence, user, device, reason, outcome";
 enum Index {
     /// By the cursor.
     Cursor(&'static str),
+    /// By the cursor, back from it.
+    CursorBack(&'static str),
     /// By the instant, then the cursor.
     Instant(&'static str),
 }
@@ -157,12 +162,15 @@ impl LogQuery {
         organisation: OrganisationId,
         page: Page,
     ) -> Self {
-        let (Index::Cursor(name) | Index::Instant(name)) = index;
+        let (name, beyond) = match index {
+            Index::Cursor(name) | Index::Instant(name) => (name, " > "),
+            Index::CursorBack(name) => (name, " < "),
+        };
         let mut builder = QueryBuilder::new(format!(
             "SELECT id AS cursor, {columns} FROM {table} INDEXED BY {name} WHERE organisation = \
              (SELECT key FROM organisations WHERE removed_at IS NULL AND number = "
         ));
-        builder.push_bind(number(organisation)).push(") AND id > ").push_bind(page.after);
+        builder.push_bind(number(organisation)).push(") AND id").push(beyond).push_bind(page.after);
         if matches!(index, Index::Instant(_)) && page.after > 0 {
             // Nothing after the cursor is earlier than it; a cursor of a row that is gone says nothing.
             builder.push(" AND at >= coalesce((SELECT at FROM ").push(table).push(" WHERE id = ");
@@ -189,6 +197,7 @@ impl LogQuery {
     async fn fetch(mut self, readers: &SqlitePool) -> Result<Vec<SqliteRow>, StoreError> {
         let order = match self.index {
             Index::Cursor(_) => " ORDER BY id LIMIT ",
+            Index::CursorBack(_) => " ORDER BY id DESC LIMIT ",
             Index::Instant(_) => " ORDER BY at, id LIMIT ",
         };
         self.builder.push(order).push_bind(i64::from(self.limit));
