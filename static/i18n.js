@@ -2,7 +2,7 @@
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
  * `closing.`, `dataset.`, `device.`, `error.`, `fate.`, `field.`, `licence.`, `live.`, `logged.`, `logon.`,
- * `metric.`, `operator.`, `outcome.`, `pool.`, `problem.`, `reason.`, `released.`, `role.`, `state.`, `step.` or
+ * `metric.`, `operator.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`, `state.`, `step.` or
  * `stretch.` are put together from a word of the protocol, and so are those of the administration's pages:
  * `about.`, `action.`, `changed.`, `fault.`, `features.`, `given.`, `metricsgroup.` and `standing.`.
  */
@@ -85,7 +85,7 @@ export class Texts extends EventTarget {
   }
 
   time(date, timeZone) {
-    return this.#format("DateTimeFormat", { timeStyle: "medium", timeZone }).format(date);
+    return this.#format("DateTimeFormat", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone }).format(date);
   }
 
   /**
@@ -94,7 +94,8 @@ export class Texts extends EventTarget {
    * @returns {string} day and time, to the second
    */
   dateTime(instant, timeZone) {
-    return this.#format("DateTimeFormat", { dateStyle: "medium", timeStyle: "medium", timeZone }).format(new Date(instant));
+    const date = new Date(instant);
+    return `${this.date(date, timeZone)} ${this.time(date, timeZone)}`;
   }
 
   /**
@@ -113,14 +114,19 @@ export class Texts extends EventTarget {
 
   /**
    * @param {number} duration_ms
-   * @returns {string} in the two largest units, minutes the least: `3 hrs 5 min`
+   * @returns {string} in the two largest units: `3 hrs 5 min`; seconds only below a minute
    */
   duration(duration_ms) {
     const minutes = Math.max(0, Math.floor(duration_ms / MINUTE_MS));
+    if (minutes === 0) return this.#unit("second", Math.max(0, Math.floor(duration_ms / 1_000)));
     const parts = [["day", Math.floor(minutes / 1440)], ["hour", Math.floor(minutes / 60) % 24], ["minute", minutes % 60]];
     const first = parts.findIndex(([, value]) => value > 0);
-    const told = first < 0 ? [["minute", 0]] : parts.slice(first, first + 2).filter(([, value]) => value > 0);
-    return told.map(([unit, value]) => this.#format("NumberFormat", { style: "unit", unit, unitDisplay: "short" }).format(value)).join(" ");
+    const told = parts.slice(first, first + 2).filter(([, value]) => value > 0);
+    return told.map(([unit, value]) => this.#unit(unit, value)).join(" ");
+  }
+
+  #unit(unit, value) {
+    return this.#format("NumberFormat", { style: "unit", unit, unitDisplay: "short" }).format(value);
   }
 
   #format(kind, options) {

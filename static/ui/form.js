@@ -58,6 +58,12 @@ export class Field {
     else this.input.value = String(value);
   }
 
+  /** @param {FieldSettings["options"]} options of a list, instead of those that there are */
+  set options(options) {
+    this.#options = options;
+    this.#fillOptions();
+  }
+
   /** @param {string|null} error what is wrong, in words */
   complain(error) {
     this.#error.hidden = !error;

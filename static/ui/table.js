@@ -2,6 +2,9 @@
 
 import { FOCUSABLE, h, newId, setText } from "./dom.js";
 
+/** Stands where a row has no such value; a card leaves it out. */
+const NOTHING = "–";
+
 /**
  * @typedef {Object} Column
  * @property {string} key
@@ -204,6 +207,7 @@ export class Table {
     const group = column.group ? `${this.#say(column.group)} ` : "";
     element.dataset.label = group + this.#say(column.label);
     const content = column.cell ? column.cell(row, cell.node ?? undefined) : this.#shown(column, row);
+    element.dataset.empty = String(content === NOTHING);
     if (!(content instanceof Node)) {
       cell.node = null;
       setText(element, content);
@@ -215,7 +219,7 @@ export class Table {
 
   #shown({ kind = "text", value }, row) {
     const found = value(row);
-    if (found === null || found === undefined || found === "") return "–";
+    if (found === null || found === undefined || found === "") return NOTHING;
     if (kind === "number") return this.#texts.number(found);
     if (kind === "time") return this.#texts.dateTime(found, this.#timeZone);
     return String(found);

@@ -1,5 +1,7 @@
 //! The console: signing in, and its pages.
 
+mod holders;
+mod licences;
 mod signing_in;
 
 use crate::browser::Browser;
