@@ -150,7 +150,7 @@ export default class Audit {
   /** Old and new side by side; of what was made or taken away, what it was. */
   #changes({ before, after }) {
     const { texts, organisation } = this.#context;
-    const changes = changesOf(before, after, { texts, timeZone: organisation.time_zone });
+    const changes = changesOf(before, after, { texts, timeZone: organisation.time_zone, isShort: true });
     if (changes.length === 0) return "–";
     return h("ul", { class: "changes" }, changes.map((change) => h("li", { dataset: { field: change.field } },
       h("span", { class: "changes-label" }, texts.t("audit.label", { field: change.label })), " ",

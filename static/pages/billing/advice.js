@@ -89,7 +89,9 @@ export class Advice {
     setText(this.#trouble, this.#error ? explain(texts, this.#error) : "");
     const needed = (this.#items ?? []).filter((item) => peakOf(item) !== null);
     const idle = (this.#items ?? []).filter((item) => peakOf(item) === null);
-    setText(this.#state, this.#items && needed.length === 0 ? texts.t("billing.advice_none") : "");
+    const isUnpriced = needed.some(({ advice }) => advice.cost === null);
+    const state = needed.length === 0 ? "billing.advice_none" : isUnpriced ? "billing.advice_no_price" : null;
+    setText(this.#state, this.#items && state ? texts.t(state) : "");
     this.#list.replaceChildren(...needed.map((item) => this.#item(item)), ...(idle.length > 0 ? [this.#idle(idle)] : []));
   }
 
@@ -113,7 +115,7 @@ export class Advice {
 
   #withoutPrices({ advice }) {
     const { texts } = this.#context;
-    return [texts.t("billing.advice_enough", mixOf(advice)), texts.t("billing.advice_no_price")];
+    return [texts.t("billing.advice_enough", mixOf(advice))];
   }
 
   #withPrices({ advice, bought, current_cost: current }) {
@@ -127,7 +129,7 @@ export class Advice {
 
   #idle(items) {
     const { texts } = this.#context;
-    const names = items.map(({ licence }) => texts.word("licence", licence)).join(texts.t("users.between"));
+    const names = items.map(({ licence }) => texts.word("licence", licence)).join(texts.t("changes.between"));
     return h("p", { class: "hint", id: "billing-advice-idle" }, texts.t("billing.advice_idle", { licences: names }));
   }
 

@@ -132,7 +132,7 @@ export default class Import {
   #rowsTable() {
     const { texts } = this.#context;
     const name = (key) => (key ? this.#offer.nameOf(String(key).trim(), texts) : "");
-    const list = (features) => (Array.isArray(features) ? features.map((feature) => name(feature)).join(texts.t("users.between")) : "");
+    const list = (features) => (Array.isArray(features) ? features.map((feature) => name(feature)).join(texts.t("changes.between")) : "");
     return new Table({
       texts,
       caption: () => texts.t("import.first_rows", { count: Math.min(ROWS_SHOWN_MAX, this.#rows.length) }),
@@ -244,7 +244,7 @@ export default class Import {
   #notes(file) {
     const { texts } = this.#context;
     const deletions = file.rows.filter(({ fields }) => fields?.status === "deleted").length;
-    const list = (words) => words.join(texts.t("users.between"));
+    const list = (words) => words.join(texts.t("changes.between"));
     return [
       file.encoding !== "utf-8" && texts.t("import.encoding", { encoding: file.encoding }),
       file.missing.length > 0 && texts.t("import.missing", { columns: list(file.missing) }),

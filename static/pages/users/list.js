@@ -126,7 +126,7 @@ export default class UserList {
 
   #newTable() {
     const { texts } = this.#context;
-    const names = (user) => user.features.map((feature) => this.#offer.nameOf(feature, texts)).join(texts.t("users.between"));
+    const names = (user) => user.features.map((feature) => this.#offer.nameOf(feature, texts)).join(texts.t("changes.between"));
     return new Table({
       texts,
       caption: "users.title",

@@ -1,5 +1,7 @@
 //! The console's pages for administrators, in both languages: users, metrics, billing, audit.
 
+mod audit;
+mod billing;
 mod conflict;
 mod import;
 mod metrics;
