@@ -117,7 +117,7 @@ export default class Billing {
       timeZone,
       rowKey: ({ licence }) => licence,
       columns: [
-        { key: "licence", label: "billing.licence", value: ({ licence }) => texts.word("licence", licence), cell: (line) => this.#opener(line) },
+        { key: "licence", label: "billing.licence", value: ({ licence }) => texts.word("licence", licence), cell: (line, before) => this.#opener(line, before) },
         purchase("base", "billing.base"), purchase("concurrent", "billing.concurrent"), purchase("fixed", "billing.fixed"),
         { key: "contingency_max_used", label: "billing.max_used", kind: "number", value: (line) => line.contingency_max_used, cell: maxUsed(texts) },
         { key: "reached_at", label: "billing.reached_at", kind: "time", value: (line) => line.reached_at },
@@ -127,9 +127,13 @@ export default class Billing {
     });
   }
 
-  #opener({ licence }) {
-    const { texts } = this.#context;
-    return h("a", { href: href("billing", { month: this.#month, licence }), "aria-current": licence === this.#licence ? "true" : null }, texts.word("licence", licence));
+  /** The same link while the table is drawn anew: it may have the focus. */
+  #opener({ licence }, before) {
+    const link = before ?? h("a", {});
+    link.href = href("billing", { month: this.#month, licence });
+    link.ariaCurrent = licence === this.#licence ? "true" : null;
+    setText(link, this.#context.texts.word("licence", licence));
+    return link;
   }
 
   // ---- drawing ------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import { href } from "../console/router.js";
 const VIEWS = Object.freeze([
   { view: "list", key: "users.view_list", load: () => import("./users/list.js") },
   { view: "import", key: "users.view_import", load: () => import("./users/import.js") },
+  { view: "accounts", key: "users.view_accounts", load: () => import("./users/accounts.js") },
 ]);
 
 /** The page `#/users`; `?view=` says which part of it. */

@@ -5,6 +5,7 @@ import { FormDialog } from "../../ui/dialog.js";
 import { h, said, setText } from "../../ui/dom.js";
 import { Field, explain } from "../../ui/form.js";
 import { Table } from "../../ui/table.js";
+import { rowButtons } from "../parts/row-buttons.js";
 import { Told } from "../parts/told.js";
 import { money } from "./money.js";
 
@@ -56,15 +57,15 @@ export class Prices {
       columns: [
         { key: "licence", label: "billing.licence", value: ({ licence }) => texts.word("licence", licence) },
         { key: "unit_price", label: "billing.unit_price", kind: "number", value: (row) => row.unit_price, cell: (row) => money(row.unit_price, texts) },
-        { key: "edit", label: "billing.actions", value: () => "", cell: (row) => this.#button(row) },
+        { key: "edit", label: "billing.actions", value: () => "", cell: (row, before) => this.#button(row, before) },
       ],
     });
   }
 
-  #button({ licence }) {
+  #button({ licence }, before) {
     const { texts } = this.#context;
-    const label = texts.t("billing.edit_price_of", { licence: texts.word("licence", licence) });
-    return h("button", { type: "button", class: "small", "aria-label": label, dataset: { price: licence }, onclick: () => this.#edit(licence) }, texts.t("billing.edit"));
+    const edit = { key: "billing.edit", label: "billing.edit_price_of", onclick: () => this.#edit(licence) };
+    return rowButtons(texts, [edit], { licence: texts.word("licence", licence) }, before);
   }
 
   async #load() {

@@ -138,12 +138,7 @@ export class UserEditor {
 
   #seatRefused(error, text) {
     if (error.field !== "features") return new Told(text, error.field);
-    const field = this.#field("features");
-    // The form clears all complaints before it shows the one that it is given.
-    queueMicrotask(() => {
-      field.complain(text, error.document.licence);
-      field.input?.focus();
-    });
+    this.#field("features").expectComplaint(error.document.licence);
     return new Told(text, "features");
   }
 

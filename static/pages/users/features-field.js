@@ -9,6 +9,7 @@ export class FeaturesField {
   #error;
   /** Feature → {box, name, about, left}. */
   #entries = new Map();
+  #meant = null;
   /** Features that no catalogue has any more: kept as they are. */
   #unknown = [];
 
@@ -55,13 +56,20 @@ export class FeaturesField {
     this.#unknown = features.filter((licence) => !this.#entries.has(licence));
   }
 
-  /** @param {?string} error @param {?string} [licence] the one that is meant */
-  complain(error, licence = null) {
+  /** @param {string} licence that the next complaint will be about */
+  expectComplaint(licence) {
+    this.#meant = licence;
+  }
+
+  /** @param {?string} error */
+  complain(error) {
     this.#error.hidden = !error;
     setText(this.#error, error ?? "");
     for (const { box } of this.#entries.values()) box.removeAttribute("aria-invalid");
-    this.input = this.#entries.get(licence)?.box ?? this.element.querySelector("input");
-    if (error) this.input?.setAttribute("aria-invalid", "true");
+    if (!error) return;
+    this.input = this.#entries.get(this.#meant)?.box ?? this.element.querySelector("input");
+    this.input?.setAttribute("aria-invalid", "true");
+    this.#meant = null;
   }
 
   check() {

@@ -6,6 +6,7 @@ import { ask } from "../../ui/dialog.js";
 import { explain } from "../../ui/form.js";
 import { Table } from "../../ui/table.js";
 import { PagedTable } from "../parts/paged.js";
+import { rowButtons } from "../parts/row-buttons.js";
 import { Offer } from "./catalogue.js";
 import { UserEditor } from "./editor.js";
 
@@ -140,17 +141,17 @@ export default class UserList {
         { key: "user_type", label: "users.user_type", value: (user) => this.#offer.nameOf(user.user_type, texts), sortable: true },
         { key: "features", label: "users.features", value: names },
         { key: "base_licence", label: "users.base_licence", value: (user) => texts.t(user.base_licence ? "users.yes" : "users.no") },
-        { key: "actions", label: "users.actions", value: () => "", cell: (user) => this.#actions(user) },
+        { key: "actions", label: "users.actions", value: () => "", cell: (user, before) => this.#actions(user, before) },
       ],
     });
   }
 
-  #actions({ user }) {
-    const { texts } = this.#context;
-    const button = (key, label, work) => h("button", { type: "button", class: "small", "aria-label": texts.t(label, { user }), dataset: { action: key }, onclick: work }, texts.t(key));
-    return h("span", { class: "row-actions" },
-      button("users.edit", "users.edit_of", () => this.#edit(user)),
-      button("users.delete", "users.delete_of", () => this.#delete(user)));
+  #actions({ user }, before) {
+    const actions = [
+      { key: "users.edit", label: "users.edit_of", onclick: () => this.#edit(user) },
+      { key: "users.delete", label: "users.delete_of", onclick: () => this.#delete(user) },
+    ];
+    return rowButtons(this.#context.texts, actions, { user }, before);
   }
 
   #addButton() {

@@ -74,7 +74,7 @@ async fn a_price_is_set_and_the_amount_follows() {
         let _agents = office.uses_contingency().await;
         office.goes("billing").await;
         page.clicks("#billing-prices summary").await;
-        page.clicks("[data-price=agent_email]").await;
+        page.clicks("tr[data-key=agent_email] [data-action=\"billing.edit\"]").await;
         page.reads("dialog h2", office.says("Agent E-mail", "エージェントEメール")).await;
         page.writes("dialog [name=unit_price]", "9,99").await;
         page.clicks("dialog button[type=submit]").await;
@@ -88,7 +88,7 @@ async fn a_price_is_set_and_the_amount_follows() {
         page.reads("tr[data-key=agent_email]", "19.98").await;
         page.reads("#billing-state", "19.98").await;
 
-        page.clicks("[data-price=agent_email]").await;
+        page.clicks("tr[data-key=agent_email] [data-action=\"billing.edit\"]").await;
         page.writes("dialog [name=unit_price]", " ").await;
         page.clicks("dialog button[type=submit]").await;
         page.reads("#billing-state", office.says("under way", "進行中")).await;
@@ -109,7 +109,7 @@ async fn centre_with_a_past() -> TestBroker {
     let clock = Clock::manual(then);
     let broker = TestBroker::with(Setup { clock: clock.clone(), ..Setup::default() }).await;
     let operator = broker.operator();
-    let body = json!({"id": 7, "name": "Past", "time_zone": "Asia/Tokyo"});
+    let body = json!({"id": 7, "name": "Past", "time_zone": "UTC"});
     operator.send(Method::POST, "/v1/organisations", body).await;
     operator.buy(7, "inbound_agent", 5, 0).await;
     operator.buy(7, "agent_email", 1, 3).await;
@@ -164,7 +164,7 @@ async fn a_closed_month_is_final_and_the_advice_says_what_would_have_been_enough
             language.says("these figures are final", "数値は確定しています"),
         )
         .await;
-        page.reads(WHY, "Asia/Tokyo").await;
+        page.reads(WHY, "(UTC)").await;
         page.clicks("tr[data-key=agent_email] a").await;
         page.reads("#billing-line-story", "2 × 10 = 20").await;
 
