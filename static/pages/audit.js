@@ -135,9 +135,17 @@ export default class Audit {
       rowKey: (record) => JSON.stringify(record),
       columns: [
         { key: "at", label: "audit.at", kind: "time", value: ({ at }) => at },
-        { key: "actor", label: "audit.actor", value: ({ actor }) => actor, cell: ({ actor, role }) => h("span", {}, h("bdi", {}, actor), " ", h("span", { class: "hint" }, texts.word("role", role))) },
+        {
+          key: "actor", label: "audit.actor", value: ({ actor }) => actor,
+          cell: ({ actor, role }) => h(
+            "span", {}, h("bdi", {}, actor), " ", h("span", { class: "hint" }, texts.word("role", role)),
+          ),
+        },
         { key: "action", label: "audit.action", value: ({ action }) => texts.word("action", action) },
-        { key: "target", label: "audit.target", value: (record) => this.#target(record), cell: (record) => h("bdi", {}, this.#target(record)) },
+        {
+          key: "target", label: "audit.target", value: (record) => this.#target(record),
+          cell: (record) => h("bdi", {}, this.#target(record)),
+        },
         { key: "changes", label: "audit.changes", value: () => "", cell: (record) => this.#changes(record) },
       ],
     });
@@ -155,7 +163,10 @@ export default class Audit {
     return h("ul", { class: "changes" }, changes.map((change) => h("li", { dataset: { field: change.field } },
       h("span", { class: "changes-label" }, texts.t("audit.label", { field: change.label })), " ",
       change.before !== null && h("del", {}, change.before),
-      change.before !== null && change.after !== null && [" ", h("span", { class: "changes-arrow", "aria-hidden": "true" }, "→"), h("span", { class: "unseen" }, texts.t("audit.became")), " "],
+      change.before !== null && change.after !== null && [
+        " ", h("span", { class: "changes-arrow", "aria-hidden": "true" }, "→"),
+        h("span", { class: "unseen" }, texts.t("audit.became")), " ",
+      ],
       change.after !== null && h("ins", {}, change.after))));
   }
 }

@@ -84,14 +84,20 @@ export default class Billing {
   #toolbar() {
     const { texts } = this.#context;
     const select = h("select", { id: "billing-month", onchange: () => this.#go(select.value) });
-    const step = (key, id, offset) => said(texts, "button", key, { type: "button", id, onclick: () => this.#go(this.#months[this.#months.indexOf(this.#month) + offset]) });
+    const step = (key, id, offset) => said(
+      texts, "button", key,
+      { type: "button", id, onclick: () => this.#go(this.#months[this.#months.indexOf(this.#month) + offset]) },
+    );
     const before = step("billing.before", "billing-before", -1);
     const after = step("billing.after", "billing-after", 1);
     const csv = said(texts, "button", "billing.csv", { type: "button", id: "billing-csv", onclick: () => this.#download() });
     Object.assign(this.#parts, { select, before, after });
     this.#drawMonths();
     return h("div", { class: "toolbar" },
-      h("div", { class: "filters" }, before, h("label", { class: "field" }, said(texts, "span", "billing.month"), select), after), csv);
+      h(
+        "div", { class: "filters" }, before,
+        h("label", { class: "field" }, said(texts, "span", "billing.month"), select), after,
+      ), csv);
   }
 
   /** The answer to the question with which people come here. */
@@ -117,12 +123,24 @@ export default class Billing {
       timeZone,
       rowKey: ({ licence }) => licence,
       columns: [
-        { key: "licence", label: "billing.licence", value: ({ licence }) => texts.word("licence", licence), cell: (line, before) => this.#opener(line, before) },
+        {
+          key: "licence", label: "billing.licence", value: ({ licence }) => texts.word("licence", licence),
+          cell: (line, before) => this.#opener(line, before),
+        },
         purchase("base", "billing.base"), purchase("concurrent", "billing.concurrent"), purchase("fixed", "billing.fixed"),
-        { key: "contingency_max_used", label: "billing.max_used", kind: "number", value: (line) => line.contingency_max_used, cell: maxUsed(texts) },
+        {
+          key: "contingency_max_used", label: "billing.max_used", kind: "number",
+          value: (line) => line.contingency_max_used, cell: maxUsed(texts),
+        },
         { key: "reached_at", label: "billing.reached_at", kind: "time", value: (line) => line.reached_at },
-        { key: "unit_price", label: "billing.unit_price", kind: "number", value: (line) => money(line.unit_price, texts), cell: (line) => money(line.unit_price, texts) },
-        { key: "amount", label: "billing.amount", kind: "number", value: (line) => money(line.amount, texts), cell: (line) => money(line.amount, texts) },
+        {
+          key: "unit_price", label: "billing.unit_price", kind: "number",
+          value: (line) => money(line.unit_price, texts), cell: (line) => money(line.unit_price, texts),
+        },
+        {
+          key: "amount", label: "billing.amount", kind: "number", value: (line) => money(line.amount, texts),
+          cell: (line) => money(line.amount, texts),
+        },
       ],
     });
   }
@@ -162,7 +180,9 @@ export default class Billing {
       charged.length === 0 && texts.t("billing.nothing"),
       total !== null && texts.t("billing.total", { total: money(total, texts) }),
     ]));
-    list.replaceChildren(...charged.map((line) => h("li", { dataset: { licence: line.licence } }, this.#reason(line), " ", this.#who(line))));
+    list.replaceChildren(...charged.map((line) => h(
+      "li", { dataset: { licence: line.licence } }, this.#reason(line), " ", this.#who(line),
+    )));
   }
 
   #reason({ licence, contingency_max_used: count, reached_at: at }) {
@@ -179,7 +199,9 @@ export default class Billing {
   }
 
   #monthName(month) {
-    return new Intl.DateTimeFormat(this.#context.texts.language === "ja" ? "ja-JP" : "en-GB", { year: "numeric", month: "long", timeZone: "UTC" }).format(new Date(`${month}-01T00:00:00Z`));
+    return new Intl.DateTimeFormat(
+      this.#context.texts.language === "ja" ? "ja-JP" : "en-GB", { year: "numeric", month: "long", timeZone: "UTC" },
+    ).format(new Date(`${month}-01T00:00:00Z`));
   }
 
   // ---- reading ------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ export default class Metrics {
     const id = "metrics-title";
     const taken = h("p", { class: "hint", role: "status" });
     const trouble = h("p", { class: "notice", role: "alert", hidden: true });
-    const refresh = said(texts, "button", "metrics.refresh", { type: "button", id: "metrics-refresh", onclick: () => this.#load() });
+    const refresh = said(
+      texts, "button", "metrics.refresh", { type: "button", id: "metrics-refresh", onclick: () => this.#load() },
+    );
     this.#parts = { taken, trouble };
     this.#tables = Object.fromEntries(GROUPS.map((group) => [group, this.#groupTable(group)]));
     this.element = h("section", { class: "page", "aria-labelledby": id },
@@ -76,7 +78,10 @@ export default class Metrics {
     const id = "metrics-devices";
     const figure = h("p", { class: "figure", id: "metrics-wallboards" });
     const kinds = h("p", { class: "hint" });
-    const edit = said(texts, "button", "metrics.edit", { type: "button", id: "metrics-edit", "aria-describedby": "metrics-wallboards", onclick: () => this.#edit() });
+    const edit = said(
+      texts, "button", "metrics.edit",
+      { type: "button", id: "metrics-edit", "aria-describedby": "metrics-wallboards", onclick: () => this.#edit() },
+    );
     Object.assign(this.#parts, { figure, kinds });
     return h("section", { class: "panel part metrics-devices", "aria-labelledby": id },
       h("div", { class: "section-head" }, said(texts, "h2", "metrics.devices", { id }), MAY_EDIT.includes(role) && edit),
@@ -133,7 +138,9 @@ export default class Metrics {
     try {
       await api.send("PUT", "licence-metrics/wallboard", values, { ifMatch: this.#read.etag });
     } catch (error) {
-      if (error.type === "wallboards_exhausted") throw new Told(texts.t("metrics.in_use", { used: this.#read.data.devices.wallboard.used }), "maximum");
+      if (error.type === "wallboards_exhausted") throw new Told(
+        texts.t("metrics.in_use", { used: this.#read.data.devices.wallboard.used }), "maximum",
+      );
       if (error.type !== "changed") throw error;
       await this.#load();
       throw new Told(texts.t("metrics.changed", { maximum: this.#read.data.devices.wallboard.maximum }), "maximum");

@@ -138,10 +138,14 @@ export class Advice {
     const { texts } = this.#context;
     const cell = (content) => h("td", { dataset: { kind: "number" } }, content);
     const head = (key) => h("th", { scope: "col", dataset: { kind: "number" } }, texts.t(key));
-    const rows = item.candidates.map((mix) => h("tr", {}, cell(texts.number(mix.concurrent)), cell(texts.number(mix.contingency)), cell(money(mix.cost, texts))));
+    const rows = item.candidates.map((mix) => h(
+      "tr", {}, cell(texts.number(mix.concurrent)), cell(texts.number(mix.contingency)), cell(money(mix.cost, texts)),
+    ));
     return h("details", {}, h("summary", {}, texts.t("billing.advice_calculation")),
       h("table", { class: "table" }, h("caption", { class: "unseen" }, name),
-        h("thead", {}, h("tr", {}, head("billing.concurrent"), head("billing.contingency"), head("billing.amount"))), h("tbody", {}, rows)));
+        h(
+          "thead", {}, h("tr", {}, head("billing.concurrent"), head("billing.contingency"), head("billing.amount")),
+        ), h("tbody", {}, rows)));
   }
 }
 

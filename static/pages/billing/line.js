@@ -24,7 +24,10 @@ export class Line {
     const { texts } = context;
     const id = "billing-line-title";
     const title = h("h2", { id, tabindex: "-1" });
-    const close = said(texts, "button", "billing.close", { type: "button", class: "small", id: "billing-line-close", onclick: () => this.#close() });
+    const close = said(
+      texts, "button", "billing.close",
+      { type: "button", class: "small", id: "billing-line-close", onclick: () => this.#close() },
+    );
     const story = h("p", { id: "billing-line-story" });
     const trouble = h("p", { class: "notice", role: "alert", hidden: true });
     const kept = said(texts, "p", "billing.not_kept", { class: "hint", hidden: true });
@@ -53,7 +56,9 @@ export class Line {
     this.#asking = asking;
     signal?.addEventListener("abort", () => asking.abort(), { once: true });
     try {
-      this.#explanation = await this.#context.api.get(`billing/${month}/${encodeURIComponent(licence)}`, {}, { signal: asking.signal });
+      this.#explanation = await this.#context.api.get(
+        `billing/${month}/${encodeURIComponent(licence)}`, {}, { signal: asking.signal },
+      );
       this.#error = null;
     } catch (error) {
       if (isAbort(error)) return undefined;
@@ -90,7 +95,10 @@ export class Line {
         { key: "device", label: "billing.device", value: ({ device }) => (device ? texts.word("device", device) : "") },
         { key: "acquired_at", label: "billing.since", kind: "time", value: (row) => row.acquired_at },
         { key: "pool", label: "billing.pool", value: ({ pool }) => (pool ? texts.word("pool", pool) : "") },
-        { key: "session", label: "billing.session", kind: "code", value: ({ session }) => session, cell: ({ session }) => (session ? h("a", { href: href("usage", { session }) }, session) : "–") },
+        {
+          key: "session", label: "billing.session", kind: "code", value: ({ session }) => session,
+          cell: ({ session }) => (session ? h("a", { href: href("usage", { session }) }, session) : "–"),
+        },
       ],
     });
   }

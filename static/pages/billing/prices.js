@@ -5,7 +5,7 @@ import { FormDialog } from "../../ui/dialog.js";
 import { h, said, setText } from "../../ui/dom.js";
 import { Field, explain } from "../../ui/form.js";
 import { Table } from "../../ui/table.js";
-import { rowButtons } from "../parts/row-buttons.js";
+import { rowButtons } from "../parts/row_buttons.js";
 import { Told } from "../parts/told.js";
 import { money } from "./money.js";
 
@@ -56,7 +56,10 @@ export class Prices {
       rowKey: ({ licence }) => licence,
       columns: [
         { key: "licence", label: "billing.licence", value: ({ licence }) => texts.word("licence", licence) },
-        { key: "unit_price", label: "billing.unit_price", kind: "number", value: (row) => row.unit_price, cell: (row) => money(row.unit_price, texts) },
+        {
+          key: "unit_price", label: "billing.unit_price", kind: "number", value: (row) => row.unit_price,
+          cell: (row) => money(row.unit_price, texts),
+        },
         { key: "edit", label: "billing.actions", value: () => "", cell: (row, before) => this.#button(row, before) },
       ],
     });
@@ -97,7 +100,10 @@ export class Prices {
     const dialog = new FormDialog({
       texts,
       title: texts.t("billing.price_title", { licence: texts.word("licence", licence) }),
-      fields: [new Field(texts, { name: "unit_price", label: "billing.unit_price", hint: "billing.price_hint", value: this.#priceOf(licence), attributes })],
+      fields: [new Field(
+        texts,
+        { name: "unit_price", label: "billing.unit_price", hint: "billing.price_hint", value: this.#priceOf(licence), attributes },
+      )],
       submit: "billing.save",
       send: ({ unit_price: typed }) => this.#save(licence, typed.trim()),
     });

@@ -44,7 +44,9 @@ export class PagedTable {
     this.#found = found;
     const count = h("p", { class: "hint paged-count" });
     const trouble = h("p", { class: "notice", role: "alert", hidden: true });
-    const more = said(texts, "button", "paged.more", { type: "button", class: "paged-more", hidden: true, onclick: () => this.#more() });
+    const more = said(
+      texts, "button", "paged.more", { type: "button", class: "paged-more", hidden: true, onclick: () => this.#more() },
+    );
     const again = said(texts, "button", "paged.again", { type: "button", hidden: true, onclick: () => this.load(this.#query) });
     this.#parts = { count, trouble, more, again };
     this.element = h("div", { class: "paged" }, count, trouble, again, table.element, more);

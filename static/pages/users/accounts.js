@@ -6,8 +6,8 @@ import { h, said, setText } from "../../ui/dom.js";
 import { explain } from "../../ui/form.js";
 import { Table } from "../../ui/table.js";
 import { PagedTable } from "../parts/paged.js";
-import { rowButtons } from "../parts/row-buttons.js";
-import { addAccount, changeRole, resetAccount } from "./account-forms.js";
+import { rowButtons } from "../parts/row_buttons.js";
+import { addAccount, changeRole, resetAccount } from "./account_forms.js";
 import { Enrolment } from "./enrolment.js";
 
 /** The view `#/users?view=accounts`. */
@@ -29,7 +29,10 @@ export default class Accounts {
     });
     this.#enrolment = new Enrolment(texts);
     this.#trouble = h("p", { class: "notice", role: "alert", hidden: true });
-    const add = said(texts, "button", "accounts.add", { type: "button", class: "primary", id: "accounts-add", onclick: () => this.#add() });
+    const add = said(
+      texts, "button", "accounts.add",
+      { type: "button", class: "primary", id: "accounts-add", onclick: () => this.#add() },
+    );
     this.element = h("div", { class: "view" },
       h("div", { class: "toolbar" }, said(texts, "p", "accounts.introduction", { class: "hint" }), add),
       this.#trouble, this.#enrolment.element, this.#paged.element);
@@ -56,7 +59,10 @@ export default class Accounts {
       timeZone: organisation.time_zone,
       rowKey: ({ user }) => user,
       columns: [
-        { key: "user", label: "accounts.user", kind: "code", value: ({ user }) => user, cell: ({ user }) => h("bdi", {}, user), sortable: true },
+        {
+          key: "user", label: "accounts.user", kind: "code", value: ({ user }) => user,
+          cell: ({ user }) => h("bdi", {}, user), sortable: true,
+        },
         { key: "role", label: "accounts.role", value: ({ role }) => texts.word("role", role), sortable: true },
         { key: "locked_at", label: "accounts.state", value: (row) => row.locked_at, cell: (row) => this.#state(row) },
         { key: "created_at", label: "accounts.created_at", kind: "time", value: (row) => row.created_at, sortable: true },
@@ -68,7 +74,10 @@ export default class Accounts {
   #state({ locked_at: at }) {
     const { texts, organisation } = this.#context;
     if (!at) return texts.t("accounts.good");
-    return h("span", { class: "badge", dataset: { standing: "suspended" } }, texts.t("accounts.locked", { time: texts.dateTime(at, organisation.time_zone) }));
+    return h(
+      "span", { class: "badge", dataset: { standing: "suspended" } },
+      texts.t("accounts.locked", { time: texts.dateTime(at, organisation.time_zone) }),
+    );
   }
 
   #actions({ user }, before) {
@@ -108,7 +117,10 @@ export default class Accounts {
 
   async #delete(user) {
     const { texts, api } = this.#context;
-    const question = { texts, title: texts.t("accounts.delete_title", { user }), text: texts.t("accounts.delete_text"), confirm: texts.t("users.delete"), danger: true };
+    const question = {
+      texts, title: texts.t("accounts.delete_title", { user }), text: texts.t("accounts.delete_text"),
+      confirm: texts.t("users.delete"), danger: true,
+    };
     if (!(await ask(question))) return;
     await this.#try(async () => {
       await api.send("DELETE", this.#path(user));

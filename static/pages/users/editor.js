@@ -5,7 +5,7 @@ import { FormDialog } from "../../ui/dialog.js";
 import { Field } from "../../ui/form.js";
 import { changesOf } from "../parts/changes.js";
 import { Told } from "../parts/told.js";
-import { FeaturesField } from "./features-field.js";
+import { FeaturesField } from "./features_field.js";
 import { changed, merged } from "./merge.js";
 
 const STATUSES = Object.freeze(["pre_active", "active", "suspended"]);
@@ -62,13 +62,25 @@ export class UserEditor {
     const { texts } = this.#context;
     const { name, status, user_type: type, features } = this.#before;
     const plain = { autocomplete: "off", spellcheck: "false" };
-    const loginName = { name: "user", label: "users.user", hint: "users.user_hint", attributes: { ...plain, required: true, maxlength: USER_MAX_CHARS } };
+    const loginName = {
+      name: "user", label: "users.user", hint: "users.user_hint",
+      attributes: { ...plain, required: true, maxlength: USER_MAX_CHARS },
+    };
     const types = this.#offer.types.map(({ licence }) => ({ value: licence, text: () => this.#typeText(licence) }));
     const choose = this.#isNew ? [{ value: "", text: () => texts.t("users.choose_type") }] : [];
     const fields = [
-      { name: "name", label: "users.name", hint: "users.name_hint", value: name, attributes: { ...plain, maxlength: NAME_MAX_CHARS } },
-      { name: "user_type", label: "users.user_type", hint: "users.user_type_hint", type: "select", value: type, options: [...choose, ...types], attributes: { required: true } },
-      { name: "status", label: "users.status", hint: "users.status_hint", type: "select", value: status, options: STATUSES.map((word) => ({ value: word, text: () => texts.word("standing", word) })) },
+      {
+        name: "name", label: "users.name", hint: "users.name_hint", value: name,
+        attributes: { ...plain, maxlength: NAME_MAX_CHARS },
+      },
+      {
+        name: "user_type", label: "users.user_type", hint: "users.user_type_hint", type: "select", value: type,
+        options: [...choose, ...types], attributes: { required: true },
+      },
+      {
+        name: "status", label: "users.status", hint: "users.status_hint", type: "select", value: status,
+        options: STATUSES.map((word) => ({ value: word, text: () => texts.word("standing", word) })),
+      },
     ];
     const all = this.#isNew ? [loginName, ...fields] : fields;
     return [...all.map((settings) => new Field(texts, settings)), new FeaturesField(texts, this.#offer, features)];
@@ -146,7 +158,9 @@ export class UserEditor {
   async #reconcile(typed) {
     const { api, texts, organisation } = this.#context;
     const { data: now, etag } = await api.read(`users/${encodeURIComponent(this.#before.user)}`);
-    const theirs = changesOf(this.#before, now, { texts, timeZone: organisation.time_zone, nameOf: (key) => this.#offer.nameOf(key, texts) });
+    const theirs = changesOf(
+      this.#before, now, { texts, timeZone: organisation.time_zone, nameOf: (key) => this.#offer.nameOf(key, texts) },
+    );
     const mended = merged(this.#before, typed, now);
     for (const field of this.#fields) field.value = mended[field.name];
     this.#before = now;

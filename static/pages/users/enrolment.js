@@ -22,7 +22,10 @@ export class Enrolment {
     this.#title = h("h2", { id, tabindex: "-1" });
     this.#secret = h("p", { class: "code secret", id: "enrolment-secret" });
     this.#link = said(texts, "a", "accounts.open_app", {});
-    const close = said(texts, "button", "accounts.kept", { type: "button", class: "primary", id: "enrolment-close", onclick: () => this.#close() });
+    const close = said(
+      texts, "button", "accounts.kept",
+      { type: "button", class: "primary", id: "enrolment-close", onclick: () => this.#close() },
+    );
     this.element = h("section", { class: "panel part enrolment", "aria-labelledby": id, hidden: true },
       this.#title, said(texts, "p", "accounts.secret_about"), this.#secret, h("p", {}, this.#link), h("div", { class: "form-actions" }, close));
   }

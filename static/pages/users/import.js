@@ -7,7 +7,7 @@ import { explain } from "../../ui/form.js";
 import { Table } from "../../ui/table.js";
 import { save } from "../parts/save.js";
 import { Offer } from "./catalogue.js";
-import { BYTES_MAX, judge, leftOver, problemOf, readFile } from "./import-file.js";
+import { BYTES_MAX, judge, leftOver, problemOf, readFile } from "./import_file.js";
 
 const ROWS_SHOWN_MAX = 10;
 const PROBLEMS_SHOWN_MAX = 100;
@@ -40,7 +40,10 @@ export default class Import {
   constructor(context) {
     this.#context = context;
     const { texts } = context;
-    this.#tables = { rows: this.#rowsTable(), problems: this.#faultsTable("import.problems"), rejected: this.#faultsTable("import.rejected") };
+    this.#tables = {
+      rows: this.#rowsTable(), problems: this.#faultsTable("import.problems"),
+      rejected: this.#faultsTable("import.rejected"),
+    };
     this.element = h("div", { class: "view import" },
       said(texts, "p", "import.introduction", { class: "hint" }),
       this.#format(), this.#choice(), this.#preview(), this.#report());
@@ -68,7 +71,10 @@ export default class Import {
     return h("details", { class: "panel" },
       said(texts, "summary", "import.format"),
       said(texts, "p", "import.format_csv"),
-      h("dl", { class: "facts" }, columns.map((column) => h("div", {}, h("dt", { class: "code" }, column), said(texts, "dd", `given.${column}`)))),
+      h(
+        "dl", { class: "facts" },
+        columns.map((column) => h("div", {}, h("dt", { class: "code" }, column), said(texts, "dd", `given.${column}`))),
+      ),
       h("pre", { class: "code", tabindex: "0" }, EXAMPLE),
       said(texts, "p", "import.format_json"),
       said(texts, "button", "import.example", { type: "button", onclick: () => save(EXAMPLE, "text/csv", "example.csv") }));
@@ -78,7 +84,13 @@ export default class Import {
     const { texts } = this.#context;
     const id = newId("import-file");
     const trouble = h("p", { class: "notice", role: "alert", id: `${id}-error`, hidden: true });
-    const input = h("input", { type: "file", id, class: "import-input", accept: ".csv,.txt,.json,.jsonl,.ndjson,text/csv", "aria-describedby": `${id}-hint ${id}-error` });
+    const input = h(
+      "input",
+      {
+        type: "file", id, class: "import-input", accept: ".csv,.txt,.json,.jsonl,.ndjson,text/csv",
+        "aria-describedby": `${id}-hint ${id}-error`,
+      },
+    );
     input.addEventListener("change", () => this.#take(input.files[0]));
     const zone = h("div", { class: "dropzone" },
       said(texts, "label", "import.choose", { for: id }), input,
@@ -102,11 +114,19 @@ export default class Import {
     const title = newId("import-preview");
     const summary = h("p", { class: "import-summary", role: "status" });
     const notes = h("ul", { class: "notes" });
-    const problems = h("div", { class: "part" }, said(texts, "h3", "import.problems"), h("p", { class: "hint" }), this.#tables.problems.element);
-    const radio = (value, key, hint) => h("label", { class: "check" }, h("input", { type: "radio", name: "atomic", value, checked: value === "true" }),
+    const problems = h(
+      "div", { class: "part" }, said(texts, "h3", "import.problems"), h("p", { class: "hint" }),
+      this.#tables.problems.element,
+    );
+    const radio = (value, key, hint) => h("label", { class: "check" }, h(
+      "input", { type: "radio", name: "atomic", value, checked: value === "true" },
+    ),
       h("span", {}, said(texts, "span", key), " ", said(texts, "span", hint, { class: "hint" })));
     const mode = h("fieldset", { class: "field" }, said(texts, "legend", "import.mode"),
-      h("div", {}, radio("true", "import.all_or_nothing", "import.all_or_nothing_hint"), radio("false", "import.good_rows", "import.good_rows_hint")));
+      h(
+        "div", {}, radio("true", "import.all_or_nothing", "import.all_or_nothing_hint"),
+        radio("false", "import.good_rows", "import.good_rows_hint"),
+      ));
     mode.addEventListener("change", () => this.#draw());
     const button = h("button", { type: "button", class: "primary", id: "import-submit", onclick: () => this.#import() });
     const preview = h("section", { class: "panel part", "aria-labelledby": title, hidden: true },
@@ -119,7 +139,10 @@ export default class Import {
     const { texts } = this.#context;
     const title = newId("import-report");
     const summary = h("p", { role: "status", id: "import-report" });
-    const saveButton = said(texts, "button", "import.save_rejected", { type: "button", id: "import-save-rejected", onclick: () => this.#saveRejected() });
+    const saveButton = said(
+      texts, "button", "import.save_rejected",
+      { type: "button", id: "import-save-rejected", onclick: () => this.#saveRejected() },
+    );
     const more = h("p", { class: "hint" });
     const rejected = h("div", { class: "part" }, said(texts, "h3", "import.rejected"), more, this.#tables.rejected.element, saveButton,
       said(texts, "p", "import.save_rejected_hint", { class: "hint" }));
@@ -205,7 +228,10 @@ export default class Import {
   #judge() {
     if (!this.#chosen || this.#offer.types.length === 0) return void (this.#problems = []);
     const features = this.#offer.groups.flatMap(({ rows }) => rows.map(({ licence }) => licence));
-    const known = { types: new Set(this.#offer.types.map(({ licence }) => licence)), features: new Set(features), statuses: new Set(STATUSES) };
+    const known = {
+      types: new Set(this.#offer.types.map(({ licence }) => licence)), features: new Set(features),
+      statuses: new Set(STATUSES),
+    };
     this.#problems = judge(this.#chosen.file, known);
   }
 
@@ -226,11 +252,17 @@ export default class Import {
     const { summary, notes, problems, mode, button } = this.#parts;
     const { name, size, file } = this.#chosen;
     const kibibytes = Math.max(1, Math.round(size / 1024));
-    setText(summary, texts.t("import.summary", { name, size: kibibytes, format: file.format === "csv" ? "CSV" : "JSON", count: file.rows.length }));
+    setText(
+      summary,
+      texts.t("import.summary", { name, size: kibibytes, format: file.format === "csv" ? "CSV" : "JSON", count: file.rows.length }),
+    );
     notes.replaceChildren(...this.#notes(file).map((note) => h("li", {}, note)));
     problems.hidden = this.#problems.length === 0;
     const count = this.#problems.length;
-    setText(problems.querySelector(".hint"), texts.t("import.problems_found", { count, shown: Math.min(count, PROBLEMS_SHOWN_MAX) }));
+    setText(
+      problems.querySelector(".hint"),
+      texts.t("import.problems_found", { count, shown: Math.min(count, PROBLEMS_SHOWN_MAX) }),
+    );
     this.#tables.problems.setRows(this.#problems.slice(0, PROBLEMS_SHOWN_MAX).map((problem, index) => ({ ...problem, index })));
     this.#tables.rows.setRows(file.rows.slice(0, ROWS_SHOWN_MAX));
     this.#tables.rows.translate(); // its caption counts them
@@ -238,7 +270,13 @@ export default class Import {
     mode.hidden = !isUsable;
     button.hidden = !isUsable;
     button.setAttribute("aria-disabled", String(this.#isBusy));
-    setText(button, this.#isBusy ? texts.t("import.busy") : texts.t("import.submit", { count: this.#isAtomic ? file.rows.length : file.rows.length - count, total: file.rows.length }));
+    setText(
+      button,
+      this.#isBusy ? texts.t("import.busy") : texts.t(
+        "import.submit",
+        { count: this.#isAtomic ? file.rows.length : file.rows.length - count, total: file.rows.length },
+      ),
+    );
   }
 
   #notes(file) {
@@ -299,14 +337,19 @@ export default class Import {
     const { texts } = this.#context;
     const count = this.#rows.filter(({ fields }) => fields?.status === "deleted").length;
     if (count === 0) return true;
-    return ask({ texts, title: texts.t("import.delete_title", { count }), text: texts.t("import.delete_text"), confirm: texts.t("import.delete_confirm"), danger: true });
+    return ask({
+      texts, title: texts.t("import.delete_title", { count }), text: texts.t("import.delete_text"),
+      confirm: texts.t("import.delete_confirm"), danger: true,
+    });
   }
 
   async #send() {
     const { text, format } = this.#chosen.file;
     const contentType = format === "csv" ? "text/csv" : "application/x-ndjson";
     try {
-      const { data } = await this.#context.api.send("POST", "users/import", text, { contentType, query: { atomic: this.#isAtomic }, signal: this.#signal });
+      const { data } = await this.#context.api.send(
+        "POST", "users/import", text, { contentType, query: { atomic: this.#isAtomic }, signal: this.#signal },
+      );
       return { ...data, rejected_count: data.rejected_count ?? data.rejected.length, isNothingDone: false };
     } catch (error) {
       if (error.type !== "import_rejected") throw error;

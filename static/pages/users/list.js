@@ -6,7 +6,7 @@ import { ask } from "../../ui/dialog.js";
 import { explain } from "../../ui/form.js";
 import { Table } from "../../ui/table.js";
 import { PagedTable } from "../parts/paged.js";
-import { rowButtons } from "../parts/row-buttons.js";
+import { rowButtons } from "../parts/row_buttons.js";
 import { Offer } from "./catalogue.js";
 import { UserEditor } from "./editor.js";
 
@@ -66,7 +66,13 @@ export default class UserList {
       this.#inputs[name] = input;
       return h("label", { class: "field" }, said(texts, "span", key), input);
     };
-    const search = h("input", { type: "search", name: "search", id: "users-search", autocomplete: "off", spellcheck: "false", value: params.get("search") ?? "" });
+    const search = h(
+      "input",
+      {
+        type: "search", name: "search", id: "users-search", autocomplete: "off", spellcheck: "false",
+        value: params.get("search") ?? "",
+      },
+    );
     const status = h("select", { name: "status", id: "users-status" });
     const type = h("select", { name: "user_type", id: "users-type" });
     const form = h("form", { class: "filters", role: "search", onsubmit: (event) => this.#filter(event) },
@@ -135,12 +141,22 @@ export default class UserList {
       empty: "users.none",
       rowKey: ({ user }) => user,
       columns: [
-        { key: "user", label: "users.user", kind: "code", value: ({ user }) => user, cell: ({ user }) => h("bdi", {}, user), sortable: true },
+        {
+          key: "user", label: "users.user", kind: "code", value: ({ user }) => user,
+          cell: ({ user }) => h("bdi", {}, user), sortable: true,
+        },
         { key: "name", label: "users.name", value: ({ name }) => name, cell: ({ name }) => h("bdi", {}, name), sortable: true },
-        { key: "status", label: "users.status", value: ({ status }) => texts.word("standing", status), cell: ({ status }) => h("span", { class: "badge", dataset: { standing: status } }, texts.word("standing", status)), sortable: true },
+        {
+          key: "status", label: "users.status", value: ({ status }) => texts.word("standing", status),
+          cell: ({ status }) => h("span", { class: "badge", dataset: { standing: status } }, texts.word("standing", status)),
+          sortable: true,
+        },
         { key: "user_type", label: "users.user_type", value: (user) => this.#offer.nameOf(user.user_type, texts), sortable: true },
         { key: "features", label: "users.features", value: names },
-        { key: "base_licence", label: "users.base_licence", value: (user) => texts.t(user.base_licence ? "users.yes" : "users.no") },
+        {
+          key: "base_licence", label: "users.base_licence",
+          value: (user) => texts.t(user.base_licence ? "users.yes" : "users.no"),
+        },
         { key: "actions", label: "users.actions", value: () => "", cell: (user, before) => this.#actions(user, before) },
       ],
     });
@@ -155,7 +171,10 @@ export default class UserList {
   }
 
   #addButton() {
-    return said(this.#context.texts, "button", "users.add", { type: "button", class: "primary", id: "users-add", onclick: () => this.#add() });
+    return said(
+      this.#context.texts, "button", "users.add",
+      { type: "button", class: "primary", id: "users-add", onclick: () => this.#add() },
+    );
   }
 
   // ---- what the person does -----------------------------------------------------------------------

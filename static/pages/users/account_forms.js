@@ -15,7 +15,10 @@ const PASSWORD_MIN_CHARS = 12;
 export function addAccount(context) {
   const { texts, api } = context;
   const attributes = { required: true, maxlength: USER_MAX_CHARS, autocomplete: "off", spellcheck: "false" };
-  const fields = [new Field(texts, { name: "user", label: "accounts.user", attributes }), roleField(texts, "supervisor"), passwordField(texts, true)];
+  const fields = [
+    new Field(texts, { name: "user", label: "accounts.user", attributes }), roleField(texts, "supervisor"),
+    passwordField(texts, true),
+  ];
   const send = async (values) => {
     checkPassword(values.password, texts);
     try {
@@ -24,7 +27,10 @@ export function addAccount(context) {
       throw error.type === "exists" ? new Told(texts.t("users.refused_exists"), "user") : error;
     }
   };
-  return new FormDialog({ texts, title: texts.t("accounts.add_title"), text: texts.t("accounts.add_text"), fields, submit: "users.add_submit", send }).open();
+  return new FormDialog({
+    texts, title: texts.t("accounts.add_title"), text: texts.t("accounts.add_text"), fields, submit: "users.add_submit",
+    send,
+  }).open();
 }
 
 /**
@@ -47,7 +53,10 @@ export function changeRole(context, { data, etag: read }) {
     }
   };
   const title = texts.t("accounts.change_title", { user: data.user });
-  return new FormDialog({ texts, title, text: texts.t("accounts.change_text"), fields: [roleField(texts, data.role)], submit: "users.save", send }).open();
+  return new FormDialog({
+    texts, title, text: texts.t("accounts.change_text"), fields: [roleField(texts, data.role)], submit: "users.save",
+    send,
+  }).open();
 }
 
 /**
@@ -59,14 +68,20 @@ export function changeRole(context, { data, etag: read }) {
  */
 export function resetAccount(context, user) {
   const { texts, api } = context;
-  const factor = new Field(texts, { name: "new_totp_secret", label: "accounts.new_factor", hint: "accounts.new_factor_hint", type: "checkbox" });
+  const factor = new Field(
+    texts,
+    { name: "new_totp_secret", label: "accounts.new_factor", hint: "accounts.new_factor_hint", type: "checkbox" },
+  );
   const send = async ({ password, new_totp_secret }) => {
     checkPassword(password, texts);
     const body = { new_totp_secret, ...(password === "" ? {} : { password }) };
     return (await api.send("POST", `accounts/${encodeURIComponent(user)}/reset`, body)).data;
   };
   const title = texts.t("accounts.reset_title", { user });
-  return new FormDialog({ texts, title, text: texts.t("accounts.reset_text"), fields: [passwordField(texts, false), factor], submit: "accounts.reset", send }).open();
+  return new FormDialog({
+    texts, title, text: texts.t("accounts.reset_text"), fields: [passwordField(texts, false), factor],
+    submit: "accounts.reset", send,
+  }).open();
 }
 
 function roleField(texts, value) {
@@ -76,11 +91,19 @@ function roleField(texts, value) {
 
 function passwordField(texts, required) {
   const attributes = { required, autocomplete: "new-password" };
-  return new Field(texts, { name: "password", label: required ? "accounts.password" : "accounts.new_password", hint: required ? "accounts.password_hint" : "accounts.new_password_hint", type: "password", attributes });
+  return new Field(
+    texts,
+    {
+      name: "password", label: required ? "accounts.password" : "accounts.new_password",
+      hint: required ? "accounts.password_hint" : "accounts.new_password_hint", type: "password", attributes,
+    },
+  );
 }
 
 /** Empty is for the form itself to judge. */
 function checkPassword(password, texts) {
   const length = [...password].length;
-  if (length > 0 && length < PASSWORD_MIN_CHARS) throw new Told(texts.t("accounts.password_short", { count: PASSWORD_MIN_CHARS }), "password");
+  if (length > 0 && length < PASSWORD_MIN_CHARS) throw new Told(
+    texts.t("accounts.password_short", { count: PASSWORD_MIN_CHARS }), "password",
+  );
 }

@@ -11,7 +11,10 @@ import { h, setText } from "../../ui/dom.js";
  * @returns {Node}
  */
 export function rowButtons(texts, actions, values, before) {
-  const group = before ?? h("span", { class: "row-actions" }, actions.map(({ key, onclick }) => h("button", { type: "button", class: "small", dataset: { action: key }, onclick })));
+  const group = before ?? h(
+    "span", { class: "row-actions" },
+    actions.map(({ key, onclick }) => h("button", { type: "button", class: "small", dataset: { action: key }, onclick })),
+  );
   actions.forEach(({ key, label }, index) => {
     const button = group.children[index];
     setText(button, texts.t(key));
