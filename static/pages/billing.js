@@ -41,6 +41,7 @@ export default class Billing {
     this.#months = monthsOf(organisation, this.#zone);
     this.#read(context.params);
     this.#table = this.#newTable();
+    this.#table.element.id = "billing-statement";
     this.#line = new Line(context);
     this.#prices = new Prices(context, () => this.#load());
     this.#advice = new Advice(context, this.#zone);

@@ -79,7 +79,7 @@ export class Line {
     const { month, line } = this.#explanation ?? {};
     this.#context.navigate("billing", { month });
     // Back to where it was opened.
-    document.querySelector(`.billing [data-key="${line?.licence}"] a`)?.focus();
+    document.querySelector(`#billing-statement [data-key="${line?.licence}"] a`)?.focus();
   }
 
   #holdersTable() {

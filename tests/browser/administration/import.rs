@@ -34,7 +34,9 @@ impl Office {
     async fn chooses_file(&self, file: &File) {
         self.browser().sees(".import-input").await;
         self.browser().types(".import-input", &file.path.display().to_string()).await;
-        self.browser().sees(".import-summary").await;
+        // Until then it must be there to be read.
+        let name = file.path.file_name().unwrap().to_string_lossy();
+        self.browser().reads(".import-summary", &name).await;
     }
 
     async fn users(&self) -> usize {
