@@ -12,10 +12,12 @@ mod advice;
 mod audit;
 mod billing;
 mod body;
+mod bought;
 mod by_time;
 mod carried;
 mod csv;
 mod cursor;
+mod demand;
 mod denials;
 mod denied_demand;
 mod etag;
@@ -109,6 +111,7 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/licences/{licence}/bought", [get(Supervisor, bought::list)]))
         .service(path("/prices", [get(Admin, prices::list)]))
         .service(path("/prices/{licence}", [put(Admin, prices::set)]))
         .service(path("/billing/{month}", [get(Admin, billing::statement)]))
@@ -152,6 +155,7 @@ fn what_was_recorded(config: &mut ServiceConfig) {
         .service(path("/denials", [get(Supervisor, denials::list)]))
         .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
         .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
+        .service(path("/demand", [get(Supervisor, demand::list)]))
         .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
         .service(path("/reports", [post(Supervisor, reports::create)]))
         .service(path("/advice", [get(Admin, advice::list)]));

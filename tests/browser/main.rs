@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod administration;
 mod api_page;
 mod back_off;
 mod browser;
@@ -17,6 +18,7 @@ mod contention;
 mod demo_broker;
 mod desk;
 mod driver;
+mod history;
 mod keyboard;
 mod language;
 mod line;
