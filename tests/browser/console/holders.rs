@@ -1,6 +1,8 @@
 //! Who holds what, and how somebody is logged out.
 
 use super::{Console, LANGUAGES};
+use crate::policy::HOSTILE;
+use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test]
@@ -42,6 +44,10 @@ async fn one_finds_who_took_the_last_licence_and_when() {
         page.misses("tr[data-key=edred]").await;
         page.client.back().await.unwrap();
         page.reads("#holders-summary", last).await;
+
+        // And back to what was bought of it.
+        page.clicks("#holders-bought").await;
+        page.sees("tr[data-key=agent_email][data-chosen=true] a:focus").await;
     }
     drop([edred, maeve]);
     stage.broker.is_left_by_all().await;
@@ -138,4 +144,29 @@ async fn the_last_denials_say_who_was_denied_what_and_why() {
         page.reads("tbody tr", outcome).await;
     }
     stage.close().await;
+}
+
+#[tokio::test]
+async fn names_are_shown_as_they_are_and_are_never_a_part_of_the_page() {
+    let Some(stage) = Console::bare().await else { return };
+    let page = &stage.browser;
+    stage.broker.call(Method::PATCH, "", Some(json!({"name": HOSTILE}))).await;
+    let user = json!({"user": HOSTILE, "name": HOSTILE, "status": "active",
+        "user_type": "inbound_agent", "features": []});
+    stage.broker.call(Method::POST, "users", Some(user)).await;
+    let _eve = stage.works(HOSTILE, "agent_desktop").await;
+    for language in LANGUAGES {
+        stage.opens("admin", language, "#/holders").await;
+        page.reads("#organisation", "<b>Eve</b>").await;
+        page.reads("tbody tr", "<img src=x onerror=").await;
+        page.clicks("tbody button").await;
+        page.reads("dialog", "<b>Eve</b>").await;
+        page.clicks("dialog .form-actions button:first-child").await;
+        page.goes_to("#/licences").await;
+        page.clicks("[data-change=inbound_agent]").await;
+        page.evaluates("document.querySelector('dialog [name=concurrent]').value = ''").await;
+        page.types("dialog [name=concurrent]", "0").await;
+        page.reads("#effect-names", "").await;
+        page.was_not_fooled().await;
+    }
 }

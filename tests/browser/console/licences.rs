@@ -2,6 +2,7 @@
 
 use super::{Console, LANGUAGES};
 use crate::browser::Browser;
+use crate::stage::LooseStage;
 use reqwest::Method;
 use serde_json::json;
 
@@ -301,6 +302,32 @@ async fn screen_readers_hear_of_a_new_state_and_then_not_before_a_pause() {
     page.reads(SEAT, "None left").await;
     page.hears("Inbound Agent: None left.").await;
     stage.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_shown_and_counts_go_on_when_it_is_back() {
+    let Some(stage) = LooseStage::bare().await else { return };
+    let page = &stage.browser;
+    for (language, lost, live) in
+        [("en", "Not live", "Live"), ("ja", "ライブではありません", "ライブ")]
+    {
+        page.enters_demo(stage.line.address, "admin", language).await;
+        page.reads(".live[data-state=live]", live).await;
+        stage.line.cut();
+        page.reads(".live[data-state=reconnecting]", lost).await;
+        page.clicks("#refresh").await;
+        page.sees("#licences-notice").await;
+        page.sees(SEAT).await;
+
+        stage.line.mend();
+        page.reads(".live[data-state=live]", live).await;
+        let edred = stage.broker.log_in("edred", "agent_desktop").await;
+        page.figure("inbound_agent", "concurrent-used", 1).await;
+        edred.log_out().await;
+        page.figure("inbound_agent", "concurrent-used", 0).await;
+        page.clicks("#refresh").await;
+        page.misses("#licences-notice").await;
+    }
 }
 
 impl Browser {
