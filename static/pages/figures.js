@@ -90,9 +90,10 @@ export default class FiguresPage {
       records: new RecordsTable({ texts, zone }),
       problem: h("p", { class: "notice", role: "alert", hidden: true }),
       busy: said(texts, "p", "data.loading", { class: "hint", hidden: true }),
+      nothing: said(texts, "p", "figures.nothing", { class: "hint table-empty", role: "status", hidden: true }),
       note: h("p", { class: "hint" }),
       chartTitle: h("h2", { id: "figures-chart" }),
-      zoomed: said(texts, "button", "figures.zoomed", { type: "button", class: "small", hidden: true, onclick: () => this.#takeView() }),
+      zoomed: said(texts, "button", "figures.zoomed", { type: "button", class: "small", id: "figures-zoomed", hidden: true, onclick: () => this.#takeView() }),
     };
     parts.results = h("div", { class: "page", "aria-busy": "false" },
       parts.enough.element,
@@ -100,7 +101,7 @@ export default class FiguresPage {
       parts.metrics.element, parts.records.element);
     parts.page = h("section", { class: "page", "aria-labelledby": "figures-title" },
       said(texts, "h1", "figures.title", { id: "figures-title" }), said(texts, "p", "figures.about", { class: "hint" }),
-      this.#form(parts), parts.problem, parts.busy, parts.results);
+      this.#form(parts), parts.problem, parts.busy, parts.nothing, parts.results);
     return parts;
   }
 
@@ -204,18 +205,19 @@ export default class FiguresPage {
   }
 
   #show(shown) {
-    const { chart, enough, metrics, records, results } = this.#parts;
+    const { chart, enough, metrics, records, results, nothing } = this.#parts;
     const isFixed = shown.licence !== null && !isConcurrent(shown.licence);
     const bought = shown.bought.map(({ since_ms, concurrent, contingency, fixed }) => (isFixed ? { since_ms, concurrent: fixed, contingency: 0 } : { since_ms, concurrent, contingency }));
     this.#shown = { ...shown, bought, isFixed, until_ms: Math.min(Date.now(), shown.to_ms) };
-    results.hidden = shown.licence === null;
+    const isNothing = shown.metrics.length === 0;
+    results.hidden = isNothing;
+    nothing.hidden = !isNothing;
     this.#drawTexts();
     enough.show(this.#shown);
     chart.setFigures(this.#shown);
     metrics.show(this.#shown);
     records.show(this.#shown);
     this.#viewChanged();
-    if (shown.licence === null) this.#error = { words: this.#context.texts.t("figures.nothing") };
   }
 
   /** While the range has not ended, there is more every five minutes. */

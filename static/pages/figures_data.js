@@ -54,16 +54,24 @@ export async function readFigures(api, { licence, from_ms, to_ms, interval }, si
  * @param {import("../console/api.js").Api} api
  * @param {{from_ms: number, to_ms: number}} range
  * @param {AbortSignal} signal
- * @returns {Promise<{metrics: Object[], demand: Map<string, Object>|null}>} no demand of a range that is too long
+ * @returns {Promise<{metrics: Object[], demand: Map<string, Object>|null, demandError: Error|null}>} no demand of a
+ *   range that is too long, nor where the broker has no time for it now: the figures are shown all the same
  */
 export async function readSummary(api, { from_ms, to_ms }, signal) {
   const query = rangeOf(from_ms, to_ms);
   const isJudged = to_ms - from_ms <= DEMAND_DAYS_MAX * DAY_MS;
   const [metrics, demand] = await Promise.all([
     api.all("organisation-licence-usage", { ...query, metrics: "avg,highest,lowest" }, { signal }),
-    isJudged ? api.get("demand", query, { signal }) : null,
+    isJudged ? api.get("demand", query, { signal }).catch((error) => ({ error: busyOnly(error) })) : { items: null },
   ]);
-  return { metrics: metrics.items, demand: demand && new Map(demand.items.map((row) => [row.licence, row])) };
+  const { items, error = null } = demand;
+  return { metrics: metrics.items, demand: items && new Map(items.map((row) => [row.licence, row])), demandError: error };
+}
+
+/** Few of these are worked out at once; whatever else goes wrong concerns the whole page. */
+function busyOnly(error) {
+  if (error.status !== 503) throw error;
+  return error;
 }
 
 /**

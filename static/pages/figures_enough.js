@@ -2,6 +2,7 @@
 
 import { isSeat } from "../catalogue.js";
 import { h, said, setText } from "../ui/dom.js";
+import { explain } from "../ui/form.js";
 
 export class Enough {
   #texts;
@@ -34,10 +35,11 @@ export class Enough {
   /** After a change of language. */
   translate() {
     if (!this.#shown?.licence) return;
-    const { licence, demand, from_ms, to_ms } = this.#shown;
+    const { licence, demand, demandError, from_ms, to_ms } = this.#shown;
     const values = { span: this.#zone.span(from_ms, to_ms), licence: this.#texts.word("licence", licence) };
     const row = demand?.get(licence);
     const { answer, why } = this.#parts;
+    if (demandError) return this.#say(explain(this.#texts, demandError), "");
     if (!demand) return this.#say(this.#texts.t("figures.enough_too_long"), "");
     if (!row || row.demand_peak === 0) return this.#say(this.#texts.t("figures.enough_none", values), this.#bought(0));
     setText(answer, this.#counted(isSeat(licence) ? "seats" : "licences", row.demand_peak, values));

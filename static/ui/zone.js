@@ -5,10 +5,15 @@ const LOCALES = Object.freeze({ en: "en-GB", ja: "ja-JP" });
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const DATE = { weekday: "short", day: "numeric", month: "short" };
+const DAY = { ...DATE, year: "numeric" };
+/** What stands between a day and its hours, and between two hours. */
+const MARKS = Object.freeze({ en: { comma: ", ", dash: "–" }, ja: { comma: " ", dash: "～" } });
 
 /** What the named ranges are called; `Zone.named` says what they are. */
-export const RANGES = Object.freeze(["today", "yesterday", "days7", "last_week", "this_month", "last_month"]);
+export const RANGES = Object.freeze(["hour", "today", "yesterday", "days7", "last_week", "this_month", "last_month"]);
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 export class Zone {
@@ -63,6 +68,8 @@ export class Zone {
    * @returns {{from_ms: number, to_ms: number}}
    */
   named(name, now_ms) {
+    const next_ms = Math.ceil((now_ms + 1) / MINUTE_MS) * MINUTE_MS;
+    if (name === "hour") return { from_ms: next_ms - HOUR_MS, to_ms: next_ms };
     const now = new Date(this.wall(now_ms));
     const [year, month, day] = [now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate()];
     const days = (first, last) => [Date.UTC(year, month, day + first), Date.UTC(year, month, day + last)];
@@ -110,12 +117,12 @@ export class Zone {
 
   /** @param {number} at_ms @returns {string} to the second, with the year */
   exactly(at_ms) {
-    return this.#format("exactly", { ...DATE, year: "numeric", ...CLOCK, second: "2-digit" }).format(at_ms);
+    return this.#format("exactly", { ...DAY, ...CLOCK, second: "2-digit" }).format(at_ms);
   }
 
   /** @param {number} at_ms @returns {string} the day alone */
   day(at_ms) {
-    return this.#format("day", { ...DATE, year: "numeric" }).format(at_ms);
+    return this.#format("day", DAY).format(at_ms);
   }
 
   /** @param {number} at_ms @returns {string} the day as short as can be, for axes */
@@ -142,9 +149,12 @@ export class Zone {
    */
   span(from_ms, to_ms) {
     const isWhole = [from_ms, to_ms].every((at_ms) => this.wall(at_ms) % DAY_MS === 0);
-    const days = this.#format("day", { ...DATE, year: "numeric" });
-    if (isWhole) return days.formatRange(from_ms, Math.max(from_ms, to_ms - 1));
-    return this.#format("stretch", { ...DATE, year: "numeric", ...CLOCK }).formatRange(from_ms, to_ms);
+    const last_ms = Math.max(from_ms, to_ms - 1);
+    if (isWhole) return this.#format("day", DAY).formatRange(from_ms, last_ms);
+    const isOneDay = this.day(from_ms) === this.day(last_ms);
+    if (!isOneDay) return this.#format("moments", { ...DAY, ...CLOCK }).formatRange(from_ms, to_ms);
+    const { comma, dash } = MARKS[this.#texts.language] ?? MARKS.en;
+    return `${this.day(from_ms)}${comma}${this.minute(from_ms)}${dash}${this.minute(to_ms)}`;
   }
 
   #format(name, style) {

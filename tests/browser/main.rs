@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod administration;
 mod api_page;
 mod back_off;
@@ -17,6 +18,7 @@ mod contention;
 mod demo_broker;
 mod desk;
 mod driver;
+mod history;
 mod keyboard;
 mod language;
 mod line;
@@ -28,6 +30,9 @@ mod pasted_tokens;
 mod person;
 mod picture;
 mod policy;
+mod renewal;
 mod stage;
+mod styles;
 mod texts;
 mod wallboard;
+mod wallboard_days;

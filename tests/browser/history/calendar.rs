@@ -32,6 +32,7 @@ async fn the_usual_stretches_begin_and_end_as_the_clocks_of_the_organisation_do(
         json!([name, format!("2026-{from}:00:00.000Z"), format!("2026-{to}:00:00.000Z")])
     };
     let expected = json!([
+        ["hour", "2026-10-26T11:01:00.000Z", "2026-10-26T12:01:00.000Z"],
         day("today", "10-26T00", "10-27T00"),
         day("yesterday", "10-24T23", "10-26T00"),
         day("days7", "10-19T23", "10-27T00"),
@@ -76,10 +77,7 @@ async fn whole_days_are_told_by_the_first_and_the_last_of_them() {
     let Some(page) = Browser::start().await else { return };
     let broker = TestBroker::start().await;
     page.open(&broker.url("/")).await;
-    for (language, days, hours) in [
-        ("en", "2026", "09:00"),
-        ("ja", "2026", "09:00"),
-    ] {
+    for (language, days, hours) in [("en", "2026", "09:00"), ("ja", "2026", "09:00")] {
         let script = format!(
             "const london = zone('Europe/London', '{language}');
              const [from, to] = [at('2026-03-01T00:00:00Z'), at('2026-03-08T00:00:00Z')];

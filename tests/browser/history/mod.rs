@@ -5,15 +5,18 @@ mod chart;
 mod figures;
 mod reports;
 mod usage;
+mod words;
 
 use crate::browser::Browser;
 use crate::support::broker::{Setup, TestBroker};
 use crate::support::http::Api;
+use crate::support::socket::PATIENCE;
 use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// The whole day of what happens in [`History::begin`].
 const DAY: &str = "from=2019-08-15T23:00:00Z&to=2019-08-16T23:00:00Z";
@@ -64,9 +67,10 @@ impl History {
         let page = &self.page;
         page.open(&self.broker.url("/")).await;
         page.evaluates("sessionStorage.clear()").await;
-        page.open(&self.broker.url("/static/icon.svg")).await;
-        page.open(&self.broker.url(&format!("/#/{hash}"))).await;
-        page.clicks(&format!("#language-{language}")).await;
+        page.goes_to(&format!("#/{hash}")).await;
+        page.client.refresh().await.unwrap();
+        page.sees("#sign-in-form").await;
+        page.speaks(language).await;
         page.clicks("details:has(#token-form) summary").await;
         page.types("#token-form input", &self.broker.token(role, 129, "sue")).await;
         page.clicks("#token-form button[type=submit]").await;
@@ -85,23 +89,37 @@ impl History {
 }
 
 impl Browser {
-    /// Keeps what pages save from here on.
-    async fn watches_files(&self) {
+    /// Keeps the next file that the page saves.
+    async fn watches_for_a_file(&self) {
         self.evaluates(
-            "window.saved = [];
-             const make = URL.createObjectURL;
-             URL.createObjectURL = (blob) => {
-               blob.text().then((text) => window.saved.push(text));
-               return make.call(URL, blob);
-             };",
+            "const make = URL.createObjectURL;
+             window.saved = new Promise((resolve) => {
+               URL.createObjectURL = (blob) => {
+                 resolve(blob.text());
+                 return make.call(URL, blob);
+               };
+             });",
         )
         .await;
     }
 
-    /// The first file that was saved since they were watched.
+    /// The file that was saved since.
     async fn file(&self) -> String {
-        self.until("return window.saved.length > 0").await;
-        self.evaluates("return window.saved[0]").await.as_str().unwrap().to_owned()
+        self.evaluates("return window.saved").await.as_str().unwrap().to_owned()
+    }
+}
+
+impl Browser {
+    /// Waits until a script gives this.
+    async fn comes_to(&self, script: &str, expected: &Value) {
+        let mut found = Value::Null;
+        let until = async {
+            while &found != expected {
+                found = self.evaluates(script).await;
+            }
+        };
+        let came = timeout(PATIENCE, until).await;
+        assert!(came.is_ok(), "`{script}` never gave {expected}, but {found}");
     }
 }
 
