@@ -10,6 +10,7 @@ mod support;
 mod api_page;
 mod back_off;
 mod browser;
+mod client_guide;
 mod connection;
 mod console;
 mod contention;
