@@ -237,7 +237,7 @@ pub(super) fn classes(parameters: &Parameters) -> Result<Vec<Class>, Invalid> {
 
 #[derive(Deserialize)]
 pub(super) struct LicencePath {
-    licence: String,
+    pub(super) licence: String,
 }
 
 pub(super) async fn set(

@@ -12,9 +12,12 @@ mod advice;
 mod audit;
 mod billing;
 mod body;
+mod bought;
 mod by_time;
+mod carried;
 mod csv;
 mod cursor;
+mod demand;
 mod denials;
 mod denied_demand;
 mod etag;
@@ -54,17 +57,17 @@ mod users;
 mod wallboards;
 mod words;
 
-pub use framing::refuse_two_readings;
+pub use framing::{has_two_readings, refuse_two_readings};
 pub use pace::keep_pace;
 
 use crate::problem::{self, Problem};
-use actix_web::http::header::STRICT_TRANSPORT_SECURITY;
+use actix_web::http::header::{HeaderName, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use gate::Who::{Admin, Anyone, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
 pub use headers::headers;
-pub use observe::{REQUEST_ID, observe};
+pub use observe::{REQUEST_ID, Seen, observe};
 
 /// The URL table.
 pub fn configure(config: &mut ServiceConfig) {
@@ -108,6 +111,7 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         ))
         .service(path("/licences", [get(Supervisor, licences::list)]))
         .service(path("/licences/{licence}", [put(Admin, licences::set)]))
+        .service(path("/licences/{licence}/bought", [get(Supervisor, bought::list)]))
         .service(path("/prices", [get(Admin, prices::list)]))
         .service(path("/prices/{licence}", [put(Admin, prices::set)]))
         .service(path("/billing/{month}", [get(Admin, billing::statement)]))
@@ -151,6 +155,7 @@ fn what_was_recorded(config: &mut ServiceConfig) {
         .service(path("/denials", [get(Supervisor, denials::list)]))
         .service(path("/organisation-licence-usage", [get(Supervisor, organisation_usage::list)]))
         .service(path("/denied-demand", [get(Supervisor, denied_demand::list)]))
+        .service(path("/demand", [get(Supervisor, demand::list)]))
         .service(path("/reports/fields", [get(Supervisor, report_fields::list)]))
         .service(path("/reports", [post(Supervisor, reports::create)]))
         .service(path("/advice", [get(Admin, advice::list)]));
@@ -173,11 +178,13 @@ fn administrators(config: &mut ServiceConfig) {
         .service(path("/audit", [get(Admin, audit::list)]));
 }
 
-/// What every response carries where the broker itself serves TLS: for a year, browsers come by TLS alone.
-/// Behind a proxy that serves it, that is the proxy's to say.
+/// For a year, browsers come by TLS alone.
+pub const BY_TLS_ALONE: (HeaderName, &str) = (STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+
+/// What every response carries where the broker itself serves TLS: [`BY_TLS_ALONE`]. Behind a proxy that
+/// serves it, that is the proxy's to say.
 pub fn transport_security(serves_tls: bool) -> Condition<DefaultHeaders> {
-    let headers = DefaultHeaders::new().add((STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
-    Condition::new(serves_tls, headers)
+    Condition::new(serves_tls, DefaultHeaders::new().add(BY_TLS_ALONE))
 }
 
 fn unreadable_path() -> Problem {

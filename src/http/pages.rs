@@ -1,9 +1,10 @@
 //! The broker's own pages, carried by the binary.
 
+use super::carried::Carried;
 use super::headers::{ASK_EACH_TIME, ContentPolicy};
-use crate::problem::Problem;
+use crate::problem::{Answer, Problem};
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::borrow::Cow;
@@ -16,54 +17,65 @@ struct Static;
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn index() -> Result<HttpResponse, Problem> {
-    page("index.html", ContentPolicy::Page)
+pub(super) async fn index(request: HttpRequest) -> Answer {
+    page(&request, "index.html", ContentPolicy::Page).await
 }
 
 /// `GET /desk`: the agent desk.
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn desk() -> Result<HttpResponse, Problem> {
-    page("desk/index.html", ContentPolicy::Page)
+pub(super) async fn desk(request: HttpRequest) -> Answer {
+    page(&request, "desk/index.html", ContentPolicy::Page).await
 }
 
 /// `GET /wallboard`: live counts for a whole screen.
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn wallboard() -> Result<HttpResponse, Problem> {
-    page("wallboard/index.html", ContentPolicy::Page)
+pub(super) async fn wallboard(request: HttpRequest) -> Answer {
+    page(&request, "wallboard/index.html", ContentPolicy::Page).await
 }
 
 /// `GET /docs`: the description of the API, to be read and tried.
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn docs() -> Result<HttpResponse, Problem> {
-    page("docs/index.html", ContentPolicy::Docs)
+pub(super) async fn docs(request: HttpRequest) -> Answer {
+    page(&request, "docs/index.html", ContentPolicy::Docs).await
 }
 
 /// `GET /static/{path}`
 ///
 /// # Errors
 /// 404 if there is no such file.
-pub(super) async fn file(path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    page(&path, ContentPolicy::Page)
+pub(super) async fn file(request: HttpRequest, path: web::Path<String>) -> Answer {
+    page(&request, &path, ContentPolicy::Page).await
 }
 
-fn page(path: &str, content_policy: ContentPolicy) -> Result<HttpResponse, Problem> {
+async fn page(request: &HttpRequest, path: &str, content_policy: ContentPolicy) -> Answer {
     let file = Static::get(path).ok_or_else(|| Problem::not_found("there is no such page"))?;
-    let EmbeddedFile { data, .. } = file;
-    let body = match data {
+    let EmbeddedFile { data, metadata } = file;
+    let plain = match data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),
     };
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, content_type(path)))
+    let carried = Carried::new(request, metadata.sha256_hash(), plain);
+    let is_known = carried.is_known(request);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((header::ETAG, carried.tag.as_str()))
+        .insert_header((header::VARY, "Accept-Encoding"))
         .insert_header(content_policy)
-        .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME))
-        .body(body))
+        .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME));
+    if is_known {
+        return Ok(response.finish());
+    }
+    response.insert_header((header::CONTENT_TYPE, content_type(path)));
+    if carried.is_packed {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.body(carried.body().await?))
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -80,6 +92,8 @@ fn content_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::StatusCode;
+    use actix_web::test::TestRequest;
 
     #[test]
     fn the_binary_carries_its_pages_and_nothing_is_inline() {
@@ -94,9 +108,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_not_there_is_not_found() {
-        assert!(page("../Cargo.toml", ContentPolicy::Page).is_err());
-        assert!(page("nothing.js", ContentPolicy::Page).is_err());
+    #[actix_web::test]
+    async fn what_is_not_there_is_not_found() {
+        let request = TestRequest::default().to_http_request();
+        for path in ["../Cargo.toml", "nothing.js"] {
+            assert!(page(&request, path, ContentPolicy::Page).await.is_err(), "{path}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn who_has_a_page_is_not_sent_it_again() {
+        let first = TestRequest::default().to_http_request();
+        let first = page(&first, "app.css", ContentPolicy::Page).await.expect("a file");
+        let tag = first.headers().get(header::ETAG).expect("a tag").clone();
+        let again = TestRequest::default().insert_header((header::IF_NONE_MATCH, tag));
+        let again = page(&again.to_http_request(), "app.css", ContentPolicy::Page).await;
+        assert_eq!(again.expect("a file").status(), StatusCode::NOT_MODIFIED);
     }
 }

@@ -7,6 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const DENIED: &str = "/v1/organisations/129/denied-demand";
+const DEMAND: &str = "/v1/organisations/129/demand";
+const BOUGHT: &str = "/v1/organisations/129/licences/agent_email/bought";
 const ADVICE: &str = "/v1/organisations/129/advice";
 
 /// One seat of three: `a` has it from 12:00 on, `b` and `c` come in vain at 12:31, and `b` again at 12:32;
@@ -65,6 +67,59 @@ async fn what_was_denied_is_counted_by_type_and_hour_of_the_zone() {
             operator.call(Method::GET, &format!("{DENIED}?{query}"), None).await;
         assert_eq!((status.as_u16(), &problem["field"]), (422, &json!(field)), "{query}");
     }
+}
+
+#[tokio::test]
+async fn how_many_would_have_been_enough_is_told_for_any_range() {
+    let (broker, _clock) = with_denials().await;
+    let operator = broker.operator();
+    let day = "from=2020-07-06T00:00:00Z&to=2020-07-07T00:00:00Z";
+    let row = json!({"licence": "inbound_agent", "from": "2020-07-06T00:00:00.000Z",
+        "to": "2020-07-07T00:00:00.000Z", "held_peak": 1, "denied_peak": 2, "demand_peak": 3,
+        "at": "2020-07-06T12:30:00.000Z"});
+    let expected = json!({"items": [row], "next_cursor": null});
+    assert_eq!(operator.get(&format!("{DEMAND}?{day}&licence=inbound_agent")).await, expected);
+    let all = operator.get(&format!("{DEMAND}?{day}")).await;
+    assert!(all["items"].as_array().unwrap().contains(&expected["items"][0]), "{all}");
+    let earlier = "from=2020-07-06T12:00:00Z&to=2020-07-06T12:30:00Z&licence=inbound_agent";
+    let item = &operator.get(&format!("{DEMAND}?{earlier}")).await["items"][0];
+    assert_eq!((&item["demand_peak"], &item["denied_peak"]), (&json!(1), &json!(0)));
+    for (query, field) in [("licence=telex", "licence"), ("from=2019-01-01T00:00:00Z", "from")] {
+        let (status, problem) =
+            operator.call(Method::GET, &format!("{DEMAND}?{query}"), None).await;
+        assert_eq!((status.as_u16(), &problem["field"]), (422, &json!(field)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_bought_is_told_from_what_was_in_force_when_the_range_began() {
+    let (broker, clock) = at("2020-07-06T12:00:00Z", "UTC").await;
+    let operator = broker.operator();
+    for (concurrent, contingency) in [(5, 0), (7, 2), (6, 2)] {
+        operator.buy(129, "agent_email", concurrent, contingency).await;
+        clock.advance(minutes(60));
+    }
+    let row = |since: &str, concurrent: u32, contingency: u32| {
+        json!({"licence": "agent_email", "since": format!("2020-07-06T{since}:00.000Z"),
+            "base": 0, "concurrent": concurrent, "contingency": contingency, "fixed": 0})
+    };
+    let all = [row("12:00", 5, 0), row("13:00", 7, 2), row("14:00", 6, 2)];
+    for (query, from, to) in [
+        ("", 0, 3),
+        ("from=2020-07-06T13:59:00Z", 1, 3),
+        ("from=2020-07-06T14:00:00Z", 2, 3),
+        ("from=2020-07-06T13:00:00Z&to=2020-07-06T14:00:00Z", 1, 2),
+        ("from=2020-07-01T00:00:00Z&to=2020-07-02T00:00:00Z", 0, 0),
+    ] {
+        let list = operator.get(&format!("{BOUGHT}?{query}")).await;
+        assert_eq!(list, json!({"items": all[from..to], "next_cursor": null}), "{query}");
+    }
+    let first = operator.get(&format!("{BOUGHT}?limit=2")).await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = operator.get(&format!("{BOUGHT}?limit=2&cursor={cursor}")).await;
+    assert_eq!(rest["items"], json!(all[2..]));
+    let unknown = BOUGHT.replace("agent_email", "telex");
+    assert_eq!(operator.call(Method::GET, &unknown, None).await.0.as_u16(), 404);
 }
 
 async fn advice(broker: &TestBroker, query: &str) -> Value {

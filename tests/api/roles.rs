@@ -40,6 +40,8 @@ const BELOW: &[Route] = &[
     route("GET", "/v1/organisations/{org}/denials", Role::Supervisor, 200),
     route("GET", "/v1/organisations/{org}/organisation-licence-usage", Role::Supervisor, 200),
     route("GET", "/v1/organisations/{org}/denied-demand", Role::Supervisor, 200),
+    route("GET", "/v1/organisations/{org}/demand", Role::Supervisor, 200),
+    route("GET", "/v1/organisations/{org}/licences/agent_email/bought", Role::Supervisor, 200),
     route("GET", "/v1/organisations/{org}/reports/fields", Role::Supervisor, 200),
     route("POST", "/v1/organisations/{org}/reports", Role::Supervisor, 400),
     route("GET", "/v1/organisations/{org}/reports", Role::Supervisor, 405),

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod api_page;
 mod back_off;
 mod browser;
@@ -17,6 +18,7 @@ mod contention;
 mod demo_broker;
 mod desk;
 mod driver;
+mod history;
 mod keyboard;
 mod language;
 mod line;

@@ -46,7 +46,7 @@ pub(super) async fn settings(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
     let row = query.fetch_optional(readers).await.map_err(aborted)?;
-    row.as_ref().map(value::settings).transpose()
+    row.as_ref().map(Reader).map(value::settings).transpose()
 }
 
 pub(super) async fn settings_page(
@@ -59,7 +59,7 @@ pub(super) async fn settings_page(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(page.after).bind(i64::from(page.limit));
     let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    stored(&rows, value::settings)
+    stored(&rows, |row| value::settings(Reader(row)))
 }
 
 pub(super) async fn user(
@@ -74,7 +74,7 @@ pub(super) async fn user(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation)).bind(user);
     let row = query.fetch_optional(readers).await.map_err(aborted)?;
-    row.map(|row| value::user(&row, catalogue)).transpose()
+    row.map(|row| value::user(Reader(&row), catalogue)).transpose()
 }
 
 pub(super) async fn users_page(
@@ -91,7 +91,7 @@ pub(super) async fn users_page(
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
     let query = query.bind(page.after).bind(i64::from(page.limit));
     let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    stored(&rows, |row| value::user(row, catalogue))
+    stored(&rows, |row| value::user(Reader(row), catalogue))
 }
 
 pub(super) async fn denials_page(
