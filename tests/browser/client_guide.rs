@@ -67,8 +67,5 @@ async fn the_guide_to_the_client_library_is_a_program_that_runs() {
     assert_eq!(call("disable")[0], json!(["disable", "agent_email", "requested"]));
     assert_eq!(call("tokenUntil").len(), 1);
     assert_eq!(call("ended")[0][1], 4504, "resumed elsewhere, as the guide says");
-    assert_eq!(
-        call("loggedOut"),
-        [json!(["loggedOut", ["inbound_agent", "agent_email"], true])]
-    );
+    assert_eq!(call("loggedOut"), [json!(["loggedOut", ["inbound_agent", "agent_email"], true])]);
 }
