@@ -71,6 +71,7 @@ mod writer;
 use super::{
     AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
     Part, Range, Run, Store, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe,
+    UserFilter,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -253,9 +254,11 @@ impl Store for SqliteStore {
     async fn users_page(
         &self,
         organisation: OrganisationId,
+        filter: &UserFilter,
         page: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-        report::users_page(&self.inner.readers, organisation, page, &self.inner.catalogue).await
+        let catalogue = &self.inner.catalogue;
+        report::users_page(&self.inner.readers, organisation, filter, page, catalogue).await
     }
 
     async fn usage_page(
