@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 impl Office {
     /// Three agents work on e-mails where one concurrent licence was bought; each contingency licence costs 12.50.
-    async fn uses_contingency(&self) -> [crate::support::socket::Socket; 3] {
+    pub(super) async fn uses_contingency(&self) -> [crate::support::socket::Socket; 3] {
         let broker = self.broker();
         broker.buy("agent_email", 1, 3).await;
         let price = json!({"unit_price": "12.50"});
