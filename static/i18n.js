@@ -1,9 +1,9 @@
 /**
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
- * `closing.`, `dataset.`, `device.`, `error.`, `fate.`, `field.`, `licence.`, `live.`, `logged.`, `logon.`,
- * `metric.`, `operator.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`, `state.`,
- * `step.` or `stretch.` are put together from a word of the protocol.
+ * `closing.`, `dataset.`, `device.`, `ended.`, `error.`, `fate.`, `field.`, `licence.`, `live.`, `logged.`,
+ * `logon.`, `metric.`, `operator.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`,
+ * `state.`, `step.` or `stretch.` are put together from a word of the protocol.
  */
 
 const LANGUAGES = Object.freeze(["en", "ja"]);
