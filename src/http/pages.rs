@@ -173,9 +173,11 @@ mod tests {
 
     #[actix_web::test]
     async fn a_file_is_sent_once_and_small_to_those_who_take_it_so() {
-        let length = |response: &HttpResponse| match response.body().size() {
-            BodySize::Sized(length) => length,
-            other => panic!("a body of known size: {other:?}"),
+        let length = |response: &HttpResponse| {
+            let BodySize::Sized(length) = response.body().size() else {
+                panic!("a body of known size: {:?}", response.body().size());
+            };
+            length
         };
         let plain = asked("app.css", &[]).await.expect("a file");
         let small = asked("app.css", &[("accept-encoding", "gzip")]).await.expect("a file");
