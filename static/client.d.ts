@@ -154,6 +154,12 @@ export declare class LicenceBrokerClient extends EventTarget {
   readonly waiting: Set<string>;
   readonly session: Session | null;
   readonly ticket: Ticket | null;
+  /** While `reconnecting`: until when the licences may be used without a connection. Milliseconds since 1970. */
+  readonly heldUntil_ms: number | null;
+  /** Without a connection: until when, at least, the broker keeps the session for a resume. Milliseconds since 1970. */
+  readonly keptUntil_ms: number | null;
+  /** When the present token ends, in milliseconds since 1970; null if it does not say. */
+  readonly tokenEnd_ms: number | null;
 
   /** Connects and logs in. Pending while it retries; rejects when refused or closed for good. */
   login(request?: LoginRequest): Promise<SessionOpened>;

@@ -187,6 +187,9 @@ export class LicenceBrokerClient extends EventTarget {
   #pending = new Map();
   #heard = { monotonic_ms: 0, wall_ms: 0 };
   #expiry_ms = null;
+  /** While the connection is lost: see the getters of these names. */
+  #heldUntil_ms = null;
+  #keptUntil_ms = null;
   #running = { answer: null, beat: null, lease: null, retry: null, refresh: null, goodbye: null };
 
   constructor(settings) {
@@ -225,6 +228,24 @@ export class LicenceBrokerClient extends EventTarget {
   /** `{session, user, device, heartbeat_s, grace_s}` of the session, or null. */
   get session() {
     return this.#details;
+  }
+
+  /** While `reconnecting`: until when the licences may be used although there is no connection; else null. */
+  get heldUntil_ms() {
+    return this.#heldUntil_ms;
+  }
+
+  /**
+   * Without a connection: until when, at least, the broker keeps the session for a resume; null where there is a
+   * connection, or the session has no grace. It may keep it for longer, as it may notice the loss later.
+   */
+  get keptUntil_ms() {
+    return this.#keptUntil_ms;
+  }
+
+  /** When the present token ends; null if it does not say. */
+  get tokenEnd_ms() {
+    return this.#expiry_ms;
   }
 
   /** To be kept by a caller that wants to `resume` after a restart of its own; as secret as a password. */
@@ -369,6 +390,8 @@ export class LicenceBrokerClient extends EventTarget {
     this.#stop("answer");
     this.#stop("lease");
     this.#drainWindow_ms = 0;
+    this.#heldUntil_ms = null;
+    this.#keptUntil_ms = null;
     const { session, resume_token, user, device, heartbeat_s, grace_s = 0 } = message;
     this.#ticket = { session, resume_token: resume_token ?? this.#ticket?.resume_token };
     this.#details = { session, user, device, heartbeat_s, grace_s };
@@ -516,6 +539,7 @@ export class LicenceBrokerClient extends EventTarget {
 
   #giveUpLicences(reason) {
     this.#stop("lease");
+    this.#heldUntil_ms = null;
     const licences = [...this.#holdings.granted.keys()];
     this.#setState("lapsed");
     if (licences.length) this.#emit("released", { licences, reason });
@@ -567,8 +591,11 @@ export class LicenceBrokerClient extends EventTarget {
 
   /** Between the loss and the resume the licences are ours as long as the lease and the grace both last. */
   #holdOn(reason) {
-    const left_ms = Math.min(this.#lease_ms() - this.#silence_ms(), this.#details.grace_s * 1000);
+    const grace_ms = this.#details.grace_s * 1000;
+    if (grace_ms > 0) this.#keptUntil_ms = this.#heard.wall_ms + grace_ms;
+    const left_ms = Math.min(this.#lease_ms() - this.#silence_ms(), grace_ms);
     if (left_ms <= 0) return this.#giveUpLicences(reason === "silence" ? "silence" : "connection_lost");
+    this.#heldUntil_ms = Date.now() + left_ms;
     this.#setState("reconnecting");
     this.#start("lease", () => this.#giveUpLicences("connection_lost"), left_ms);
   }
@@ -600,6 +627,9 @@ export class LicenceBrokerClient extends EventTarget {
     this.#holdings.clear({ keepDenied: refusal !== null });
     this.#ticket = null;
     this.#details = null;
+    this.#heldUntil_ms = null;
+    this.#keptUntil_ms = null;
+    this.#expiry_ms = null;
     this.#setState("closed");
     if (licences.length) this.#emit("released", { licences, reason: releaseReason(code, reason) });
     this.#emit("closed", { code, reason, fate, will_retry: false, refusal: refusal?.code ?? null });

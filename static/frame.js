@@ -29,7 +29,7 @@ export class Frame {
       return false;
     }
     for (const button of document.querySelectorAll("[data-language]")) {
-      button.addEventListener("click", () => this.texts.choose(button.dataset.language));
+      button.addEventListener("click", () => this.#choose(button.dataset.language));
     }
     this.texts.addEventListener("change", () => {
       this.#translate();
@@ -55,6 +55,14 @@ export class Frame {
   hideNotice() {
     this.#notice = null;
     find("notice").hidden = true;
+  }
+
+  async #choose(language) {
+    try {
+      await this.texts.choose(language);
+    } catch {
+      this.complain("notice.unreachable"); // its texts could not be had: all stays as it is
+    }
   }
 
   #translate() {

@@ -1,9 +1,10 @@
 /**
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
- * `closing.`, `dataset.`, `device.`, `ended.`, `error.`, `fate.`, `field.`, `licence.`, `live.`, `logged.`,
- * `logon.`, `metric.`, `operator.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`,
- * `state.`, `step.` or `stretch.` are put together from a word of the protocol.
+ * `about.`, `action.`, `board.`, `changed.`, `closing.`, `dataset.`, `device.`, `ended.`, `error.`, `fate.`,
+ * `fault.`, `features.`, `field.`, `given.`, `licence.`, `live.`, `logged.`, `logon.`, `metric.`, `metricsgroup.`,
+ * `operator.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`, `standing.`, `state.`,
+ * `step.` or `stretch.` are put together from a word of the protocol.
  */
 
 const LANGUAGES = Object.freeze(["en", "ja"]);
@@ -85,6 +86,11 @@ export class Texts extends EventTarget {
 
   time(date, timeZone) {
     return this.#format("DateTimeFormat", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone }).format(date);
+  }
+
+  /** A time of day without seconds. */
+  minute(date, timeZone) {
+    return this.#format("DateTimeFormat", { timeStyle: "short", timeZone }).format(date);
   }
 
   /**

@@ -1,5 +1,6 @@
 /**
- * The live counts of one organisation: the subscription, kept alive, and the numbers as they now stand.
+ * The live counts of one organisation: the subscription, kept alive, and the numbers as they now stand. An Analytics
+ * Wallboard is sent the figures of each five minutes instead.
  *
  * Knows no page. Events: `state` ({state, code, reason, fate, retry_at_ms}) and `changed` ({licences}, or null for all).
  */
@@ -7,10 +8,23 @@
 import { SUBPROTOCOL, fateOfClose, fullJitterDelay } from "./client.js";
 
 const PING_MS = 10_000;
+/** The ids of requests: the first ping asks only whether the subscription stands. */
+const SUBSCRIBE_ID = 1;
+const FIRST_PING_ID = 2;
+const PING_ID = 3;
 /** One and a half of what we ask for: a peer that is silent for longer is gone. */
 const SILENCE_MS = 15_000;
 const OPENING_MS = 10_000;
+/** Over this long the boards of a building spread what they do for the same reason. */
+const SPREAD_MS = 30_000;
 
+/**
+ * What it is doing: `connecting` for the first time, `live` with counts, `figures` with those of five minutes, `quiet`
+ * while the first of these are waited for, `reconnecting`, `stopped` for good.
+ * @typedef {"connecting"|"live"|"figures"|"quiet"|"reconnecting"|"stopped"} LiveState
+ */
+
+/** A subscription that keeps itself alive; see above. */
 export class LiveCounts extends EventTarget {
   #url;
   #getToken;
@@ -20,15 +34,26 @@ export class LiveCounts extends EventTarget {
   #run = 0;
   #attempt = 0;
   #tokenWorked = false;
-  #running = { ping: null, silence: null, retry: null };
+  /** Whether counts came since the last five-minute figures. */
+  #countsCame = false;
+  #running = { ping: null, silence: null, retry: null, anew: null };
 
   /** Licence → its row, as the contract shapes it. */
   licences = new Map();
   seq = null;
-  /** When the broker was last heard, as `performance.now()`; null before the first frame. */
-  heardAt_ms = null;
+  /** The last five-minute figures, `{start, end, licences}` with dates and a map of rows; null before the first. */
+  figures = null;
+  /** Which of the two the subscriber was sent last: `counts`, `figures`, or null before anything came. */
+  kind = null;
+  /** When the broker was last heard; null before the first frame. */
+  heardAt = null;
+  /** @type {LiveState} */
   state = "connecting";
 
+  /**
+   * @param {{url: string, organisation: number, getToken: () => Promise<string>, timers: object}} settings `getToken` is
+   *   asked for every connection; `timers` as `timers.js` has them
+   */
   constructor({ url, organisation, getToken, timers }) {
     super();
     this.#url = `${url}/v1/organisations/${organisation}/live`;
@@ -36,11 +61,13 @@ export class LiveCounts extends EventTarget {
     this.#timers = timers;
   }
 
+  /** Connects, and stays connected. */
   start() {
     this.#setState("connecting");
     this.#connect();
   }
 
+  /** Ends everything; nothing is told of it. */
   stop() {
     this.#run += 1;
     this.#hangUp();
@@ -59,7 +86,11 @@ export class LiveCounts extends EventTarget {
     if (run !== this.#run) return;
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
-    socket.onopen = () => this.#send({ type: "subscribe", id: 1, token });
+    socket.onopen = () => {
+      this.#send({ type: "subscribe", id: SUBSCRIBE_ID, token });
+      // A wallboard of five-minute figures may hear nothing else for minutes.
+      this.#send({ type: "ping", id: FIRST_PING_ID });
+    };
     socket.onmessage = (event) => socket === this.#socket && this.#received(event.data);
     socket.onclose = (event) => socket === this.#socket && this.#closed(event);
     this.#startTimer("silence", () => this.#dropped(), OPENING_MS);
@@ -72,7 +103,7 @@ export class LiveCounts extends EventTarget {
 
   #ping() {
     this.#startTimer("ping", () => {
-      if (this.#socket.readyState === WebSocket.OPEN) this.#send({ type: "ping", id: 2 });
+      if (this.#socket.readyState === WebSocket.OPEN) this.#send({ type: "ping", id: PING_ID });
       this.#ping();
     }, PING_MS);
   }
@@ -84,24 +115,29 @@ export class LiveCounts extends EventTarget {
     } catch {
       return;
     }
-    this.heardAt_ms = performance.now();
+    this.heardAt = new Date();
     this.#startTimer("silence", () => this.#dropped(), SILENCE_MS);
     switch (message.type) {
       case "snapshot":
         return this.#snapshot(message);
       case "counts":
         return this.#counts(message);
+      case "interval":
+        return this.#interval(message);
       case "pong":
-        this.#attempt = 0; // only a connection that lasted shortens the back-off again
+        // Only a connection that lasted shortens the back-off again.
+        if (message.id === PING_ID) this.#attempt = 0;
         this.#tokenWorked = true;
         // A subscriber of the five-minute figures gets no snapshot, yet its connection is well.
-        return this.seq === null && this.#setState("quiet");
+        return this.seq === null && this.state !== "figures" && this.#setState("quiet");
     }
   }
 
   #snapshot({ seq, licences }) {
     this.seq = seq;
     this.licences = new Map(licences.map((row) => [row.licence, row]));
+    this.kind = "counts";
+    this.#countsCame = true;
     this.#tokenWorked = true;
     this.#setState("live");
     this.#emit("changed", { licences: null });
@@ -111,8 +147,37 @@ export class LiveCounts extends EventTarget {
   #counts({ seq, licences }) {
     if (this.seq === null || seq !== this.seq + 1) return this.#dropped();
     this.seq = seq;
+    this.#countsCame = true;
     for (const row of licences) this.licences.set(row.licence, row);
     this.#emit("changed", { licences: licences.map((row) => row.licence) });
+  }
+
+  #interval({ start, end, licences }) {
+    this.figures = {
+      start: new Date(start),
+      end: new Date(end),
+      licences: new Map(licences.map((row) => [row.licence, row])),
+    };
+    this.#tokenWorked = true;
+    if (this.seq === null) {
+      this.kind = "figures";
+      this.#setState("figures");
+    } else if (!this.#countsCame) {
+      this.#subscribeAnew();
+    }
+    this.#countsCame = false;
+    this.#emit("changed", { licences: null });
+  }
+
+  /**
+   * Five minutes without a count are a quiet night, or the wallboard's user has lost what made it a live one: then the
+   * broker goes on with figures alone and says nothing of it. Its answer to a new subscription tells.
+   */
+  #subscribeAnew() {
+    this.#startTimer("anew", () => {
+      this.#hangUp();
+      this.#connect();
+    }, Math.random() * SPREAD_MS);
   }
 
   #dropped() {
@@ -135,6 +200,7 @@ export class LiveCounts extends EventTarget {
     this.seq = null;
     this.#stopTimer("ping");
     this.#stopTimer("silence");
+    this.#stopTimer("anew");
     socket?.close();
   }
 

@@ -1,11 +1,13 @@
 //! No run lasts for ever.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::select;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
+
+use crate::run::stop_signal;
 
 /// How the acts of a run ended.
 pub(crate) enum Ended {
@@ -15,13 +17,22 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// Why the acts did not come to their end, in words; `time` is what they had.
-    pub(crate) fn cut_short(self, time: Duration) -> Option<String> {
+    /// Why the acts did not come to their end, in words; `bound` is what they had.
+    ///
+    /// # Errors
+    ///
+    /// What they failed with before there was anything to report.
+    pub(crate) fn cut_short(
+        self,
+        bound: impl Display,
+        is_to_report: bool,
+    ) -> Result<Option<String>> {
         match self {
-            Self::Played(Ok(())) => None,
-            Self::Played(Err(error)) => Some(format!("{error:#}")),
-            Self::OutOfTime => Some(format!("cut short after {:.0} s", time.as_secs_f64())),
-            Self::Interrupted => Some("interrupted".to_owned()),
+            Self::Played(Ok(())) => Ok(None),
+            Self::Played(Err(error)) if is_to_report => Ok(Some(format!("{error:#}"))),
+            Self::Played(Err(error)) => Err(error),
+            Self::OutOfTime => Ok(Some(format!("cut short after {bound}"))),
+            Self::Interrupted => Ok(Some("interrupted".to_owned())),
         }
     }
 }
@@ -29,19 +40,9 @@ impl Ended {
 /// Plays the acts until they are over, time is, or a signal asks to stop. Where they are cut short
 /// all agents are dropped with them.
 pub(crate) async fn bounded(time: Duration, acts: impl Future<Output = Result<()>>) -> Ended {
+    let stop = stop_signal();
     select! {
         played = timeout(time, acts) => played.map_or(Ended::OutOfTime, Ended::Played),
-        // Without a handler the signal ends the process by itself.
-        Ok(()) = stop_signal() => Ended::Interrupted,
+        () = stop => Ended::Interrupted,
     }
-}
-
-async fn stop_signal() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }

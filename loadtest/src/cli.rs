@@ -1,8 +1,10 @@
 //! The command line, and what can be judged about it before anything is touched.
 
 mod exports;
+mod logins;
 mod output;
 mod reconnect_storm;
+mod waits;
 mod wallboards;
 
 use std::net::SocketAddr;
@@ -22,8 +24,10 @@ use crate::population::Device;
 use crate::process::listening_on;
 use crate::storm::options::StormBeside;
 pub(crate) use exports::Exports;
+pub(crate) use logins::LoginsArgs;
 pub(crate) use output::OutputArgs;
 pub(crate) use reconnect_storm::{End, ReconnectStorm};
+pub(crate) use waits::WaitArgs;
 pub(crate) use wallboards::Wallboards;
 
 const OPERATOR_TOKEN_VARIABLE: &str = "LICENCE_BROKER_OPERATOR_TOKEN";
@@ -60,6 +64,9 @@ pub(crate) enum Profile {
     /// The bare server itself, as `baseline` starts it: until standard input ends
     #[command(hide = true)]
     EchoServer(EchoServer),
+    /// The storm of `storm-beside`, as the run starts it: until standard input ends
+    #[command(hide = true)]
+    StormCrowd,
     /// Everybody logs in with grace, the broker ends and starts again or all connections are dropped, and
     /// all come back at once; exit 1 if anybody is lost, has other licences than before, is charged again,
     /// or had no answer in time, if more users than were bought ever held a licence, or if anything is
@@ -164,6 +171,20 @@ impl TenancyArgs {
         let everybody = u64::try_from(agents).unwrap_or(u64::MAX);
         Self { seats: Some(self.seats.unwrap_or(everybody)), ..self.clone() }
     }
+
+    /// Judges the number of agents over all organisations, and that of organisations.
+    ///
+    /// # Errors
+    ///
+    /// The first option that does not fit, named.
+    pub(crate) fn check(&self, agents: usize) -> Result<()> {
+        ensure!((1..=SESSIONS_MAX).contains(&agents), "--agents: from 1 to {SESSIONS_MAX}");
+        ensure!(
+            (1..=ORGANISATIONS_MAX).contains(&self.organisations) && self.organisations <= agents,
+            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
+        );
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -192,12 +213,7 @@ impl MassLogin {
     ///
     /// The first option that does not fit, named.
     pub(crate) fn check(&self) -> Result<()> {
-        let organisations = self.tenancy.organisations;
-        ensure!(self.agents > 0, "--agents: at least 1");
-        ensure!(
-            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
-            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
-        );
+        self.tenancy.check(self.agents)?;
         ensure!(
             self.sessions() <= SESSIONS_MAX,
             "--agents: with these --devices at most {SESSIONS_MAX} logins"

@@ -68,6 +68,8 @@ pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
 pub(crate) const CHURN_LEAVE_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at what is held.
 pub(crate) const RELEASE_POLL: Duration = Duration::from_millis(250);
+/// Waiting for the broker and setting everything up, where no option bounds the whole run.
+pub(crate) const SET_UP_WAIT: Duration = Duration::from_secs(300);
 /// Removing what the run created.
 pub(crate) const TEAR_DOWN_WAIT: Duration = Duration::from_secs(120);
 /// Between two looks at the progress.

@@ -66,6 +66,7 @@ async fn main() -> ExitCode {
         Profile::Baseline(options) => profile::baseline::run(&options).await,
         Profile::Compare(options) => compare::run(&options),
         Profile::EchoServer(options) => baseline::echo::serve(&options).await,
+        Profile::StormCrowd => storm::crowd::serve().await,
         Profile::Day(options) => profile::day::run(&options).await,
         Profile::StormBeside(options) => profile::storm_beside::run(&options).await,
         Profile::ReconnectStorm(options) => profile::reconnect_storm::run(&options).await,

@@ -182,9 +182,28 @@ pub(crate) async fn tear_down(api: &Api<'_>, created: &[u64]) -> Vec<String> {
     problems
 }
 
+/// Agents in the order in which they come: organisations take turns.
+pub(crate) fn in_turn(
+    organisations: &[Ready],
+) -> impl Iterator<Item = (&Ready, &Arc<str>, &HeaderValue)> {
+    let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
+    let of_index = move |index| {
+        organisations.iter().filter_map(move |organisation| {
+            let (user, authorization) = organisation.agents.get(index)?;
+            Some((organisation, user, authorization))
+        })
+    };
+    (0..most).flat_map(of_index)
+}
+
 impl LicenceRow {
     /// Whether holders are counted against what was bought.
     pub(crate) fn is_concurrent(&self) -> bool {
         self.model == "concurrent"
+    }
+
+    /// How many holders there may be; `None`: they are not counted.
+    pub(crate) fn holders_max(&self) -> Option<u64> {
+        self.is_concurrent().then(|| self.concurrent.total + self.contingency.total)
     }
 }

@@ -1,5 +1,6 @@
 //! The result of a run: what is measured, what is judged, and whether it passed.
 
+use std::fmt::{self, Formatter};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,8 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Verdict;
 use crate::cli::{Leave, MassLogin};
 use crate::free::Dropped;
+use crate::limits::FAILURES_PRINTED_MAX;
 use crate::provision::Afterwards;
 use crate::tally::{Latencies, Outcomes, Tally};
+
+/// The last lines of a table: the first failures, and whether the run passed.
+pub(crate) fn verdict(out: &mut Formatter<'_>, failures: &[String], passed: bool) -> fmt::Result {
+    for failure in failures.iter().take(FAILURES_PRINTED_MAX) {
+        writeln!(out, "  {failure}")?;
+    }
+    let more = failures.len().saturating_sub(FAILURES_PRINTED_MAX);
+    if more > 0 {
+        writeln!(out, "  and {more} more")?;
+    }
+    writeln!(out, "{}", if passed { "PASSED" } else { "FAILED" })
+}
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -173,6 +187,15 @@ impl LatencyMs {
 }
 
 impl Percentiles {
+    /// A line of a table: the name, the count, p50, p90, p99, p99.9 and the most.
+    pub(crate) fn line(&self, out: &mut Formatter<'_>, name: &str) -> fmt::Result {
+        let Self { count, p50, p90, p99, p99_9, max } = self;
+        writeln!(
+            out,
+            "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}"
+        )
+    }
+
     pub(crate) fn new(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| milliseconds(histogram.value_at_quantile(quantile));
         Self {

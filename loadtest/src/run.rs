@@ -1,5 +1,6 @@
 //! What all agents of one run share.
 
+use std::future::pending;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,17 +65,16 @@ impl Run {
     }
 }
 
-/// Waits until a person or whatever runs this asks it to stop.
-///
-/// # Errors
-///
-/// Where this process cannot listen for signals.
-pub(crate) async fn stop_signal() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Waits until a person or whatever runs this asks it to stop. It listens as soon as this returns, before it is
+/// awaited; where it cannot, the signal ends the process by itself.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
+    let interrupt = signal(SignalKind::interrupt());
+    let signals = interrupt.and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+    async move {
+        let Ok((mut interrupt, mut terminate)) = signals else { return pending().await };
+        select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
-    Ok(())
 }

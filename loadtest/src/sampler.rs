@@ -1,9 +1,11 @@
 //! Looks at the run several times a second: the broker's processor time and memory, and what the profile
 //! counts. One for all profiles.
 
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +13,7 @@ use crate::limits::{SAMPLE_EVERY, SAMPLES_MAX};
 use crate::process::{Meter, Usage};
 
 /// What a profile counts, from its begin to now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Logins (or what the profile calls so) that were begun.
     pub(crate) begun: u64,
@@ -19,6 +21,18 @@ pub(crate) struct Counts {
     pub(crate) granted: u64,
     /// Licences that are held now, by what the broker has said.
     pub(crate) held: u64,
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            begun: self.begun + other.begun,
+            granted: self.granted + other.granted,
+            held: self.held + other.held,
+        }
+    }
 }
 
 /// One look.
@@ -42,34 +56,35 @@ struct Looks {
     meter: Option<Meter>,
     /// Processor time of the broker's processes before this one.
     cpu_before: Duration,
-    /// Of the present process, when it was last seen.
-    cpu_last: Duration,
+    /// What the present process used when it was last seen.
+    last: Usage,
     every: Duration,
     samples: Vec<Sample>,
 }
 
 impl Sampler {
-    /// Begins; `broker` is the number of its process, if it is known, and `count` what the profile counts.
+    /// Begins, with a first look before this returns; `broker` is the number of its process, if it is known,
+    /// and `count` what the profile counts.
     pub(crate) fn start(broker: Option<u32>, count: impl Fn() -> Counts + Send + 'static) -> Self {
-        let looks = Looks {
+        let mut looks = Looks {
             begun: Instant::now(),
             meter: broker.and_then(|id| Meter::of(id).ok()),
             cpu_before: Duration::ZERO,
-            cpu_last: Duration::ZERO,
+            last: Usage::default(),
             every: SAMPLE_EVERY,
             samples: Vec::new(),
         };
+        looks.look(count());
         let looks = Arc::new(Mutex::new(looks));
         let looking = Arc::clone(&looks);
         let task = tokio::spawn(async move {
+            let mut every = SAMPLE_EVERY;
             loop {
-                let counts = count();
-                let every = {
-                    let mut looks = looking.lock().unwrap_or_else(PoisonError::into_inner);
-                    looks.look(counts);
-                    looks.every
-                };
                 sleep(every).await;
+                let counts = count();
+                let mut looks = looking.lock().unwrap_or_else(PoisonError::into_inner);
+                looks.look(counts);
+                every = looks.every;
             }
         });
         Self { looks, task }
@@ -90,9 +105,23 @@ impl Sampler {
         if looks.meter.as_ref().map(Meter::id) == broker {
             return;
         }
-        let ended = std::mem::take(&mut looks.cpu_last);
+        let ended = std::mem::take(&mut looks.last).cpu;
         looks.cpu_before += ended;
         looks.meter = broker.and_then(|id| Meter::of(id).ok());
+    }
+
+    /// The broker's process has ended, and had used so much in all: what it did after the last look too.
+    pub(crate) fn ended(&self, cpu: Duration) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.meter.take().is_none() {
+            return;
+        }
+        let last = std::mem::take(&mut looks.last);
+        looks.cpu_before += last.cpu.max(cpu);
+        let broker = Some(Usage { cpu: looks.cpu_before, ..last });
+        let counts = looks.samples.last().map_or_else(Counts::default, |sample| sample.counts);
+        let at = looks.begun.elapsed();
+        looks.samples.push(Sample { at, broker, counts });
     }
 
     /// Looks a last time, and ends; what was seen, oldest first.
@@ -114,7 +143,7 @@ impl Looks {
     fn look(&mut self, counts: Counts) {
         let usage = self.meter.as_mut().and_then(|meter| meter.read().ok());
         let broker = usage.map(|usage| {
-            self.cpu_last = usage.cpu;
+            self.last = usage;
             Usage { cpu: self.cpu_before + usage.cpu, ..usage }
         });
         self.samples.push(Sample { at: self.begun.elapsed(), broker, counts });
@@ -136,6 +165,8 @@ impl Looks {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -162,6 +193,34 @@ mod tests {
         assert!(samples.len() < 50, "{}", samples.len());
         let granted: Vec<_> = samples.iter().map(|sample| sample.counts.granted).collect();
         assert_eq!((granted[0], granted[granted.len() - 1]), (0, 7));
+    }
+
+    #[tokio::test]
+    async fn the_first_look_comes_before_anything_that_the_profile_does_next() {
+        let granted = Arc::new(AtomicU64::new(0));
+        let counting = Arc::clone(&granted);
+        let sampler = Sampler::start(Some(std::process::id()), move || Counts {
+            granted: counting.load(Ordering::Relaxed),
+            ..Counts::default()
+        });
+        granted.store(5, Ordering::Relaxed);
+        let samples = sampler.finish(Counts::default());
+        assert_eq!(samples[0].counts.granted, 0);
+        assert!(samples[0].broker.is_some_and(|usage| usage.cpu > Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn what_a_process_used_between_the_last_look_and_its_end_counts() {
+        let sampler = Sampler::start(Some(std::process::id()), Counts::default);
+        let in_all = Duration::from_secs(1_000_000);
+        sampler.ended(in_all);
+        sampler.ended(in_all);
+        sampler.follow(Some(std::process::id()));
+        let samples = sampler.finish(Counts::default());
+        let seen: Vec<_> = samples.iter().filter_map(|sample| sample.broker).collect();
+        assert_eq!((seen[1].cpu, seen[1].resident_bytes), (in_all, seen[0].resident_bytes));
+        let last = seen[seen.len() - 1].cpu;
+        assert!(last > in_all && last < in_all * 2, "once, and what its successor used: {last:?}");
     }
 
     #[tokio::test]

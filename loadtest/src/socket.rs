@@ -29,6 +29,15 @@ pub(crate) enum NotOpened {
     Transport(String),
 }
 
+impl NotOpened {
+    pub(crate) fn in_words(self) -> String {
+        match self {
+            Self::Http(status) => format!("HTTP {status}"),
+            Self::Transport(why) => why,
+        }
+    }
+}
+
 /// What came in. Every one but the last two proves that the broker is alive.
 #[derive(Debug)]
 pub(crate) enum Incoming {

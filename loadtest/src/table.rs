@@ -4,9 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::audit::{Verdict, Violation};
 use crate::free::Dropped;
-use crate::limits::FAILURES_PRINTED_MAX;
 use crate::provision::Afterwards;
-use crate::report::{LatencyMs, Percentiles, Report};
+use crate::report::{LatencyMs, Percentiles, Report, verdict};
 use crate::tally::{Outcomes, Words};
 
 struct Table<'a>(&'a Report);
@@ -39,7 +38,7 @@ impl Display for Table<'_> {
         audit(out, &report.audit)?;
         dropped(out, report.dropped.as_ref())?;
         afterwards(out, report.afterwards.as_ref())?;
-        verdict(out, report)
+        verdict(out, &report.failures, report.passed)
     }
 }
 
@@ -121,17 +120,6 @@ fn afterwards(out: &mut Formatter<'_>, afterwards: Option<&Afterwards>) -> fmt::
         out,
         "\nafterwards: {how} after {waited_s:.2} s (looked for at most {waited_at_most_s} s)"
     )
-}
-
-fn verdict(out: &mut Formatter<'_>, report: &Report) -> fmt::Result {
-    for failure in report.failures.iter().take(FAILURES_PRINTED_MAX) {
-        writeln!(out, "  {failure}")?;
-    }
-    let more = report.failures.len().saturating_sub(FAILURES_PRINTED_MAX);
-    if more > 0 {
-        writeln!(out, "  and {more} more")?;
-    }
-    writeln!(out, "{}", if report.passed { "PASSED" } else { "FAILED" })
 }
 
 impl Display for Violation {

@@ -76,6 +76,13 @@ impl Words {
         *self.0.entry(word.to_owned()).or_default() += 1;
     }
 
+    /// Adds the counts of another table.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (word, count) in &other.0 {
+            *self.0.entry(word.clone()).or_default() += count;
+        }
+    }
+
     /// Sets a word's count, unless it is 0.
     pub(crate) fn put(&mut self, word: &str, count: u64) {
         if count > 0 {
@@ -193,6 +200,11 @@ pub(crate) fn latencies() -> Result<Histogram<u64>> {
         .context("a histogram could not be made")
 }
 
+/// Counts of a run are far below what a float tells apart.
+pub(crate) fn float(count: u64) -> f64 {
+    count as f64
+}
+
 pub(crate) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
@@ -222,6 +234,13 @@ mod tests {
         assert_eq!(full_and_partial, (1, 1));
         assert_eq!(tally.outcomes.denied["agent_sms"].0["exhausted"], 1);
         assert_eq!((tally.latencies.licence.len(), tally.latencies.refusal.len()), (2, 1));
+    }
+
+    #[test]
+    fn counts_past_two_to_the_32_stay_apart_as_floats() {
+        for count in [0, 1, 6_000_000_000, 6_000_000_001] {
+            assert_eq!(format!("{:.0}", float(count)), count.to_string());
+        }
     }
 
     #[test]

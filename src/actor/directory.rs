@@ -26,6 +26,7 @@ use crate::telemetry::{self, EventCounters, count_bound};
 use actix::{Actor, Addr, ArbiterHandle, Context};
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -79,7 +80,7 @@ impl Shared {
 pub struct Directory(Arc<Inner>);
 
 struct Inner {
-    cells: DashMap<OrganisationId, Arc<Cell>>,
+    cells: DashMap<OrganisationId, Arc<Cell>, RandomState>,
     shared: Arc<Shared>,
     /// Threads on which organisations' actors run; an organisation stays on one.
     arbiters: Vec<ArbiterHandle>,
@@ -136,7 +137,7 @@ impl Directory {
         } = parts;
         assert!(!arbiters.is_empty(), "organisations need a thread to run on");
         let entries = store.organisations().await?;
-        let cells = DashMap::new();
+        let cells = DashMap::default();
         for entry in &entries {
             let cell = Cell::new(entry.id, clock.clone(), last_run);
             cells.insert(entry.id, Arc::new(cell));

@@ -99,13 +99,13 @@ impl Journal {
     /// Whether other organisations than this one have left something here lately, which waits for the same
     /// commits.
     pub(super) fn serves_others_than(&self, organisation: OrganisationId) -> bool {
-        self.company.has_others(organisation, self.clock.now().elapsed)
+        self.company.has_others(organisation, self.clock.elapsed())
     }
 
     /// Leaves a batch. `done` is called once it is durable, or is not; it must not wait.
     pub fn commit(&self, batch: Batch, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
         self.backlog.queue();
-        self.company.note(batch.organisation, self.clock.now().elapsed);
+        self.company.note(batch.organisation, self.clock.elapsed());
         let backlog = self.backlog.clone();
         let settle = move |outcome| {
             backlog.settle();
@@ -177,9 +177,9 @@ impl Committer {
     }
 
     async fn commit_to_store(&self, batches: &[Batch]) -> Result<(), StoreError> {
-        let started = self.clock.now().elapsed;
+        let started = self.clock.elapsed();
         let outcome = self.store.commit(batches).await;
-        let took = self.clock.now().elapsed.saturating_sub(started);
+        let took = self.clock.elapsed().saturating_sub(started);
         let events = batches.iter().map(|batch| batch.events.len()).sum();
         telemetry::record_commit(took, batches.len(), events);
         match &outcome {

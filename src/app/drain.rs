@@ -34,8 +34,8 @@ impl Running {
     /// batches, everything decided made durable.
     pub async fn drain(self) {
         let clock = &self.broker.clock;
-        let started = clock.now().elapsed;
-        let spent = || clock.now().elapsed.saturating_sub(started);
+        let started = clock.elapsed();
+        let spent = || clock.elapsed().saturating_sub(started);
         let left = || DRAIN_TIMEOUT.saturating_sub(spent()).saturating_sub(SPARE);
         self.broker.ready.enter(Phase::Draining);
         let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
@@ -50,7 +50,7 @@ impl Running {
             tracing::error!("not everything that was decided could be kept in time");
         }
         let clock = clock.clone();
-        let left = DRAIN_TIMEOUT.saturating_sub(clock.now().elapsed.saturating_sub(started));
+        let left = DRAIN_TIMEOUT.saturating_sub(clock.elapsed().saturating_sub(started));
         if tokio::time::timeout(left.saturating_sub(SPARE / 4), self.halt()).await.is_err() {
             tracing::warn!("threads that did not end in time end with the process");
         }

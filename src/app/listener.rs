@@ -1,18 +1,18 @@
 //! Listening: from an address to the handlers.
 
-use super::upgrading;
+use super::upgrading::Upgrades;
 use crate::broker::Broker;
-use crate::broker::admission::Connected;
 use crate::transport::door::Door;
 use crate::transport::watched::Watched;
 use crate::ws::pulse::Pulse;
 use crate::{http, ws};
+use actix_codec::Framed;
 use actix_http::error::DispatchError;
+use actix_http::h1::Codec;
 use actix_http::{HttpServiceBuilder, Request};
 use actix_server::{Server, ServerHandle};
 use actix_service::{
-    IntoServiceFactory, Service as _, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory,
-    fn_service, map_config,
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_factory, fn_service, map_config,
 };
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, ServiceResponse};
@@ -93,12 +93,7 @@ fn http_service(
     let heartbeat = broker.heartbeat;
     let connections = broker.admission.connections().clone();
     let pulse = Pulse::begin(broker);
-    let upgrade =
-        apply_fn_factory(application(broker, &pulse, routes), |(request, framed), app| {
-            let request: Request = request;
-            let connected = request.conn_data::<Rc<Connected>>().cloned();
-            upgrading::answer(app.call(request), framed, connected)
-        });
+    let upgrade = upgrades(broker, &pulse, routes);
     HttpServiceBuilder::default()
         .keep_alive(broker.limits.keep_alive)
         // The head of the first request is timed like all others, by the connection.
@@ -114,6 +109,29 @@ fn http_service(
         .upgrade(upgrade)
         .h1(application(broker, &pulse, routes)
             .map_err(|error| error.as_response_error().error_response()))
+}
+
+/// What answers requests to become a socket.
+fn upgrades(
+    broker: &web::Data<Broker>,
+    pulse: &Rc<Pulse>,
+    routes: fn(&mut web::ServiceConfig),
+) -> impl ServiceFactory<
+    (Request, Framed<Watched, Codec>),
+    Config = (),
+    Response = (),
+    Error = actix_web::Error,
+    InitError = (),
+> + use<> {
+    let made = application(broker, pulse, routes);
+    let (broker, pulse) = (broker.clone(), Rc::clone(pulse));
+    fn_factory(move || {
+        let (making, broker, pulse) = (made.new_service(()), broker.clone(), Rc::clone(&pulse));
+        async move {
+            let upgrades = Rc::new(Upgrades { application: making.await?, broker, pulse });
+            Ok(fn_service(move |(request, framed)| Rc::clone(&upgrades).answer(request, framed)))
+        }
+    })
 }
 
 /// Everything that answers requests, those to become a socket among them.
@@ -136,7 +154,7 @@ fn application(
         .wrap(from_fn(http::observe))
         .app_data(broker.clone())
         .app_data(Rc::clone(pulse))
-        .route("/v1/organisations/{org}/session", web::get().to(ws::upgrade::session))
+        .route(ws::upgrade::SESSION_PATH, web::get().to(ws::upgrade::session))
         .route("/v1/organisations/{org}/live", web::get().to(ws::upgrade::live))
         .configure(routes)
         .configure(http::configure);

@@ -1,19 +1,27 @@
 //! Requests to become a WebSocket: answered by the same handlers as all others; then the connection is
 //! taken from the HTTP library.
 
+use crate::broker::Broker;
 use crate::broker::admission::Connected;
-use crate::http;
+use crate::http::{self, Seen};
 use crate::transport::line::{self, Takeover};
+use crate::transport::pace::Pace;
 use crate::transport::watched::Watched;
+use crate::ws::pulse::Pulse;
+use crate::ws::session::Answered;
+use crate::ws::upgrade;
 use actix_codec::{Encoder as _, Framed, FramedParts};
 use actix_http::body::{BodySize, BoxBody, MessageBody as _};
 use actix_http::h1::{Codec, Message};
-use actix_http::{ConnectionType, Response};
+use actix_http::{ConnectionType, HttpMessage as _, Request, Response};
+use actix_service::Service;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::Method;
 use actix_web::http::header::{
-    HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, STRICT_TRANSPORT_SECURITY, UPGRADE,
+    HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
+    STRICT_TRANSPORT_SECURITY, UPGRADE,
 };
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use std::future::poll_fn;
 use std::io;
@@ -32,45 +40,85 @@ const OF_A_SOCKET: [HeaderName; 5] = [
     http::REQUEST_ID,
 ];
 
-/// Serves the request, and then the socket, if there is one.
-///
-/// # Errors
-/// Never: that the peer is gone before it is answered is nobody's fault.
-pub(super) fn answer(
-    serving: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
-    framed: Framed<Watched, Codec>,
-    connected: Option<Rc<Connected>>,
-) -> impl Future<Output = Result<(), Error>> {
-    // In a box of its own, for the socket outlives by hours what its request needed.
-    let answering = Box::pin(respond(serving, framed));
-    async move {
-        let answered = answering.await;
-        if let Ok(driving) = answered {
-            driving.await;
-        }
-        drop(connected);
-        Ok(())
-    }
+/// What answers requests to become a socket, on one thread.
+pub(super) struct Upgrades<A> {
+    /// Everything that answers requests.
+    pub(super) application: A,
+    pub(super) broker: web::Data<Broker>,
+    pub(super) pulse: Rc<Pulse>,
 }
 
-async fn respond(
-    serving: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>>,
-    framed: Framed<Watched, Codec>,
-) -> io::Result<line::Driving> {
-    let response = serving.await.map_or_else(HttpResponse::from_error, HttpResponse::from);
-    let mut response = Response::from(response);
-    let takeover = response.extensions_mut().remove::<Takeover>();
-    match takeover {
-        Some(takeover) => become_socket(response, framed, takeover),
-        None => refuse(response, framed).await,
+impl<A> Upgrades<A>
+where
+    A: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    /// Serves the request, and then the socket, if there is one.
+    ///
+    /// # Errors
+    /// Never: that the peer is gone before it is answered is nobody's fault.
+    pub(super) fn answer(
+        self: Rc<Self>,
+        request: Request,
+        framed: Framed<Watched, Codec>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        let connected = request.conn_data::<Rc<Connected>>().cloned();
+        // In a box of its own, for the socket outlives by hours what its request needed.
+        let answering = Box::pin(self.respond(request, framed));
+        async move {
+            let answered = answering.await;
+            if let Ok(driving) = answered {
+                driving.await;
+            }
+            drop(connected);
+            Ok(())
+        }
+    }
+
+    async fn respond(
+        self: Rc<Self>,
+        request: Request,
+        framed: Framed<Watched, Codec>,
+    ) -> io::Result<line::Driving> {
+        if let Some(answered) = self.straight(&request).await {
+            return become_socket(answered, framed);
+        }
+        let response = self.application.call(request).await;
+        let response = response.map_or_else(HttpResponse::from_error, HttpResponse::from);
+        let mut response = Response::from(response);
+        let takeover = response.extensions_mut().remove::<Takeover>();
+        match takeover {
+            Some(takeover) => become_socket(Answered { response, takeover }, framed),
+            None => refuse(response, framed).await,
+        }
+    }
+
+    /// A device's socket. Nothing that other requests go through is needed for it, and together it would
+    /// cost as much as its login (docs/adr/0013). `None`: the application is to answer.
+    async fn straight(&self, request: &Request) -> Option<Answered> {
+        let organisation = upgrade::session_of(request.path())?;
+        if request.method() != Method::GET || http::has_two_readings(request.headers()) {
+            return None;
+        }
+        let Self { broker, pulse, .. } = self;
+        let _serving = request.conn_data::<Pace>().map(Pace::begin);
+        let seen = Seen::begin(broker, request.headers());
+        let becoming = upgrade::straight(broker, pulse, request, organisation);
+        let becoming = seen.becoming_socket(broker, organisation, upgrade::SESSION_PATH, becoming);
+        let mut answered = becoming.await?;
+        let headers = answered.response.headers_mut();
+        seen.name(headers);
+        if broker.serves_tls {
+            let (name, value) = http::BY_TLS_ALONE;
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        Some(answered)
     }
 }
 
 /// The answer's head, and from there on the socket.
 fn become_socket(
-    mut response: Response<BoxBody>,
+    Answered { mut response, takeover }: Answered,
     framed: Framed<Watched, Codec>,
-    takeover: Takeover,
 ) -> io::Result<line::Driving> {
     let FramedParts { io, mut codec, read_buf, mut write_buf, .. } = framed.into_parts();
     // What a browser may do with an answer that it shows says nothing of a socket.

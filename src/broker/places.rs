@@ -2,6 +2,7 @@
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use foldhash::fast::RandomState;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Places<K: Eq + Hash> {
     each: usize,
-    taken: Arc<DashMap<K, usize>>,
+    taken: Arc<DashMap<K, usize, RandomState>>,
 }
 
 impl<K: Clone + Eq + Hash> Places<K> {
@@ -39,7 +40,7 @@ impl<K: Clone + Eq + Hash> Places<K> {
 #[derive(Debug)]
 pub struct Place<K: Clone + Eq + Hash> {
     key: K,
-    taken: Arc<DashMap<K, usize>>,
+    taken: Arc<DashMap<K, usize, RandomState>>,
 }
 
 impl<K: Clone + Eq + Hash> Drop for Place<K> {

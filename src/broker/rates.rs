@@ -1,15 +1,20 @@
 //! A bounded rate for each of many: an address, a user.
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use foldhash::fast::RandomState;
+use governor::clock::DefaultClock;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
 use std::hash::Hash;
 
 /// How often something may be done by each key.
-pub struct Rates<K: Clone + Eq + Hash>(DefaultKeyedRateLimiter<K>);
+pub struct Rates<K: Clone + Eq + Hash>(
+    RateLimiter<K, DashMapStateStore<K, RandomState>, DefaultClock>,
+);
 
 impl<K: Clone + Eq + Hash> Rates<K> {
     /// So often, for each key.
     pub fn new(quota: Quota) -> Self {
-        Self(RateLimiter::keyed(quota))
+        Self(RateLimiter::dashmap_with_hasher(quota, RandomState::default()))
     }
 
     /// Whether this key may do it once more now.

@@ -6,7 +6,7 @@ use crate::auth::Role;
 use crate::broker::Broker;
 use crate::domain::user::UserRecord;
 use crate::problem::{Kind, Problem};
-use crate::store::Page;
+use crate::store::{Page, UserFilter};
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -32,7 +32,7 @@ async fn config(broker: web::Data<Broker>) -> Result<HttpResponse, Problem> {
     let settings = broker.store.settings(organisation_id()).await?;
     let settings = settings.ok_or_else(|| Problem::not_found("the demo is not set up yet"))?;
     let page = Page { after: 0, limit: PEOPLE_MAX };
-    let users = broker.store.users_page(organisation_id(), page).await?;
+    let users = broker.store.users_page(organisation_id(), &UserFilter::default(), page).await?;
     let users: Vec<Value> = users.iter().map(|user| person(&broker, &user.row)).collect();
     let answer = json!({
         "organisation": {

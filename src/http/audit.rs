@@ -53,10 +53,11 @@ pub(super) async fn list(
     let parameters = Parameters::of(&request);
     let filter = filter(&parameters)?;
     if parameters.wants_csv(&request)? {
-        return as_csv(broker, *organisation, filter).await;
+        return as_csv(broker, *organisation, AuditFilter { newest_first: false, ..filter }).await;
     }
     let limit = parameters.limit(broker.limits.page_limit_max)?;
-    let after = parameters.after(List::Audit)?.unwrap_or(0);
+    let beginning = if filter.newest_first { i64::MAX } else { 0 };
+    let after = parameters.after(List::Audit)?.unwrap_or(beginning);
     let page = store::Page { after, limit: limit + 1 };
     let rows = broker.store.audit_page(*organisation, &filter, page).await?;
     Ok(Page::stored(rows, limit, List::Audit, Shape::from).respond())
@@ -71,7 +72,16 @@ fn filter(parameters: &Parameters) -> Result<AuditFilter, Invalid> {
             .word("action", AuditAction::ALL, AuditAction::as_str)?
             .map(|action| action.to_string()),
         target: text("target"),
+        newest_first: parameters.read("order", "oldest or newest", newest_first)?.unwrap_or(false),
     })
+}
+
+fn newest_first(order: &str) -> Option<bool> {
+    match order {
+        "oldest" => Some(false),
+        "newest" => Some(true),
+        _ => None,
+    }
 }
 
 async fn as_csv(broker: Data<Broker>, organisation: OrganisationId, filter: AuditFilter) -> Answer {
@@ -142,11 +152,14 @@ mod tests {
             let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
             filter(&Parameters::of(&request)).map_err(|invalid| invalid.field)
         };
-        let all = read("actor=alice&action=account.locked&target=bob").expect("good");
+        let all = read("actor=alice&action=account.locked&target=bob&order=newest").expect("good");
+        assert!(all.newest_first && !read("").expect("good").newest_first);
         assert_eq!(all.actor.as_deref(), Some("alice"));
         assert_eq!(all.action.as_deref(), Some("account.locked"));
         assert_eq!(all.target.as_deref(), Some("bob"));
-        for (wrong, field) in [("from=yesterday", "from"), ("action=account.shot", "action")] {
+        for (wrong, field) in
+            [("from=yesterday", "from"), ("action=account.shot", "action"), ("order=up", "order")]
+        {
             assert_eq!(read(wrong).err(), Some(field.to_owned()));
         }
     }

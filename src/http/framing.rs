@@ -35,7 +35,8 @@ pub async fn refuse_two_readings(
     next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }
 
-fn has_two_readings(headers: &HeaderMap) -> bool {
+/// Whether a request is an upgrade with a body, or to several protocols.
+pub fn has_two_readings(headers: &HeaderMap) -> bool {
     let declares_body = headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     // The HTTP library knows a socket by this word alone; the handshake finds the word anywhere.

@@ -14,6 +14,7 @@ mod billing;
 mod body;
 mod bought;
 mod by_time;
+mod carried;
 mod csv;
 mod cursor;
 mod demand;
@@ -24,7 +25,6 @@ mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
-mod gzip;
 mod headers;
 mod health;
 mod holders;
@@ -57,17 +57,17 @@ mod users;
 mod wallboards;
 mod words;
 
-pub use framing::refuse_two_readings;
+pub use framing::{has_two_readings, refuse_two_readings};
 pub use pace::keep_pace;
 
 use crate::problem::{self, Problem};
-use actix_web::http::header::STRICT_TRANSPORT_SECURITY;
+use actix_web::http::header::{HeaderName, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
 use gate::Who::{Admin, Anyone, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
 pub use headers::headers;
-pub use observe::{REQUEST_ID, observe};
+pub use observe::{REQUEST_ID, Seen, observe};
 
 /// The URL table.
 pub fn configure(config: &mut ServiceConfig) {
@@ -178,11 +178,13 @@ fn administrators(config: &mut ServiceConfig) {
         .service(path("/audit", [get(Admin, audit::list)]));
 }
 
-/// What every response carries where the broker itself serves TLS: for a year, browsers come by TLS alone.
-/// Behind a proxy that serves it, that is the proxy's to say.
+/// For a year, browsers come by TLS alone.
+pub const BY_TLS_ALONE: (HeaderName, &str) = (STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+
+/// What every response carries where the broker itself serves TLS: [`BY_TLS_ALONE`]. Behind a proxy that
+/// serves it, that is the proxy's to say.
 pub fn transport_security(serves_tls: bool) -> Condition<DefaultHeaders> {
-    let headers = DefaultHeaders::new().add((STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
-    Condition::new(serves_tls, headers)
+    Condition::new(serves_tls, DefaultHeaders::new().add(BY_TLS_ALONE))
 }
 
 fn unreadable_path() -> Problem {

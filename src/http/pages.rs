@@ -1,33 +1,23 @@
 //! The broker's own pages, carried by the binary.
 
-use super::gzip;
+use super::carried::Carried;
 use super::headers::{ASK_EACH_TIME, ContentPolicy};
-use crate::problem::Problem;
-use actix_web::http::header::{self, HeaderMap, IF_NONE_MATCH};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::problem::{Answer, Problem};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
 struct Static;
 
-/// Below this a file fits into a packet as it is.
-const WORTH_COMPRESSING_BYTES: usize = 1_024;
-
-/// What was compressed so far, by its path; no more than there are files.
-static COMPRESSED: Mutex<Option<HashMap<String, Bytes>>> = Mutex::new(None);
-
-/// `GET /`: the console.
+/// `GET /`
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn index(request: HttpRequest) -> Answer {
     page(&request, "index.html", ContentPolicy::Page).await
 }
 
@@ -35,7 +25,7 @@ pub(super) async fn index(request: HttpRequest) -> Result<HttpResponse, Problem>
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn desk(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn desk(request: HttpRequest) -> Answer {
     page(&request, "desk/index.html", ContentPolicy::Page).await
 }
 
@@ -43,7 +33,7 @@ pub(super) async fn desk(request: HttpRequest) -> Result<HttpResponse, Problem> 
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn wallboard(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn wallboard(request: HttpRequest) -> Answer {
     page(&request, "wallboard/index.html", ContentPolicy::Page).await
 }
 
@@ -51,7 +41,7 @@ pub(super) async fn wallboard(request: HttpRequest) -> Result<HttpResponse, Prob
 ///
 /// # Errors
 /// 404 if the binary was built without its pages.
-pub(super) async fn docs(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn docs(request: HttpRequest) -> Answer {
     page(&request, "docs/index.html", ContentPolicy::Docs).await
 }
 
@@ -59,80 +49,40 @@ pub(super) async fn docs(request: HttpRequest) -> Result<HttpResponse, Problem> 
 ///
 /// # Errors
 /// 404 if there is no such file.
-pub(super) async fn file(
-    request: HttpRequest,
-    path: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn file(request: HttpRequest, path: web::Path<String>) -> Answer {
     page(&request, &path, ContentPolicy::Page).await
 }
 
-async fn page(
-    request: &HttpRequest,
-    path: &str,
-    content_policy: ContentPolicy,
-) -> Result<HttpResponse, Problem> {
+async fn page(request: &HttpRequest, path: &str, content_policy: ContentPolicy) -> Answer {
     let file = Static::get(path).ok_or_else(|| Problem::not_found("there is no such page"))?;
     let EmbeddedFile { data, metadata } = file;
-    let tag = format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&metadata.sha256_hash()[..12]));
-    if is_known(request.headers(), &tag) {
-        return Ok(described(HttpResponse::NotModified(), content_policy, &tag).finish());
-    }
-    let body = match data {
+    let plain = match data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),
     };
-    let mut response = described(HttpResponse::Ok(), content_policy, &tag);
-    response.insert_header((header::CONTENT_TYPE, content_type(path)));
-    if body.len() < WORTH_COMPRESSING_BYTES || !gzip::is_taken(request.headers()) {
-        return Ok(response.body(body));
-    }
-    response.insert_header((header::CONTENT_ENCODING, "gzip"));
-    Ok(response.body(compressed(path, body).await?))
-}
-
-/// What a page's answer carries, whether or not it has a body.
-fn described(
-    mut response: HttpResponseBuilder,
-    content_policy: ContentPolicy,
-    tag: &str,
-) -> HttpResponseBuilder {
+    let carried = Carried::new(request, metadata.sha256_hash(), plain);
+    let is_known = carried.is_known(request);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
+        .insert_header((header::ETAG, carried.tag.as_str()))
+        .insert_header((header::VARY, "Accept-Encoding"))
         .insert_header(content_policy)
-        .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME))
-        .insert_header((header::ETAG, tag))
-        .insert_header((header::VARY, "Accept-Encoding"));
-    response
-}
-
-/// Whether the caller has this very file (RFC 9110 §13.1.2, compared weakly).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let mut known = values.flat_map(|value| value.split(','));
-    known.any(|known| strong(known) == strong(tag))
-}
-
-/// The file compressed, on a thread that nobody waits for: sockets share the others.
-async fn compressed(path: &str, file: Bytes) -> Result<Bytes, Problem> {
-    let known = |path: &str| {
-        let files = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
-        files.as_ref().and_then(|files| files.get(path).cloned())
-    };
-    if let Some(known) = known(path) {
-        return Ok(known);
+        .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME));
+    if is_known {
+        return Ok(response.finish());
     }
-    let made = web::block(move || Bytes::from(gzip::gzip(&file))).await;
-    let made = made.map_err(|_| Problem::overloaded("the page cannot be served now; try again"))?;
-    let mut files = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
-    files.get_or_insert_default().insert(path.to_owned(), made.clone());
-    Ok(made)
+    response.insert_header((header::CONTENT_TYPE, content_type(path)));
+    if carried.is_packed {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.body(carried.body().await?))
 }
 
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
         "json" => "application/json",
         "svg" => "image/svg+xml",
         _ => "text/plain; charset=utf-8",
@@ -142,7 +92,7 @@ fn content_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::body::{BodySize, MessageBody as _};
+    use actix_web::http::StatusCode;
     use actix_web::test::TestRequest;
 
     #[test]
@@ -158,40 +108,21 @@ mod tests {
         }
     }
 
-    async fn asked(path: &str, headers: &[(&str, &str)]) -> Result<HttpResponse, Problem> {
-        let request = headers
-            .iter()
-            .fold(TestRequest::default(), |request, header| request.insert_header(*header));
-        page(&request.to_http_request(), path, ContentPolicy::Page).await
-    }
-
     #[actix_web::test]
     async fn what_is_not_there_is_not_found() {
-        assert!(asked("../Cargo.toml", &[]).await.is_err());
-        assert!(asked("nothing.js", &[]).await.is_err());
+        let request = TestRequest::default().to_http_request();
+        for path in ["../Cargo.toml", "nothing.js"] {
+            assert!(page(&request, path, ContentPolicy::Page).await.is_err(), "{path}");
+        }
     }
 
     #[actix_web::test]
-    async fn a_file_is_sent_once_and_small_to_those_who_take_it_so() {
-        let length = |response: &HttpResponse| {
-            let BodySize::Sized(length) = response.body().size() else {
-                panic!("a body of known size: {:?}", response.body().size());
-            };
-            length
-        };
-        let plain = asked("app.css", &[]).await.expect("a file");
-        let small = asked("app.css", &[("accept-encoding", "gzip")]).await.expect("a file");
-        assert!(length(&small) * 3 < length(&plain));
-        assert_eq!(small.headers().get("content-encoding").expect("named"), "gzip");
-        assert!(plain.headers().get("content-encoding").is_none());
-        let again = asked("app.css", &[("accept-encoding", "gzip")]).await.expect("a file");
-        assert_eq!(length(&again), length(&small));
-        let tag = small.headers().get("etag").expect("a tag").to_str().expect("text");
-        for known in [tag, &format!("\"other\", {tag}"), tag.trim_start_matches("W/")] {
-            let answer = asked("app.css", &[("if-none-match", known)]).await.expect("an answer");
-            assert_eq!(answer.status(), 304, "{known}");
-        }
-        let other = asked("app.css", &[("if-none-match", "\"other\"")]).await.expect("a file");
-        assert_eq!(other.status(), 200);
+    async fn who_has_a_page_is_not_sent_it_again() {
+        let first = TestRequest::default().to_http_request();
+        let first = page(&first, "app.css", ContentPolicy::Page).await.expect("a file");
+        let tag = first.headers().get(header::ETAG).expect("a tag").clone();
+        let again = TestRequest::default().insert_header((header::IF_NONE_MATCH, tag));
+        let again = page(&again.to_http_request(), "app.css", ContentPolicy::Page).await;
+        assert_eq!(again.expect("a file").status(), StatusCode::NOT_MODIFIED);
     }
 }

@@ -1,6 +1,6 @@
 //! `GET POST …/users`, `GET PATCH DELETE …/users/{user}`.
 
-use super::body;
+use super::body::{self, Invalid};
 use super::cursor::List;
 use super::etag;
 use super::gate::Caller;
@@ -16,7 +16,7 @@ use crate::domain::reason::UserStatus;
 use crate::domain::user::UserRecord;
 use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
-use crate::store;
+use crate::store::{self, UserFilter};
 use crate::telemetry::count_bound;
 use actix_web::http::header::{ETAG, LOCATION};
 use actix_web::web::{Data, Path, Payload, ReqData};
@@ -75,10 +75,23 @@ pub(super) async fn list(
     let parameters = Parameters::of(&request);
     let limit = parameters.limit(broker.limits.page_limit_max)?;
     let after = parameters.after(List::Users)?.unwrap_or(0);
+    let filter = filter(&parameters, &broker.catalogue)?;
     let page = store::Page { after, limit: limit + 1 };
-    let rows = broker.store.users_page(*organisation, page).await?;
+    let rows = broker.store.users_page(*organisation, &filter, page).await?;
     let shape = |record| Shape::new(record, &broker.catalogue);
     Ok(Page::stored(rows, limit, List::Users, shape).respond())
+}
+
+/// A status that no user of the list has and a type that is none are told, not answered with nobody.
+fn filter(parameters: &Parameters, catalogue: &Catalogue) -> Result<UserFilter, Invalid> {
+    let is_user_type = |id: &LicenceId| catalogue.get(*id).class == Class::UserType;
+    let user_type = |key: &str| catalogue.find(key).filter(is_user_type);
+    let user_type = parameters.read("user_type", "the key of a user type", user_type)?;
+    Ok(UserFilter {
+        search: parameters.get("search").filter(|part| !part.is_empty()).map(str::to_owned),
+        status: parameters.word("status", UserStatus::ALL, UserStatus::as_str)?,
+        user_type: user_type.map(|id| catalogue.key(id).to_string()),
+    })
 }
 
 pub(super) async fn create(

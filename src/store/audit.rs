@@ -34,4 +34,6 @@ pub struct AuditFilter {
     pub action: Option<String>,
     /// To what.
     pub target: Option<String>,
+    /// Whether the page goes back from its cursor, the latest record first.
+    pub newest_first: bool,
 }

@@ -23,6 +23,7 @@ use crate::domain::ids::{OrganisationId, SessionId, UserName};
 use crate::domain::organisation::Settings;
 use crate::domain::reason::{
     DenialOutcome, DenialReason, Device, GrantPool, LogonSource, ReleaseReason, UsageType,
+    UserStatus,
 };
 use crate::domain::resume::Snapshot;
 use crate::domain::user::UserRecord;
@@ -153,6 +154,17 @@ pub struct Range {
     pub from: Option<DateTime<Utc>>,
     /// Nothing at or after.
     pub to: Option<DateTime<Utc>>,
+}
+
+/// Which users; `None` filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Whose login name or display name has this in it. Small and large letters of ASCII are one.
+    pub search: Option<String>,
+    /// Of one status.
+    pub status: Option<UserStatus>,
+    /// Of one user type, by its key.
+    pub user_type: Option<String>,
 }
 
 /// Which records of the per-user log; `None` filters nothing.
@@ -332,6 +344,7 @@ pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     async fn users_page(
         &self,
         organisation: OrganisationId,
+        filter: &UserFilter,
         page: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError>;
 

@@ -12,6 +12,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::Stream;
 use std::cell::RefCell;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -147,8 +148,8 @@ impl Ends {
             self.is_hungry = true;
             return Poll::Pending;
         }
-        let mut piece = [0; PIECE];
-        let mut buffer = ReadBuf::new(&mut piece);
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        let mut buffer = ReadBuf::uninit(&mut piece);
         let read = wire.poll_read(cx, &mut buffer);
         self.is_dry = read.is_pending();
         Poll::Ready(match ready!(read) {

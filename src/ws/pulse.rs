@@ -137,7 +137,7 @@ impl Pulse {
     /// Looks at an eighth of the sockets, and pings a sixty-fourth.
     fn beat(&self, slot: usize) {
         self.pinged.set(slot);
-        let elapsed = self.clock.now().elapsed;
+        let elapsed = self.clock.elapsed();
         for other in (slot % (SLOTS / BEATS)..SLOTS).step_by(SLOTS / BEATS) {
             let beating = |heart: &Heart| heart.beat(elapsed, other == slot);
             self.slots.borrow_mut()[other]

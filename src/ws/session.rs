@@ -6,8 +6,8 @@
 
 use super::frames::Violation;
 use super::inbox::{Fault, Fragment, Fragments, Gate, Inbound, Inbox, Next};
-use super::pulse::{Beat, Heart, Pulse};
-use super::tcp::Socket;
+use super::pulse::{Beat, Heart};
+use super::upgrade::Asked;
 use crate::broker::Broker;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
 use crate::domain::reason::Departure;
@@ -19,11 +19,15 @@ use crate::protocol::close::Close;
 use crate::telemetry::{self, count_bound};
 use crate::transport::line::{Line, Takeover};
 use actix::prelude::*;
-use actix_http::ws::{CloseCode, CloseReason, Codec, Message as Frame, ProtocolError};
+use actix_http::body::BoxBody;
+use actix_http::ws::{
+    CloseCode, CloseReason, Codec, HandshakeError, Message as Frame, ProtocolError, handshake,
+};
+use actix_http::{RequestHead, Response};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION};
-use actix_web::{Error, HttpRequest, HttpResponse, web};
-use actix_web_actors::ws::{self, HandshakeError, WebsocketContext};
+use actix_web::{HttpResponse, web};
+use actix_web_actors::ws::WebsocketContext;
 use bytestring::ByteString;
 use futures_util::TryStreamExt as _;
 use std::rc::Rc;
@@ -100,16 +104,12 @@ impl Connection {
     ///
     /// # Errors
     /// 503, if there is none.
-    ///
-    /// # Panics
-    /// Where requests are served without a pulse.
-    pub fn new(broker: web::Data<Broker>, request: &HttpRequest) -> Result<Self, Problem> {
-        let address = request.peer_addr().map(|peer| peer.ip());
+    pub fn new(broker: web::Data<Broker>, asked: &Asked<'_>) -> Result<Self, Problem> {
+        let address = asked.head.peer_addr.map(|peer| peer.ip());
         let permit = broker.admission.socket(address)?;
         let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-        let (line, socket) = (Line::default(), request.conn_data::<Socket>().copied());
-        let pulse = request.app_data::<Rc<Pulse>>().expect("each thread that serves has its pulse");
-        let heart = pulse.heart(line.clone(), socket, broker.clock.now().elapsed);
+        let line = Line::default();
+        let heart = asked.pulse.heart(line.clone(), asked.socket, broker.clock.elapsed());
         Ok(Self { broker, address: address.into(), permit, heart, line })
     }
 }
@@ -129,22 +129,38 @@ pub struct Session<P> {
     is_paced: bool,
 }
 
+/// The answer to an upgrade, and the session that its connection becomes.
+pub struct Answered {
+    /// The head of the answer; it has no body.
+    pub response: Response<BoxBody>,
+    /// What the connection is taken over by.
+    pub takeover: Takeover,
+}
+
+/// As the application passes it on: what the connection becomes goes along.
+impl From<Answered> for HttpResponse {
+    fn from(Answered { mut response, takeover }: Answered) -> Self {
+        response.extensions_mut().insert(takeover);
+        response.into()
+    }
+}
+
 /// Answers an upgrade, with the session that its connection becomes.
 ///
 /// # Errors
 /// 400 or 426 if the request is no WebSocket handshake.
 pub fn start<P: Peer>(
-    request: &HttpRequest,
+    request: &RequestHead,
     connection: Connection,
     peer: P,
-) -> Result<HttpResponse, Error> {
-    let mut response = ws::handshake(request).map_err(|error| no_handshake(&error))?;
+) -> Result<Answered, Problem> {
+    let mut response = handshake(request).map_err(|error| no_handshake(&error))?;
     if request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
         // What is offered has been judged: ours is among it.
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
     }
     let gate = Gate::default();
-    let elapsed = connection.broker.clock.now().elapsed;
+    let elapsed = connection.broker.clock.elapsed();
     let line = connection.line.clone();
     let inbox = Inbox::new(connection.broker.limits.frames_per_second, gate.clone(), elapsed);
     let session = Session {
@@ -159,9 +175,8 @@ pub fn start<P: Peer>(
     let codec = Codec::new().max_size(MESSAGE_BYTES_MAX);
     let payload = gate.guard(line.reading().map_err(PayloadError::from));
     let output = Box::pin(WebsocketContext::with_codec(session, payload, codec));
-    let mut answer = response.finish();
-    answer.extensions_mut().insert(Takeover { line, output });
-    Ok(answer)
+    let response = response.finish().map_into_boxed_body();
+    Ok(Answered { response, takeover: Takeover { line, output } })
 }
 
 fn no_handshake(error: &HandshakeError) -> Problem {
@@ -204,7 +219,7 @@ impl<P: Peer> Session<P> {
     /// takes no answers, and is found by that.
     pub fn pump(&mut self, wire: &mut Wire<P>) {
         while !self.is_closing && !self.is_paced && self.peer.may_read() {
-            let elapsed = self.connection.broker.clock.now().elapsed;
+            let elapsed = self.connection.broker.clock.elapsed();
             match self.inbox.next(elapsed) {
                 Next::Nothing => return,
                 Next::Frame(Inbound::Quiet) => self.peer.seen(elapsed),
@@ -289,7 +304,7 @@ impl<P: Peer> Session<P> {
             return;
         }
         let Connection { broker, heart, .. } = &self.connection;
-        if heart.stuck_for(broker.clock.now().elapsed) > broker.heartbeat.silence_max() {
+        if heart.stuck_for(broker.clock.elapsed()) > broker.heartbeat.silence_max() {
             // The close frame would stand behind the output that is not taken.
             self.close(Close::HEARTBEAT_TIMEOUT, Departure::HeartbeatTimeout, wire);
             self.connection.heart.cut();
@@ -337,7 +352,7 @@ impl<P: Peer> Session<P> {
     }
 
     fn receive_quiet(&mut self, wire: &mut Wire<P>) {
-        self.inbox.push_quiet(self.connection.broker.clock.now().elapsed);
+        self.inbox.push_quiet(self.connection.broker.clock.elapsed());
         self.pump(wire);
     }
 }
@@ -361,7 +376,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
             }
             return;
         }
-        self.peer.seen(self.connection.broker.clock.now().elapsed);
+        self.peer.seen(self.connection.broker.clock.elapsed());
         let fragment = match frame {
             Ok(Frame::Text(text)) => Fragment::Text(text),
             Ok(Frame::Continuation(item)) => self.fragments.add(item),

@@ -3,7 +3,8 @@
 use super::device::Device;
 use super::events;
 use super::origin;
-use super::session::{self, Connection};
+use super::pulse::Pulse;
+use super::session::{self, Answered, Connection};
 use super::tcp::Socket;
 use super::token::{Purpose, is_for};
 use super::turnstile;
@@ -13,8 +14,46 @@ use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
+use actix_http::{HttpMessage as _, Request, RequestHead};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
+use std::rc::Rc;
+
+/// The path of devices' sockets.
+pub const SESSION_PATH: &str = "/v1/organisations/{org}/session";
+
+/// A request for a socket, by whichever way it came.
+pub struct Asked<'a> {
+    /// Its line and headers, and who sent it.
+    pub head: &'a RequestHead,
+    /// The descriptor of its connection.
+    pub socket: Option<Socket>,
+    /// Of the thread that serves it.
+    pub pulse: &'a Rc<Pulse>,
+}
+
+/// A request that was refused before it came to the application, which dresses the answer.
+struct Refused(Problem);
+
+/// The organisation whose [`SESSION_PATH`] this is.
+pub fn session_of(path: &str) -> Option<&str> {
+    let (before, behind) = SESSION_PATH.split_once("{org}")?;
+    let organisation = path.strip_prefix(before)?.strip_suffix(behind)?;
+    (!organisation.is_empty() && !organisation.contains('/')).then_some(organisation)
+}
+
+/// [`session`], past the application. `None`: it is refused, and the application is to say so.
+pub async fn straight(
+    broker: &web::Data<Broker>,
+    pulse: &Rc<Pulse>,
+    request: &Request,
+    organisation: &str,
+) -> Option<Answered> {
+    let socket = request.conn_data::<Socket>().copied();
+    let asked = Asked { head: request.head(), socket, pulse };
+    let begun = begin(broker, &asked, organisation).await;
+    begun.map_err(|problem| request.extensions_mut().insert(Refused(problem))).ok()
+}
 
 /// `GET /v1/organisations/{org}/session`
 ///
@@ -25,16 +64,27 @@ pub async fn session(
     request: HttpRequest,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    if let Some(organisation) = numbered(&organisation) {
-        turnstile::pass(organisation, broker.clock.now().elapsed).await;
+    if let Some(Refused(problem)) = request.extensions_mut().remove() {
+        return Err(problem.into());
     }
-    let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Session)?;
-    check_handshake(&request)?;
+    Ok(begin(&broker, &Asked::of(&request), &organisation).await?.into())
+}
+
+async fn begin(
+    broker: &web::Data<Broker>,
+    asked: &Asked<'_>,
+    organisation: &str,
+) -> Result<Answered, Problem> {
+    if let Some(organisation) = numbered(organisation) {
+        turnstile::pass(organisation, broker.clock.elapsed()).await;
+    }
+    let (organisation, claims) = judge(broker, asked.head, organisation, Purpose::Session)?;
+    check_handshake(asked.head)?;
     let link = broker.links.next();
     // Between the lines of the request and those of the connection.
     tracing::debug!(organisation = organisation.get(), link = link.0, "a device connects");
     let device = Device::new(organisation, link, claims);
-    session::start(&request, Connection::new(broker, &request)?, device)
+    session::start(asked.head, Connection::new(broker.clone(), asked)?, device)
 }
 
 /// `GET /v1/organisations/{org}/live`: a WebSocket where one is asked for, else server-sent events.
@@ -46,25 +96,39 @@ pub async fn live(
     request: HttpRequest,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    let (organisation, claims) = judge(&broker, &request, &organisation, Purpose::Live)?;
-    if is_upgrade(&request) {
-        check_handshake(&request)?;
-        let wallboard = Wallboard::new(organisation, claims, broker.clock.now().elapsed);
-        return session::start(&request, Connection::new(broker, &request)?, wallboard);
+    let asked = Asked::of(&request);
+    let (organisation, claims) = judge(&broker, asked.head, &organisation, Purpose::Live)?;
+    if is_upgrade(asked.head) {
+        check_handshake(asked.head)?;
+        let wallboard = Wallboard::new(organisation, claims, broker.clock.elapsed());
+        let connection = Connection::new(broker, &asked)?;
+        return Ok(session::start(asked.head, connection, wallboard)?.into());
     }
     let claims = claims.ok_or_else(|| Problem::unauthorised(false, "a bearer token is needed"))?;
     let address = request.peer_addr().map(|peer| peer.ip());
     let stream = broker.admission.socket(address).map_err(Problem::from)?;
     let subscriber = broker.admission.subscriber(organisation).map_err(Problem::from)?;
     let live = broker.directory.live(organisation).await.map_err(Problem::from)?;
-    let socket = request.conn_data::<Socket>().copied();
+    let socket = asked.socket;
     Ok(events::stream(broker, organisation, claims, live, socket, (stream, subscriber)))
+}
+
+impl<'a> Asked<'a> {
+    /// Of a request that came through the application.
+    ///
+    /// # Panics
+    /// Where requests are served without a pulse.
+    pub fn of(request: &'a HttpRequest) -> Self {
+        let pulse = request.app_data::<Rc<Pulse>>().expect("each thread that serves has its pulse");
+        let socket = request.conn_data::<Socket>().copied();
+        Self { head: request.head(), socket, pulse }
+    }
 }
 
 /// Origin, room, and the upgrade's token if it carries one: 403, 503, 401, 404, 403.
 fn judge(
     broker: &Broker,
-    request: &HttpRequest,
+    request: &RequestHead,
     organisation: &str,
     purpose: Purpose,
 ) -> Result<(OrganisationId, Option<Claims>), Problem> {
@@ -102,23 +166,23 @@ fn unknown_organisation() -> Problem {
 }
 
 /// The token of the `Authorization` header, if there is one.
-fn token(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+fn token(request: &RequestHead) -> Result<Option<&str>, Problem> {
     let given = request.headers().get_all(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     only_bearer(given).map_err(|error: NoBearer| Problem::unauthorised(true, &error.to_string()))
 }
 
-fn is_upgrade(request: &HttpRequest) -> bool {
+fn is_upgrade(request: &RequestHead) -> bool {
     values(request, &header::UPGRADE).any(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
 /// The comma-separated values of a header, on however many lines.
-fn values<'a>(request: &'a HttpRequest, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+fn values<'a>(request: &'a RequestHead, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = request.headers().get_all(name).filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
 /// A client that offers subprotocols must offer ours; one that offers none is served as if it had.
-fn check_handshake(request: &HttpRequest) -> Result<(), Problem> {
+fn check_handshake(request: &RequestHead) -> Result<(), Problem> {
     if !is_upgrade(request) {
         return Err(Problem::new(Kind::UpgradeRequired, "this path is a WebSocket"));
     }

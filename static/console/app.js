@@ -161,11 +161,14 @@ class Console {
     this.#shell.show(page.element, this.#texts.t(titleKey), { hasFocus: !this.#isFirst });
     this.#isFirst = false;
     const { signal } = this.#leaving;
+    this.#shell.setBusy(true);
     try {
       await page.start(signal);
+      if (!signal.aborted) this.#shell.setBusy(false);
     } catch (error) {
       if (isAbort(error) || signal.aborted) return;
       if (error.status === 401) return this.#signOut();
+      this.#shell.setBusy(false);
       this.#shell.setNotice(() => explain(this.#texts, error));
     }
   }

@@ -82,6 +82,11 @@ export class Shell extends EventTarget {
     window.scrollTo(0, 0);
   }
 
+  /** @param {boolean} isBusy whether the page still waits for what it shows */
+  setBusy(isBusy) {
+    this.main.setAttribute("aria-busy", String(isBusy));
+  }
+
   /** @param {string} title */
   setTitle(title) {
     const parts = [title, this.#organisation?.name, this.#texts.t("page.product")];

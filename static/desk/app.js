@@ -42,7 +42,7 @@ async function configure() {
   }
   try {
     const demo = await demonstration();
-    if (demo) open({ organisation: demo.organisation, users: demo.users, getToken: demonstrationToken });
+    if (demo) open({ organisation: demo.organisation, users: demo.users, getToken: demonstrationToken, renews: true });
     else find("manual").hidden = false;
   } catch {
     frame.complain("notice.unreachable", { mayRetry: true });
@@ -64,17 +64,19 @@ function openWith(token) {
     organisation: { id: claims.organisation, name: "" },
     users: [{ user, name: user, features: [] }],
     getToken: async () => token,
+    renews: false,
   });
 }
 
 // ---- the desk -----------------------------------------------------------------------------------
 
-function open({ organisation: chosen, users, getToken }) {
+function open({ organisation: chosen, users, getToken, renews }) {
   listeners.abort();
   listeners = new AbortController();
   desk?.stop();
   organisation = chosen;
-  const settings = { url: brokerUrl(), organisation: chosen.id, timers, getToken, users };
+  const zone = chosen.time_zone;
+  const settings = { url: brokerUrl(), organisation: chosen.id, zone, timers, getToken, renews, users };
   desk = new Desk({ root: find("desk"), texts, settings });
   drawOrganisation();
   desk.start(listeners.signal);

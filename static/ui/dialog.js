@@ -28,6 +28,24 @@ export function ask({ texts, title, text, confirm, danger = false }) {
   return promise;
 }
 
+/**
+ * Shows something until it is closed; the focus goes back to where it was.
+ *
+ * @param {Object} news
+ * @param {import("../i18n.js").Texts} news.texts
+ * @param {string} news.title in words
+ * @param {Array<Node|string|false>} news.body
+ * @returns {Promise<void>} once it is closed
+ */
+export function tell({ texts, title, body }) {
+  const { promise, resolve } = Promise.withResolvers();
+  const dialog = frame(title, ...body);
+  const close = said(texts, "button", "dialog.close", { type: "button", class: "primary", onclick: () => dialog.close() });
+  dialog.append(h("div", { class: "form-actions" }, close));
+  show(dialog, resolve);
+  return promise;
+}
+
 /** A form in a dialog; stays open, with everything that was typed, until it was sent or given up. */
 export class FormDialog {
   #dialog;

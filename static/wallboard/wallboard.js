@@ -1,109 +1,116 @@
-/** The wallboard: one card for each licence type that has something bought or held. Draws what `LiveCounts` tells. */
+/** The wallboard: one tile for each licence type, as large as the screen allows. Draws what `LiveCounts` tells. */
 
-import { groupOf, isConcurrent, rankOf } from "../catalogue.js";
-import { closingText } from "../closing.js";
+import { rankOf } from "../catalogue.js";
+import { figureSize, fit } from "./fit.js";
+import { isWorthATile, measureCounts, measureFigures, measureUnknown } from "./measure.js";
+import { Pager } from "./pager.js";
+import { fillTile, newTile, statusText, widthOfFigure } from "./tile.js";
 
-const AGE_EVERY_MS = 1_000;
-/** Below this the age of the data says nothing: a pong comes every ten seconds. */
-const FRESH_MS = 15_000;
+/** Screen readers hear what became scarce, no oftener than this. */
+const NEWS_EVERY_MS = 10_000;
 
 export class Wallboard {
+  #root;
+  #tiles;
+  #template;
   #texts;
   #live;
-  #root;
-  #card;
-  /** Licence → its card. */
-  #cards = new Map();
-  /** Licences whose cards are out of date; null means all. */
-  #dirty = new Set();
+  #settings;
+  #pager;
   #frame = null;
-  #connection = { state: "connecting" };
-  #ageTimer = null;
+  /** Licence → its tile. */
+  #tileOf = new Map();
+  /** Licences in alarm, as last drawn; null before the first drawing. */
+  #alarms = null;
+  #newsAt_ms = -Infinity;
+  /** The widest figure, in multiples of its size. */
+  #widest_em = 1;
 
-  constructor({ root, card, texts, live }) {
+  /**
+   * @param {{root: HTMLElement, pager: HTMLElement, template: HTMLTemplateElement, texts: import("../i18n.js").Texts,
+   *   live: import("../live.js").LiveCounts, settings: object}} parts `settings`: as `readAddress` gives them
+   */
+  constructor({ root, pager, template, texts, live, settings }) {
     this.#root = root;
-    this.#card = card;
+    this.#tiles = root.querySelector("#tiles");
+    this.#template = template;
     this.#texts = texts;
     this.#live = live;
-    live.addEventListener("changed", (event) => this.#changed(event.detail.licences));
-    live.addEventListener("state", (event) => this.#connectionChanged(event.detail));
+    this.#settings = settings;
+    const every_ms = settings.page_s * 1000;
+    this.#pager = new Pager({ root: pager, texts, every_ms, turned: () => this.#arrange() });
   }
 
-  start() {
-    this.#forget();
+  /** Shows what there is, and what comes, until the signal. */
+  start(signal) {
+    this.#tiles.replaceChildren(); // what another organisation's wallboard left is not ours to show
     this.#root.hidden = false;
-    this.#ageTimer = setInterval(() => this.#drawConnection(), AGE_EVERY_MS);
-    this.#live.start();
-    this.#drawConnection();
-  }
-
-  /** What another organisation's wallboard left on the page is not ours to show. */
-  #forget() {
-    for (const cards of this.#root.querySelectorAll(".cards")) cards.replaceChildren();
-    for (const figure of this.#root.querySelectorAll("[data-total]")) figure.textContent = "–";
-    this.#drawGroups();
-  }
-
-  stop() {
-    clearInterval(this.#ageTimer);
-    cancelAnimationFrame(this.#frame);
-    this.#live.stop();
+    this.#live.addEventListener("changed", () => this.#drawSoon(), { signal });
+    this.#live.addEventListener("state", () => this.#drawSoon(), { signal });
+    const sizes = new ResizeObserver(() => this.#arrange());
+    sizes.observe(this.#tiles);
+    signal.addEventListener("abort", () => {
+      sizes.disconnect();
+      cancelAnimationFrame(this.#frame);
+    });
+    this.#pager.start(signal);
+    this.#draw();
   }
 
   /** After a change of language. */
   translate() {
-    this.#changed(null);
-    this.#drawConnection();
+    this.#pager.translate();
+    this.#drawSoon();
   }
 
-  #changed(licences) {
-    if (licences === null) this.#dirty = null;
-    else for (const licence of licences) this.#dirty?.add(licence);
-    // Counts come ten times a second, pages are drawn when somebody looks.
+  /** Counts come ten times a second, pages are drawn when somebody looks. */
+  #drawSoon() {
     this.#frame ??= requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
-    const licences = this.#dirty ?? new Set([...this.#live.licences.keys(), ...this.#cards.keys()]);
-    this.#dirty = new Set();
     this.#frame = null;
-    for (const licence of licences) this.#drawLicence(licence);
-    this.#drawGroups();
-    if (this.#live.licences.size > 0) this.#drawTotals();
+    const measures = this.#measures();
+    this.#keepTilesOf(measures);
+    for (const one of measures) fillTile(this.#tileOf.get(one.licence), one, this.#texts);
+    this.#widest_em = Math.max(1, ...measures.map(widthOfFigure));
+    const isKnown = this.#live.kind !== null;
+    this.#root.querySelector("#wallboard-empty").hidden = !isKnown || measures.length > 0;
+    this.#drawTotals(measures);
+    this.#arrange();
+    if (isKnown) this.#tellNews(measures);
   }
 
-  #drawLicence(licence) {
-    const row = this.#live.licences.get(licence);
-    if (!row || !isWorthACard(row)) {
-      this.#cards.get(licence)?.remove();
-      this.#cards.delete(licence);
-      return;
+  /** What is shown, in order: as the address chose, else everything of worth in the catalogue's order. */
+  #measures() {
+    const { kind, figures, licences: counts } = this.#live;
+    if (kind === null) return [];
+    const isFigures = kind === "figures";
+    const rows = isFigures ? figures.licences : counts;
+    const measure = (row) => (isFigures ? measureFigures(row) : measureCounts(row, this.#settings));
+    const chosen = this.#settings.licences;
+    if (chosen) return chosen.map((key) => (rows.has(key) ? measure(rows.get(key)) : measureUnknown(key)));
+    const shown = [...rows.values()].filter((row) => isFigures || isWorthATile(row));
+    return shown.sort((one, other) => rankOf(one.licence) - rankOf(other.licence)).map(measure);
+  }
+
+  #keepTilesOf(measures) {
+    const wanted = new Set(measures.map((one) => one.licence));
+    for (const [licence, tile] of this.#tileOf) {
+      if (wanted.has(licence)) continue;
+      tile.remove();
+      this.#tileOf.delete(licence);
     }
-    const card = this.#cards.get(licence) ?? this.#newCard(licence);
-    fillCard(card, measure(row), this.#texts);
+    measures.forEach(({ licence }, place) => {
+      const tile = this.#tileOf.get(licence) ?? newTile(this.#template, licence);
+      this.#tileOf.set(licence, tile);
+      if (this.#tiles.children[place] !== tile) this.#tiles.insertBefore(tile, this.#tiles.children[place] ?? null);
+    });
   }
 
-  #newCard(licence) {
-    const card = this.#card.content.firstElementChild.cloneNode(true);
-    card.dataset.licence = licence;
-    this.#cards.set(licence, card);
-    const cards = this.#root.querySelector(`[data-group="${groupOf(licence)}"] .cards`);
-    const next = [...cards.children].find((other) => rankOf(other.dataset.licence) > rankOf(licence));
-    cards.insertBefore(card, next ?? null);
-    return card;
-  }
-
-  #drawGroups() {
-    for (const group of this.#root.querySelectorAll("[data-group]")) {
-      group.hidden = group.querySelector(".card") === null;
-    }
-    const known = this.#live.state === "live";
-    this.#root.querySelector("#wallboard-empty").hidden = !known || this.#cards.size > 0;
-  }
-
-  #drawTotals() {
-    const measures = [...this.#live.licences.values()].filter(isWorthACard).map(measure);
-    const sum = (pick) => measures.reduce((total, one) => total + pick(one), 0);
+  #drawTotals(measures) {
+    const counted = measures.filter((one) => one.status !== "unknown");
+    const sum = (pick) => counted.reduce((total, one) => total + pick(one), 0);
     const totals = {
       held: sum((one) => one.holders),
       contingency: sum((one) => one.contingencyUsed),
@@ -111,6 +118,8 @@ export class Wallboard {
       "denied-today": sum((one) => one.deniedToday),
       full: sum((one) => Number(one.status === "full" || one.status === "over")),
     };
+    this.#root.querySelector("#totals").hidden = this.#live.kind === "figures";
+    if (this.#live.kind !== "counts") return;
     for (const [name, value] of Object.entries(totals)) {
       const figure = this.#root.querySelector(`[data-total="${name}"]`);
       figure.textContent = this.#texts.number(value);
@@ -118,138 +127,34 @@ export class Wallboard {
     }
   }
 
-  #connectionChanged(detail) {
-    this.#connection = detail;
-    this.#drawConnection();
-    if (detail.state === "live" || detail.state === "quiet") this.#drawGroups();
+  /** Lays the tiles out anew: the screen, their number or the page may have changed. */
+  #arrange() {
+    const { clientWidth: width_px, clientHeight: height_px } = this.#tiles;
+    const screen_px = Math.min(innerWidth, innerHeight);
+    const tiles = [...this.#tiles.children];
+    const layout = fit({ width_px, height_px, screen_px, count: tiles.length });
+    this.#pager.setPages(layout.pages);
+    const first = this.#pager.page * layout.per_page;
+    tiles.forEach((tile, place) => {
+      tile.hidden = place < first || place >= first + layout.per_page;
+    });
+    this.#tiles.style.setProperty("--columns", String(layout.columns));
+    this.#tiles.style.setProperty("--rows", String(layout.rows));
+    this.#tiles.style.setProperty("--tile-text", `${layout.text_px.toFixed(2)}px`);
+    const figure_em = figureSize({ ...layout, height_px, widest_em: this.#widest_em });
+    this.#tiles.style.setProperty("--figure", `${figure_em.toFixed(2)}em`);
   }
 
-  #drawConnection() {
-    const { state, code, reason, retry_at_ms } = this.#connection;
-    const board = this.#root.querySelector("#live");
-    board.dataset.state = state;
-    this.#root.dataset.stale = String(state === "reconnecting" || state === "stopped");
-    setText(board.querySelector("#live-state"), this.#texts.t(`live.${state}`));
-    const parts = [this.#age(state)];
-    if (state === "stopped") parts.push(closingText(this.#texts, { code, reason, fate: this.#connection.fate }));
-    const seconds = state === "reconnecting" ? Math.ceil((retry_at_ms - performance.now()) / 1000) : 0;
-    if (seconds > 0) parts.push(this.#texts.t("wallboard.retry", { seconds }));
-    setText(board.querySelector("#live-age"), this.#texts.sentences(parts));
+  #tellNews(measures) {
+    const alarms = new Set(measures.filter((one) => one.level === "alarm").map((one) => one.licence));
+    const before = this.#alarms;
+    const isTooSoon = performance.now() - this.#newsAt_ms < NEWS_EVERY_MS;
+    const news = before && measures.filter(({ licence }) => before.has(licence) !== alarms.has(licence));
+    if (before && (news.length === 0 || isTooSoon)) return;
+    this.#alarms = alarms;
+    if (!before) return;
+    this.#newsAt_ms = performance.now();
+    const tell = (one) => `${this.#texts.word("licence", one.licence)}: ${statusText(one, this.#texts)}`;
+    this.#root.querySelector("#board-news").textContent = news.map(tell).join("; ");
   }
-
-  #age(state) {
-    if (this.#live.heardAt_ms === null || state === "connecting") return "";
-    const age_ms = performance.now() - this.#live.heardAt_ms;
-    if (age_ms < FRESH_MS && state !== "reconnecting" && state !== "stopped") return "";
-    return this.#texts.t("wallboard.age", { seconds: Math.floor(age_ms / 1000) });
-  }
-}
-
-/** The numbers of one row as the card shows them. */
-function measure(row) {
-  const concurrent = isConcurrent(row.licence);
-  const bought = row.concurrent.total + row.contingency.total;
-  const fixedTotal = row.fixed?.total ?? 0;
-  const over = concurrent ? Math.max(0, row.holders - bought) : 0;
-  const one = {
-    licence: row.licence,
-    concurrent,
-    holders: row.holders,
-    instances: row.instances,
-    used: concurrent ? row.concurrent.used : row.holders,
-    total: concurrent ? row.concurrent.total : fixedTotal,
-    free: concurrent ? row.concurrent.available : Math.max(0, fixedTotal - row.holders),
-    contingencyUsed: row.contingency.used,
-    contingencyTotal: row.contingency.total,
-    contingencyMax: row.contingency.max_used,
-    spare: row.contingency.available,
-    over,
-    waiting: row.waiting,
-    deniedToday: row.denied_today,
-  };
-  return { ...one, status: statusOf(one) };
-}
-
-function statusOf({ concurrent, over, free, spare }) {
-  if (!concurrent) return "fixed";
-  if (over > 0) return "over";
-  if (free > 0) return "free";
-  return spare > 0 ? "contingency" : "full";
-}
-
-function isWorthACard({ holders, waiting, concurrent, contingency, fixed }) {
-  return holders + waiting + concurrent.total + contingency.total + (fixed?.total ?? 0) > 0;
-}
-
-function fillCard(card, one, texts) {
-  texts.apply(card);
-  card.dataset.status = one.status;
-  const fields = {
-    used: one.used,
-    total: one.total,
-    "contingency-used": one.contingencyUsed,
-    "contingency-total": one.contingencyTotal,
-    "contingency-max": one.contingencyMax,
-    "over-allocated": one.over,
-    waiting: one.waiting,
-    "denied-today": one.deniedToday,
-    instances: one.instances,
-  };
-  for (const [name, value] of Object.entries(fields)) {
-    const element = card.querySelector(`[data-field="${name}"]`);
-    setText(element, texts.number(value));
-    element.dataset.some = String(value > 0);
-  }
-  setText(card.querySelector('[data-field="name"]'), texts.word("licence", one.licence));
-  setText(card.querySelector('[data-field="status"]'), statusText(one, texts));
-  setText(card.querySelector('[data-field="unit"]'), texts.t(one.concurrent ? "card.in_use" : "card.logged_in"));
-  card.querySelector('[data-part="total"]').hidden = one.total === 0 && !one.concurrent;
-  card.querySelector('[data-part="over"]').hidden = one.over === 0;
-  for (const part of card.querySelectorAll('[data-part="contingency"]')) {
-    part.hidden = one.contingencyTotal === 0 && one.contingencyMax === 0;
-  }
-  fillBar(card.querySelector(".bar"), one, texts);
-}
-
-function fillBar(bar, one, texts) {
-  const shares = {
-    concurrent: one.used,
-    free: one.free,
-    contingency: one.contingencyUsed,
-    spare: one.spare,
-    over: one.over,
-  };
-  bar.hidden = one.total === 0 && !one.concurrent;
-  for (const [segment, share] of Object.entries(shares)) {
-    const element = bar.querySelector(`[data-segment="${segment}"]`);
-    element.style.setProperty("flex-grow", String(share));
-    element.hidden = share === 0;
-  }
-  bar.setAttribute("aria-label", texts.t("card.bar", {
-    used: one.used,
-    total: one.total,
-    contingency: one.contingencyUsed,
-    contingency_total: one.contingencyTotal,
-    over: one.over,
-  }));
-}
-
-function statusText(one, texts) {
-  switch (one.status) {
-    case "free":
-      return texts.t("card.status_free", { count: one.free });
-    case "contingency":
-      return texts.t("card.status_contingency", { count: one.spare });
-    case "full":
-      return texts.t("card.status_full");
-    case "over":
-      return texts.t("card.status_over", { count: one.over });
-    case "fixed":
-      return texts.t("card.status_fixed");
-  }
-}
-
-/** Only what changed is written: screen readers and painting both thank for it. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -57,6 +57,74 @@ async fn users_come_oldest_first_and_a_cursor_outlives_what_is_added_and_deleted
 }
 
 #[tokio::test]
+async fn users_are_searched_and_filtered_and_a_filter_that_is_none_is_named() {
+    let broker = TestBroker::start().await;
+    let operator = broker.operator();
+    operator.create_organisation(129).await;
+    for (name, user_type) in
+        [("edred", "inbound_agent"), ("edith", "supervisor"), ("maeve", "inbound_agent")]
+    {
+        operator.add_user(129, name, user_type, &[]).await;
+    }
+    let suspended = json!({"status": "suspended", "name": "Édith & co"});
+    operator.send(Method::PATCH, &format!("{USERS}/maeve"), suspended).await;
+    for (query, found) in [
+        ("search=ED", &["edred", "edith"][..]),
+        ("search=%26%20co", &["maeve"]),
+        ("search=", &["edred", "edith", "maeve"]),
+        ("status=suspended", &["maeve"]),
+        ("user_type=inbound_agent&search=e", &["edred", "maeve"]),
+    ] {
+        let (items, _) = page(&operator, &format!("{USERS}?{query}"), None).await;
+        assert_eq!(texts(&items, "user"), found, "{query}");
+    }
+    let (first, next) = page(&operator, &format!("{USERS}?search=ed&limit=1"), None).await;
+    let (second, end) =
+        page(&operator, &format!("{USERS}?search=ed&limit=1"), next.as_deref()).await;
+    assert_eq!(
+        (texts(&first, "user"), texts(&second, "user")),
+        (vec!["edred".into()], vec!["edith".into()])
+    );
+    assert!(end.is_none());
+    for (query, field) in [("status=gone", "status"), ("user_type=agent_email", "user_type")] {
+        let (status, problem) = operator.call(Method::GET, &format!("{USERS}?{query}"), None).await;
+        assert_eq!((status.as_u16(), &problem["field"]), (422, &json!(field)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_is_read_from_either_end_page_by_page() {
+    let broker = TestBroker::start().await;
+    let operator = broker.operator();
+    operator.create_organisation(129).await;
+    for name in ["a", "b", "c", "d", "e"] {
+        operator.add_user(129, name, "inbound_agent", &[]).await;
+    }
+    let path = "/v1/organisations/129/audit?action=user.created&limit=2";
+    for (order, expected) in
+        [("oldest", ["a", "b", "c", "d", "e"]), ("newest", ["e", "d", "c", "b", "a"])]
+    {
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let (items, next) =
+                page(&operator, &format!("{path}&order={order}"), cursor.as_deref()).await;
+            seen.extend(texts(&items, "target"));
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected, "{order}");
+    }
+    let csv = operator.request(Method::GET, &format!("{path}&order=newest&format=csv"));
+    let csv = csv.send().await.unwrap().text().await.unwrap();
+    let targets: Vec<&str> =
+        csv.lines().skip(1).filter_map(|line| line.split(',').nth(4)).collect();
+    assert_eq!(targets, ["a", "b", "c", "d", "e"], "files begin with the oldest");
+}
+
+#[tokio::test]
 async fn a_thousand_rows_come_in_one_page_and_every_row_once() {
     let broker = TestBroker::start().await;
     let operator = broker.operator();

@@ -72,6 +72,28 @@ impl Browser {
         events.filter_map(address).collect()
     }
 
+    /// A command of the browser's own tools, for what pages cannot do: another theme, another screen.
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) {
+        let session = self.client.session_id().await.unwrap().unwrap();
+        let url =
+            format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.driver.port);
+        let body = json!({ "cmd": command, "params": parameters });
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap());
+    }
+
+    /// How many bytes came over the network since this was last asked, heads and packing included.
+    pub(crate) async fn fetched_bytes(&self) -> u64 {
+        let entries = self.log("performance").await;
+        let lengths = entries.iter().map(|entry| {
+            let event: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            let event = &event["message"];
+            let is_end = event["method"] == "Network.loadingFinished";
+            if is_end { event["params"]["encodedDataLength"].as_f64().unwrap_or(0.0) } else { 0.0 }
+        });
+        lengths.sum::<f64>() as u64
+    }
+
     async fn log(&self, kind: &str) -> Vec<Value> {
         let session = self.client.session_id().await.unwrap().unwrap();
         let url = format!("http://127.0.0.1:{}/session/{session}/se/log", self.driver.port);

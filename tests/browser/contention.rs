@@ -47,22 +47,42 @@ async fn without_a_seat_the_login_is_refused_and_left_to_the_person() {
 }
 
 #[tokio::test]
-async fn what_is_waited_for_is_granted_when_another_leaves() {
+async fn what_is_waited_for_is_granted_when_another_leaves_and_told() {
     let Some(stage) = Stage::desk().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 1, 0).await;
-    let edred = stage.broker.log_in("edred", "agent_desktop").await;
-    page.clicks("#desk-wait").await;
-    page.logs_in("maeve").await;
-    page.reads("#desk-waiting [data-licence=agent_email]", "Agent E-mail in the queue").await;
-    page.sees("#desk-granted [data-licence=agent_sms]").await;
-    stage.broker.counts("agent_email", "/waiting", 1).await;
+    for (language, denied, queued, news) in [
+        (
+            "en",
+            "Agent E-mail All are in use.",
+            "Agent E-mail in the queue",
+            "Agent E-mail is available now (concurrent).",
+        ),
+        (
+            "ja",
+            "エージェントEメール すべて使用中です。",
+            "エージェントEメール 順番待ち",
+            "エージェントEメールが利用できるようになりました（同時接続）。",
+        ),
+    ] {
+        page.speaks(language).await;
+        let edred = stage.broker.log_in("edred", "agent_desktop").await;
+        page.logs_in("maeve").await;
+        page.sees("#desk-granted [data-licence=agent_sms]").await;
+        page.reads("#desk-denied [data-licence=agent_email]", denied).await;
+        page.clicks("#desk-denied [data-licence=agent_email] button").await;
+        page.reads("#desk-waiting [data-licence=agent_email]", queued).await;
+        page.misses("#desk-denied .chip").await;
+        stage.broker.counts("agent_email", "/waiting", 1).await;
 
-    edred.log_out().await;
-    page.reads("#desk-granted [data-licence=agent_email][data-word=concurrent]", "Agent E-mail")
-        .await;
-    page.misses("#desk-waiting .chip").await;
-    stage.broker.counts("agent_email", "/waiting", 0).await;
+        edred.log_out().await;
+        page.sees("#desk-granted [data-licence=agent_email][data-word=concurrent]").await;
+        page.reads("#desk-news [data-kind=available]", news).await;
+        page.misses("#desk-waiting .chip").await;
+        stage.broker.counts("agent_email", "/waiting", 0).await;
+        page.clicks("#desk-logout").await;
+        page.sees("#desk-state[data-state=closed]").await;
+    }
     stage.close().await;
 }
 

@@ -13,7 +13,7 @@ async fn japanese_is_shown_at_once_and_stays_after_a_reload() {
     page.clicks("#language-ja").await;
     page.reads("#desk-title", "エージェントデスク").await;
     page.reads("#desk-state[data-state=live]", "ログイン中").await;
-    page.reads("#desk-granted [data-licence=agent_email]", "エージェントEメール 同時使用").await;
+    page.reads("#desk-granted [data-licence=agent_email]", "エージェントEメール 同時接続").await;
     page.reads("#desk-granted [data-licence=inbound_agent]", "インバウンドエージェント").await;
     page.sees("html[lang=ja]").await;
     page.sees("#language-ja[aria-pressed=true]").await;

@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod administration;
 mod api_page;
 mod back_off;
 mod browser;
@@ -28,6 +30,9 @@ mod pasted_tokens;
 mod person;
 mod picture;
 mod policy;
+mod renewal;
 mod stage;
+mod styles;
 mod texts;
 mod wallboard;
+mod wallboard_days;

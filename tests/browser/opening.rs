@@ -29,7 +29,7 @@ async fn the_desk_opens_without_an_error_and_asks_nobody_but_its_broker() {
 
 #[tokio::test]
 async fn the_wallboard_opens_without_an_error_and_asks_nobody_but_its_broker() {
-    let Some(stage) = Stage::wallboard().await else { return };
+    let Some(stage) = Stage::wallboard("").await else { return };
     let page = &stage.browser;
     page.reads("#organisation", "Harbour Lights Contact Centre Organisation 129").await;
     page.reads("#clock", "Europe/London").await;

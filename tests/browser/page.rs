@@ -5,7 +5,7 @@ use fantoccini::Locator;
 use fantoccini::error::CmdError;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 /// How long something may take to appear on a machine that does other work as well.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,14 +88,31 @@ impl Browser {
         focused.send_keys(&char::from(key).to_string()).await.unwrap();
     }
 
+    /// Waits until the body of a function gives this on the page.
+    pub(crate) async fn comes_to(&self, body: &str, wanted: &Value) {
+        let mut glances = glances();
+        let until = async {
+            loop {
+                glances.tick().await;
+                let found = self.evaluates(body).await;
+                if found == *wanted {
+                    return;
+                }
+            }
+        };
+        if timeout(PATIENCE, until).await.is_err() {
+            let found = self.evaluates(body).await;
+            panic!("`{body}` never came to {wanted}; it is {found}");
+        }
+    }
+
     /// Evaluates the body of a function on the page.
     pub(crate) async fn evaluates(&self, body: &str) -> Value {
         self.client.execute(body, vec![]).await.unwrap()
     }
 
     async fn waits(&self, sight: &Sight<'_>, wanted: bool) {
-        let mut glances = interval(GLANCE_EVERY);
-        glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut glances = glances();
         let until = async {
             loop {
                 glances.tick().await;
@@ -117,4 +134,10 @@ impl Browser {
         let found = self.client.execute(SEEN, looked_for).await?;
         Ok(found == Value::Bool(true))
     }
+}
+
+fn glances() -> Interval {
+    let mut glances = interval(GLANCE_EVERY);
+    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    glances
 }

@@ -69,7 +69,8 @@ async fn a_token_that_the_broker_does_not_take_is_said_and_not_tried_again() {
     page.sees("#manual-open").await;
     page.types("#manual-token", &format!("{signed}.forged")).await;
     page.clicks("#manual-open").await;
-    page.reads("#live[data-state=stopped]", "The token is missing, wrong or has run out").await;
+    page.sees("#live[data-state=stopped]").await;
+    page.reads("#board-stale", "The token is missing, wrong or has run out").await;
     let opened = page.requested().await;
     assert_eq!(opened.iter().filter(|url| url.ends_with("/live")).count(), 1);
 }

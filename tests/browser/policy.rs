@@ -74,7 +74,7 @@ async fn every_page_opens_without_a_breach_of_its_policy() {
 
 #[tokio::test]
 async fn what_gets_into_a_page_neither_runs_nor_styles_nor_calls_home() {
-    let Some(stage) = Stage::wallboard().await else { return };
+    let Some(stage) = Stage::wallboard("").await else { return };
     let page = &stage.browser;
     let outcome = page.evaluates(INTRUDE).await;
     assert_eq!(outcome["wasFooled"], false, "{outcome}");

@@ -20,11 +20,12 @@ impl Stage {
         Some(Self { browser, broker })
     }
 
-    /// The wallboard of a demonstration, live; `None` where there is no browser.
-    pub(crate) async fn wallboard() -> Option<Self> {
+    /// The wallboard of a demonstration, live; `None` where there is no browser. `query` as in
+    /// [`Browser::open_wallboard`].
+    pub(crate) async fn wallboard(query: &str) -> Option<Self> {
         let browser = Browser::start().await?;
         let broker = DemoBroker::start(0).await;
-        browser.open_wallboard(broker.address, "").await;
+        browser.open_wallboard(broker.address, query).await;
         Some(Self { browser, broker })
     }
 
@@ -59,9 +60,9 @@ impl LooseStage {
     }
 
     /// The wallboard, live.
-    pub(crate) async fn wallboard() -> Option<Self> {
+    pub(crate) async fn wallboard(query: &str) -> Option<Self> {
         let stage = Self::bare().await?;
-        stage.browser.open_wallboard(stage.line.address, "").await;
+        stage.browser.open_wallboard(stage.line.address, query).await;
         Some(stage)
     }
 }

@@ -7,6 +7,7 @@ use licence_broker::broker::Broker;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::domain::reason::Departure;
 use licence_broker::ws::session::{self, Connection, Flow, Peer, Who, Wire};
+use licence_broker::ws::upgrade::Asked;
 use std::time::Duration;
 
 /// Where it is.
@@ -53,5 +54,6 @@ impl Peer for Echo {
 }
 
 async fn upgrade(broker: web::Data<Broker>, request: HttpRequest) -> Result<HttpResponse, Error> {
-    session::start(&request, Connection::new(broker, &request)?, Echo)
+    let asked = Asked::of(&request);
+    Ok(session::start(asked.head, Connection::new(broker, &asked)?, Echo)?.into())
 }

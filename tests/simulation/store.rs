@@ -13,7 +13,7 @@ use licence_broker::domain::organisation::Settings;
 use licence_broker::domain::user::UserRecord;
 use licence_broker::store::{
     AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Loaded, OrganisationEntry, Page, Part,
-    Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
+    Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe, UserFilter,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -258,6 +258,7 @@ impl Store for DoubleStore {
     async fn users_page(
         &self,
         _: OrganisationId,
+        _: &UserFilter,
         _: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
         unserved()

@@ -43,6 +43,7 @@ conformance! {
         a_number_is_taken_while_its_organisation_exists,
         users_totals_and_settings_are_loaded_as_they_were_written,
         users_are_listed_in_the_order_of_their_creation,
+        users_are_found_by_name_status_and_type,
         organisations_are_listed_page_by_page,
         open_sessions_are_loaded_with_what_they_hold_and_wait_for,
         what_a_session_gave_back_is_not_loaded;

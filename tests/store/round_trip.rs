@@ -13,7 +13,7 @@ use licence_broker::domain::pool::Totals;
 use licence_broker::domain::reason::{Device, GrantPool, UserStatus};
 use licence_broker::domain::session::Place;
 use licence_broker::domain::user::UserRecord;
-use licence_broker::store::{OrganisationEntry, Page};
+use licence_broker::store::{OrganisationEntry, Page, UserFilter};
 
 fn other_settings() -> Settings {
     Settings {
@@ -96,13 +96,43 @@ pub(crate) async fn users_are_listed_in_the_order_of_their_creation(backend: &dy
     let mut listed = Vec::new();
     let mut after = 0;
     loop {
-        let page = store.users_page(id(129), Page { after, limit: 2 }).await.expect("a page");
+        let page = store
+            .users_page(id(129), &UserFilter::default(), Page { after, limit: 2 })
+            .await
+            .expect("a page");
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 2 && page[0].cursor > after);
         after = last.cursor;
         listed.extend(page.into_iter().map(|stored| stored.row.user.to_string()));
     }
     assert_eq!(listed, ["zoe", "adam", "ben", "leo"]);
+}
+
+pub(crate) async fn users_are_found_by_name_status_and_type(backend: &dyn Backend) {
+    let store = open_with_129(backend).await;
+    let supervisor = licence("supervisor");
+    let saved = [
+        UserRecord { name: "Zoë 100%".into(), ..user("zoe") },
+        UserRecord { name: "Adam".into(), status: UserStatus::Suspended, ..user("adam") },
+        UserRecord { name: "Mia Zoeller".into(), user_type: supervisor, ..user("mia") },
+    ];
+    commit(&*store, 1, 1, saved.into_iter().map(Event::UserSaved).collect()).await;
+    let search = |part: &str| UserFilter { search: Some(part.into()), ..UserFilter::default() };
+    let status = |status| UserFilter { status: Some(status), ..UserFilter::default() };
+    let of_type = |key: &str| UserFilter { user_type: Some(key.into()), ..UserFilter::default() };
+    for (filter, found) in [
+        (search("ZOE"), vec!["zoe", "mia"]),
+        (search("100%"), vec!["zoe"]),
+        (search("_"), vec![]),
+        (search("Zoë"), vec!["zoe"]),
+        (status(UserStatus::Suspended), vec!["adam"]),
+        (of_type("supervisor"), vec!["mia"]),
+        (UserFilter { search: Some("a".into()), ..of_type("inbound_agent") }, vec!["adam"]),
+    ] {
+        let page = store.users_page(id(129), &filter, Page { after: 0, limit: 9 }).await;
+        let users: Vec<_> = page.expect("a page").into_iter().map(|user| user.row.user).collect();
+        assert_eq!(users.iter().map(|user| &**user).collect::<Vec<_>>(), found, "{filter:?}");
+    }
 }
 
 pub(crate) async fn organisations_are_listed_page_by_page(backend: &dyn Backend) {

@@ -6,7 +6,7 @@ use crate::fixture::{
 };
 use licence_broker::domain::event::Event;
 use licence_broker::domain::ids::SessionId;
-use licence_broker::store::{DenialFilter, Store, StoreError, UsageFilter};
+use licence_broker::store::{DenialFilter, Store, StoreError, UsageFilter, UserFilter};
 use std::sync::Arc;
 
 async fn removed_129(backend: &dyn Backend) -> Arc<dyn Store> {
@@ -26,7 +26,7 @@ pub(crate) async fn a_removed_organisation_is_gone(backend: &dyn Backend) {
     assert!(store.settings(id(129)).await.expect("read").is_none());
     assert!(store.settings_page(ALL).await.expect("read").is_empty());
     assert!(store.user(id(129), "edred").await.expect("read").is_none());
-    assert!(store.users_page(id(129), ALL).await.expect("read").is_empty());
+    assert!(store.users_page(id(129), &UserFilter::default(), ALL).await.expect("read").is_empty());
     assert!(usage(&*store, &UsageFilter::default()).await.is_empty());
     let late = batch(129, 3, at(3), vec![user_saved("wynn")]);
     let error = store.commit(&[late]).await.expect_err("fenced");
@@ -45,7 +45,7 @@ pub(crate) async fn a_successor_with_the_same_number_sees_nothing_of_it(backend:
     assert!(snapshot.users.is_empty() && snapshot.sessions.is_empty());
     assert!(snapshot.totals.is_empty() && snapshot.denied_today.is_empty());
     assert!(store.user(id(129), "edred").await.expect("read").is_none());
-    assert!(store.users_page(id(129), ALL).await.expect("read").is_empty());
+    assert!(store.users_page(id(129), &UserFilter::default(), ALL).await.expect("read").is_empty());
     for user in [None, Some("edred".to_owned())] {
         let filter = UsageFilter { user: user.clone(), ..UsageFilter::default() };
         assert!(usage(&*store, &filter).await.is_empty());

@@ -23,7 +23,7 @@ use licence_broker::store::reports::{
 };
 use licence_broker::store::{
     AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
-    Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
+    Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe, UserFilter,
 };
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -257,9 +257,10 @@ impl Store for FaultyStore {
     async fn users_page(
         &self,
         organisation: OrganisationId,
+        filter: &UserFilter,
         page: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-        self.up()?.users_page(organisation, page).await
+        self.up()?.users_page(organisation, filter, page).await
     }
 
     async fn usage_page(

@@ -196,6 +196,38 @@ async fn what_is_no_handshake_is_a_problem_and_not_a_socket() {
     }
 }
 
+#[tokio::test]
+async fn a_socket_has_the_id_of_its_request_and_a_refusal_all_that_every_answer_has() {
+    let broker = TestBroker::start().await;
+    let _operator = centre(&broker, &[], &[]).await;
+    for path in ["session", "live"] {
+        let path = format!("/v1/organisations/129/{path}");
+        let ask = async |lines: &str| {
+            let lines = format!("X-Request-Id: abc-123\r\n{lines}");
+            broker.tcp(None).await.upgrade(&path, &lines).await.to_lowercase()
+        };
+        let socket = ask("").await;
+        assert!(socket.starts_with("http/1.1 101"), "{socket}");
+        assert!(socket.contains("x-request-id: abc-123\r\n"), "{socket}");
+        for of_pages in ["content-security-policy", "cache-control", "x-frame-options"] {
+            assert!(!socket.contains(of_pages), "{socket}");
+        }
+        let refused = ask("Authorization: Bearer nonsense\r\n").await;
+        assert!(refused.starts_with("http/1.1 401"), "{refused}");
+        for line in [
+            "x-request-id: abc-123\r\n",
+            "content-security-policy: default-src 'none'",
+            "cache-control: no-store\r\n",
+            "x-content-type-options: nosniff\r\n",
+            "www-authenticate: bearer",
+            "connection: close\r\n",
+        ] {
+            assert!(refused.contains(line), "{line}: {refused}");
+        }
+        assert_eq!(refused.matches("x-request-id").count(), 1, "{refused}");
+    }
+}
+
 /// Ten seconds of real time: the one test that waits for a time-out of that length, for the close frame
 /// itself and for the end of half a handshake.
 #[tokio::test]

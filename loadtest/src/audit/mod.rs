@@ -171,9 +171,7 @@ impl Auditor {
         for (pool, holds) in self.pools.iter().zip(&holds) {
             self.judge(pool, holds, &mut verdict);
         }
-        verdict
-            .pools
-            .sort_by(|a, b| (a.organisation, &a.licence).cmp(&(b.organisation, &b.licence)));
+        verdict.sort();
         verdict
     }
 

@@ -35,6 +35,19 @@ pub(crate) struct Violation {
 }
 
 impl Verdict {
+    /// With what another auditor found, who was told of other organisations.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.holds += other.holds;
+        self.proven += other.proven;
+        self.pools.extend(other.pools);
+        self.sort();
+        self.violations.extend(other.violations);
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.pools.sort_by(|a, b| (a.organisation, &a.licence).cmp(&(b.organisation, &b.licence)));
+    }
+
     /// Whether nobody held too much, and the audit saw enough to say so.
     pub(crate) fn passed(&self) -> bool {
         self.violations.is_empty() && !self.saw_nothing()

@@ -105,10 +105,7 @@ async fn queue(plan: Arc<Plan>, next: Arc<AtomicUsize>) -> Vec<Result<(Socket, D
 
 async fn come(plan: &Plan, authorization: &HeaderValue) -> Result<Socket, String> {
     let opened = Socket::open(&plan.target, plan.organisation, authorization, plan.source).await;
-    let mut socket = opened.map_err(|error| match error {
-        NotOpened::Http(status) => format!("HTTP {status}"),
-        NotOpened::Transport(why) => why,
-    })?;
+    let mut socket = opened.map_err(NotOpened::in_words)?;
     socket.reset_when_dropped();
     let login = Request::Login { id: 1, device: Device::AgentDesktop.name(), wait: false };
     socket.send(login.to_json().map_err(|error| error.to_string())?).await?;

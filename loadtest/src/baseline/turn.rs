@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
 use crate::baseline::crowd::{Plan, gather};
@@ -15,7 +15,7 @@ use crate::report::Percentiles;
 use crate::tally::Words;
 
 /// Which server had its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Server {
     /// The bare one: connect and echo.

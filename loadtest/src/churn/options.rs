@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::cli::{OutputArgs, TargetArgs, TenancyArgs};
-use crate::limits::{CHURN_MINUTES_MAX, ORGANISATIONS_MAX, SESSIONS_MAX};
+use crate::limits::{CHURN_MINUTES_MAX, SESSIONS_MAX};
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
@@ -71,16 +71,12 @@ impl Churn {
     ///
     /// The first option that does not fit, named.
     pub(crate) fn check(&self) -> Result<()> {
-        let organisations = self.tenancy.organisations;
         ensure!(
             (1..=SESSIONS_MAX / 2).contains(&self.agents),
             "--agents: from 1 to {}",
             SESSIONS_MAX / 2
         );
-        ensure!(
-            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
-            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
-        );
+        self.tenancy.check(self.agents)?;
         ensure!(
             self.minutes > 0.0 && self.minutes <= CHURN_MINUTES_MAX,
             "--minutes: more than 0, at most {CHURN_MINUTES_MAX}"

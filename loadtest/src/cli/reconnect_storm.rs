@@ -6,8 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::{OutputArgs, TargetArgs, TenancyArgs, seconds};
-use crate::limits::{ORGANISATIONS_MAX, SESSIONS_MAX};
+use super::{OutputArgs, TargetArgs, TenancyArgs, WaitArgs, seconds};
 
 #[derive(Args)]
 pub(crate) struct ReconnectStorm {
@@ -37,12 +36,8 @@ pub(crate) struct ReconnectStorm {
     /// With --end drop, seconds between the last connection that is dropped and everybody's return
     #[arg(long, default_value = "0", value_parser = seconds, value_name = "SECONDS")]
     pub(crate) pause: Duration,
-    /// Seconds to look, after everybody left, until the broker shows nothing held
-    #[arg(long, default_value_t = 35, value_name = "SECONDS")]
-    pub(crate) release_timeout_s: u64,
-    /// Seconds from the start of an attempt until it counts as timed out
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
-    pub(crate) answer_timeout_s: u64,
+    #[command(flatten)]
+    pub(crate) waits: WaitArgs,
     /// Seconds for everything together; then the run ends by itself
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub(crate) timeout_s: u64,
@@ -77,15 +72,10 @@ impl ReconnectStorm {
     ///
     /// The first option that does not fit, named.
     pub(crate) fn check(&self) -> Result<()> {
-        let organisations = self.tenancy.organisations;
-        ensure!((1..=SESSIONS_MAX).contains(&self.agents), "--agents: from 1 to {SESSIONS_MAX}");
-        ensure!(
-            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
-            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
-        );
+        self.tenancy.check(self.agents)?;
+        self.waits.check()?;
         ensure!(self.without_grace <= self.agents, "--without-grace: no more than --agents");
         ensure!(self.grace_s > 0, "--grace-s: at least 1");
-        ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
         ensure!(
             self.hold.saturating_add(self.pause) < self.timeout(),
             "--timeout-s: --hold and --pause alone take longer"

@@ -22,6 +22,11 @@ impl Witness {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).add(what);
     }
 
+    /// Takes over what another process counted.
+    pub(crate) fn add_faults(&self, faults: &Words) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).add_all(faults);
+    }
+
     pub(crate) fn faults(&self) -> Words {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

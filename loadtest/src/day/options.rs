@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::schedule::OUTAGE_SHARE_MAX;
-use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
-use crate::limits::{DAY_MINUTES_MAX, GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX};
+use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, WaitArgs, seconds};
+use crate::limits::{DAY_MINUTES_MAX, GIVE_UP_AFTER, LEAVE_WAIT, SET_UP_WAIT};
 
 const SECONDS_PER_MINUTE: f64 = 60.0;
 
@@ -38,12 +38,8 @@ pub(crate) struct Day {
     /// Seconds that the outage lasts
     #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub(crate) outage_s: Duration,
-    /// Seconds from the start of an attempt until it counts as timed out
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
-    pub(crate) answer_timeout_s: u64,
-    /// Seconds to look, after everybody left, until the broker shows nothing held
-    #[arg(long, default_value_t = 35, value_name = "SECONDS")]
-    pub(crate) release_timeout_s: u64,
+    #[command(flatten)]
+    pub(crate) waits: WaitArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -58,18 +54,20 @@ impl Day {
         Duration::from_secs_f64(self.minutes * SECONDS_PER_MINUTE)
     }
 
-    /// For set-up, the day, and whoever is late at its end.
+    /// For set-up, the day, whoever is late at its end, and the look at what is held then.
     pub(crate) fn timeout(&self) -> Duration {
-        self.length() + GIVE_UP_AFTER + LEAVE_WAIT
+        let late = GIVE_UP_AFTER + LEAVE_WAIT;
+        let look = Duration::from_secs(self.waits.release_timeout_s);
+        (SET_UP_WAIT + self.length() + late).saturating_add(look)
     }
 
-    /// What the report says of them.
+    /// What the report says of them, by their names.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "url": self.target.url, "agents": self.agents,
             "organisations": self.tenancy.organisations, "minutes": self.minutes,
-            "seed": self.seed, "grace_s": self.grace_s, "outage_s": self.outage_s.as_secs_f64(),
-            "broker_is_killed": self.broker.is_some(),
+            "seed": self.seed, "grace-s": self.grace_s, "outage-s": self.outage_s.as_secs_f64(),
+            "broker": self.broker,
         })
     }
 
@@ -79,12 +77,8 @@ impl Day {
     ///
     /// The first option that does not fit, named.
     pub(crate) fn check(&self) -> Result<()> {
-        let organisations = self.tenancy.organisations;
-        ensure!((1..=SESSIONS_MAX).contains(&self.agents), "--agents: from 1 to {SESSIONS_MAX}");
-        ensure!(
-            (1..=ORGANISATIONS_MAX).contains(&organisations) && organisations <= self.agents,
-            "--organisations: from 1 to {ORGANISATIONS_MAX}, and no more than --agents"
-        );
+        self.tenancy.check(self.agents)?;
+        self.waits.check()?;
         ensure!(
             self.minutes > 0.0 && self.minutes <= DAY_MINUTES_MAX,
             "--minutes: above 0, at most {DAY_MINUTES_MAX}"
@@ -94,7 +88,31 @@ impl Day {
             "--outage-s: at most {:.0} per cent of the day",
             OUTAGE_SHARE_MAX * 100.0
         );
-        ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Profile};
+
+    fn parse(line: &str) -> Day {
+        let words = ["loadtest", "day"].into_iter().chain(line.split_whitespace());
+        let parsed = Cli::try_parse_from(words).expect("it parses").profile;
+        let Profile::Day(options) = parsed else { panic!("another profile") };
+        options
+    }
+
+    #[test]
+    fn set_up_and_the_look_at_what_is_held_have_their_time_beside_the_day() {
+        let options = parse("--minutes 2 --release-timeout-s 400");
+        options.check().expect("they fit");
+        let least = SET_UP_WAIT + Duration::from_secs(2 * 60 + 400);
+        assert!(options.timeout() > least, "{:?}", options.timeout());
+        let endless = parse(&format!("--release-timeout-s {}", u64::MAX));
+        assert!(endless.timeout() > Duration::from_secs(u64::MAX - 1));
     }
 }

@@ -10,11 +10,8 @@ use serde::Serialize;
 
 use crate::cli::Exports;
 use crate::report::Percentiles;
-use crate::tally::latencies;
+use crate::tally::{float, latencies};
 use crate::wallboards::turn::Turn;
-
-/// A turn, and the rows that were exported meanwhile; `None` in a turn without exports.
-pub(crate) type Played = (Turn, Option<u64>);
 
 /// In its JSON as in its table.
 #[derive(Debug, Serialize)]
@@ -43,22 +40,21 @@ impl ExportsReport {
     /// # Errors
     ///
     /// Where the histograms cannot be made.
-    pub(crate) fn new(options: &Exports, played: &[Played]) -> Result<Self> {
+    pub(crate) fn new(options: &Exports, turns: &[Turn]) -> Result<Self> {
         let of = |with: bool| {
-            let side = played.iter().filter(move |(_, rows)| rows.is_some() == with);
-            side.map(|(turn, _)| turn).collect::<Vec<_>>()
+            turns.iter().filter(|turn| turn.rows.is_some() == with).collect::<Vec<_>>()
         };
         let (with, without) = (of(true), of(false));
         let p99_ratios: Vec<f64> =
             with.iter().zip(&without).filter_map(|(with, without)| ratio(with, without)).collect();
-        let rows = played.iter().filter_map(|(turn, rows)| Some((turn, (*rows)?)));
-        let rows_per_s = rows.map(|(turn, rows)| float(rows) / turn.window.as_secs_f64()).collect();
+        let rows_per_s = |turn: &Turn| Some(float(turn.rows?) / turn.window.as_secs_f64());
+        let rows_per_s = turns.iter().filter_map(rows_per_s).collect();
         let mut report = Self {
             profile: "exports",
             passed: false,
-            failures: played.iter().flat_map(|(turn, _)| turn.failures.clone()).collect(),
-            agents: options.agents,
-            over_s: options.over_s.as_secs_f64(),
+            failures: turns.iter().flat_map(|turn| turn.failures.clone()).collect(),
+            agents: options.logins.agents,
+            over_s: options.logins.over_s.as_secs_f64(),
             clients: options.clients,
             licence_ms: merged(&with)?,
             licence_without_ms: merged(&without)?,
@@ -115,10 +111,6 @@ fn median(figures: &[f64]) -> Option<f64> {
     Some(f64::midpoint(*low, *sorted.get(sorted.len() / 2)?))
 }
 
-fn float(number: u64) -> f64 {
-    u32::try_from(number).map_or(f64::from(u32::MAX), f64::from)
-}
-
 impl Display for ExportsReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let Self { agents, over_s, clients, .. } = self;
@@ -128,8 +120,8 @@ impl Display for ExportsReport {
             "{:<28}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "licence, ms from due", "count", "p50", "p90", "p99", "p99.9", "max"
         )?;
-        row(out, "  beside exports", &self.licence_ms)?;
-        row(out, "  without", &self.licence_without_ms)?;
+        self.licence_ms.line(out, "  beside exports")?;
+        self.licence_without_ms.line(out, "  without")?;
         writeln!(out)?;
         each(out, "p99 by p99 without", &self.p99_ratios, 2)?;
         each(out, "  the median", self.p99_ratio_median.as_slice(), 2)?;
@@ -141,11 +133,6 @@ impl Display for ExportsReport {
         }
         writeln!(out, "{}", if self.passed { "PASSED" } else { "FAILED" })
     }
-}
-
-fn row(out: &mut Formatter<'_>, name: &str, row: &Percentiles) -> fmt::Result {
-    let Percentiles { count, p50, p90, p99, p99_9, max } = row;
-    writeln!(out, "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}")
 }
 
 fn each(out: &mut Formatter<'_>, name: &str, figures: &[f64], digits: usize) -> fmt::Result {
@@ -163,26 +150,26 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Profile};
 
-    fn played(licence_ms: u64, rows: Option<u64>) -> Played {
+    fn played(licence_ms: u64, rows: Option<u64>) -> Turn {
         let mut licence = latencies().expect("a histogram");
         licence.record(licence_ms * 1_000).expect("within bounds");
-        let turn = Turn {
+        Turn {
             boards: 0,
             window: Duration::from_secs(2),
             broker_time: None,
             bare_write: None,
             own_time: Duration::ZERO,
+            rows,
             frames: 0,
             bytes: 0,
             snapshots: 0,
             ages: latencies().expect("a histogram"),
             licence,
             failures: Vec::new(),
-        };
-        (turn, rows)
+        }
     }
 
-    fn report(turns: &[Played]) -> ExportsReport {
+    fn report(turns: &[Turn]) -> ExportsReport {
         let line = ["loadtest", "exports", "--broker", "x", "--store", "y", "--of", "1"];
         let Profile::Exports(options) = Cli::try_parse_from(line).expect("it parses").profile
         else {

@@ -13,7 +13,7 @@ use crate::baseline::echo_process::EchoProcess;
 use crate::baseline::options::Baseline;
 use crate::baseline::report::BaselineReport;
 use crate::baseline::turn::{Server, Turn, source};
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
@@ -44,13 +44,8 @@ pub(crate) async fn run(options: &Baseline) -> Result<bool> {
     let mut turns = Vec::new();
     let ended = bounded(options.timeout(), act(options, &progress, &mut turns)).await;
     progress.finish();
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if turns.is_empty() => return Err(error),
-        Ended::Played(Err(error)) => Some(format!("{error:#}")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    let cut_short = ended.cut_short(bound, !turns.is_empty())?;
     let Baseline { connections, at_once, workers, .. } = *options;
     let report = BaselineReport::new(connections, at_once, workers, turns, cut_short);
     let results = Results::of_baseline(&report)?;

@@ -1,6 +1,7 @@
 //! Churn: agents come and go in every way for minutes on end, and the broker must not grow by it.
 
 use std::fmt::Write;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
-use super::note_bought;
+use super::{Venue, note_bought};
 use crate::api::{Api, TokenWanted, bearer};
 use crate::audit::Verdict;
 use crate::churn::Shared;
@@ -21,8 +22,8 @@ use crate::churn::ledger::Ledger;
 use crate::churn::options::Churn;
 use crate::churn::sample::{self, Figures, Sample};
 use crate::churn::verdict::{Course, is_idle};
-use crate::limits::{CHURN_LEAVE_WAIT, RELEASE_POLL, TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::limits::{CHURN_LEAVE_WAIT, RELEASE_POLL, TOKEN_MARGIN_S};
+use crate::net::SourceAddresses;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
@@ -49,19 +50,15 @@ struct Outcome {
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &Churn) -> Result<bool> {
     options.check()?;
-    let token = options.target.operator_token()?;
     let sockets = options.agents * 2 + options.boards * options.tenancy.organisations;
-    raise_open_files(sockets)?;
-    let target = Target::resolve(&options.target.url).await?;
-    let asked = options.target.source_addresses;
-    let sources = SourceAddresses::choose(target.address, asked, sockets)?;
+    let venue = Venue::open(&options.target, None, sockets, options.length()).await?;
+    let Venue { target, sources, process, operator_token, .. } = venue;
     let shared = Arc::new(Shared::new(target, options.pause())?);
-    let api = Api::new(&shared.target, &token)?;
+    let api = Api::new(&shared.target, &operator_token)?;
 
     let mut created = Vec::new();
     let counting = Arc::clone(&shared);
-    let broker = options.target.broker_process(shared.target.address);
-    let sampler = Sampler::start(broker, move || counting.so_far());
+    let sampler = Sampler::start(process, move || counting.so_far());
     let played = play(options, &sources, &shared, &api, &sampler, &mut created).await;
     let samples = sampler.finish(shared.so_far());
     let mut remains = Vec::new();
@@ -183,9 +180,10 @@ async fn watch_it(
 ) -> (Vec<Sample>, Vec<String>) {
     let (start, mut samples, mut failures) = (Instant::now(), Vec::new(), Vec::new());
     let mut ticks = interval(options.sample_every());
+    let mut stop = pin!(stop_signal());
     while start.elapsed() < options.length() {
         select! {
-            Ok(()) = stop_signal() => {
+            () = &mut stop => {
                 failures.push("interrupted".to_owned());
                 break;
             }

@@ -1,7 +1,7 @@
 //! Exports: everybody logs in, beside a report that is exported and without.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 
 use super::note_bought;
 use crate::api::Api;
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Exports, Leave};
-use crate::exports::report::{ExportsReport, Played};
+use crate::exports::report::ExportsReport;
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
 use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::set_up;
 use crate::run::Run;
-use crate::wallboards::turn::Stage;
+use crate::wallboards::turn::{Stage, Turn};
 
 /// Whether the run passed.
 ///
@@ -27,17 +27,12 @@ use crate::wallboards::turn::Stage;
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &Exports) -> Result<bool> {
     options.check()?;
-    raise_open_files(options.agents + options.clients)?;
+    raise_open_files(options.logins.agents + options.clients)?;
     let target = Target::resolve(&options.url).await?;
     let mut played = Vec::new();
-    let ended = bounded(options.timeout(), act(options, &target, &mut played)).await;
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if played.is_empty() => return Err(error),
-        Ended::Played(Err(error)) => Some(format!("{error:#}")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let ended = bounded(options.logins.timeout(), act(options, &target, &mut played)).await;
+    let bound = format_args!("--timeout-s {}", options.logins.timeout_s);
+    let cut_short = ended.cut_short(bound, !played.is_empty())?;
     let mut report = ExportsReport::new(options, &played)?;
     if let Some(why) = cut_short {
         report.fail(why);
@@ -46,9 +41,9 @@ pub(crate) async fn run(options: &Exports) -> Result<bool> {
     Ok(report.passed)
 }
 
-async fn act(options: &Exports, target: &Target, played: &mut Vec<Played>) -> Result<()> {
+async fn act(options: &Exports, target: &Target, played: &mut Vec<Turn>) -> Result<()> {
     for exports in options.turns() {
-        let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
+        let life = options.logins.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
         let mut broker = BrokerProcess::new(&options.broker, target.address)?;
         broker.bring(&options.store)?;
         let token = broker.operator_token(life).await?;
@@ -67,30 +62,31 @@ async fn play(
     broker: u32,
     exports: bool,
     life: Duration,
-) -> Result<Played> {
+) -> Result<Turn> {
     let api = Api::new(target, token)?;
     until_ready(&api).await?;
-    let population = Population::of(&options.tenancy(), options.agents, &[Device::AgentDesktop]);
+    let population = Population::of(
+        &options.logins.tenancy(None),
+        options.logins.agents,
+        &[Device::AgentDesktop],
+    );
     let organisations = set_up(&api, &population, life, &mut Vec::new()).await.context("set-up")?;
     let organisation = organisations.first().context("set-up: no organisation")?;
-    let login_timeout = Duration::from_secs(options.login_timeout_s);
+    let login_timeout = options.logins.login_timeout();
     let run = Arc::new(Run::new(target.clone(), login_timeout, Leave::Logout)?);
     note_bought(&mut run.audit(), &organisations);
     let (rows, mut clients) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
     for _ in 0..if exports { options.clients } else { 0 } {
         clients.spawn(export(target.clone(), token.to_owned(), options.of, Arc::clone(&rows)));
     }
-    let (arrival, seed) = (options.arrival(), options.seed);
-    let stage =
-        Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker: Some(broker) };
-    let before = rows.load(Ordering::Relaxed);
+    let (arrival, seed) = (options.logins.arrival(), options.logins.seed);
+    let (broker, rows) = (Some(broker), exports.then_some(&*rows));
+    let stage = Stage { run: &run, organisation, arrival, seed, boards_timeout_s: 0, broker, rows };
     let mut turn = stage.play(&[]).await?;
-    // Those of the while in which everybody leaves are counted too: a second or two.
-    let exported = rows.load(Ordering::Relaxed) - before;
     if let Some(Ok(Err(error))) = clients.try_join_next() {
         turn.failures.push(format!("{error:#}"));
     }
-    Ok((turn, exports.then_some(exported)))
+    Ok(turn)
 }
 
 /// Exports the log again and again; ends by an error alone.

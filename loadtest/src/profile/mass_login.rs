@@ -8,17 +8,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::note_bought;
+use super::{Venue, note_bought};
 use crate::agent::{Login, live};
 use crate::api::Api;
 use crate::bounded::{Ended, bounded};
 use crate::cli::{Leave, MassLogin};
 use crate::free::{Dropped, FreeWatch};
-use crate::limits::{DROP_POLL, PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::limits::{DROP_POLL, PROGRESS_POLL, TOKEN_MARGIN_S};
+use crate::net::SourceAddresses;
 use crate::population::Population;
 use crate::progress::Progress;
-use crate::provision::{Ready, set_up, tear_down, until_released};
+use crate::provision::{Ready, in_turn, set_up, tear_down, until_released};
 use crate::report::{Report, Seen};
 use crate::results::Results;
 use crate::run::{Phase, Run};
@@ -44,14 +44,12 @@ struct Course {
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &MassLogin) -> Result<bool> {
     options.check()?;
-    let token = options.target.operator_token()?;
-    raise_open_files(options.sessions())?;
-    let target = Target::resolve(&options.target.url).await?;
-    let asked = options.target.source_addresses;
-    let sources = SourceAddresses::choose(target.address, asked, options.sessions())?;
+    let (connections, life) = (options.sessions(), options.timeout());
+    let venue = Venue::open(&options.target, None, connections, life).await?;
+    let Venue { target, sources, operator_token, .. } = venue;
     let login_timeout = Duration::from_secs(options.login_timeout_s);
     let run = Arc::new(Run::new(target, login_timeout, options.leave)?);
-    let api = Api::new(&run.target, &token)?;
+    let api = Api::new(&run.target, &operator_token)?;
     let progress = Progress::new(options.sessions());
 
     let mut course = Course::default();
@@ -155,22 +153,16 @@ fn plan(
 ) -> Vec<Login> {
     let mut offsets = options.arrival().offsets(options.sessions(), options.seed).into_iter();
     let mut logins = Vec::with_capacity(options.sessions());
-    let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
-    for index in 0..most {
-        for organisation in organisations {
-            let Some((user, authorization)) = organisation.agents.get(index) else {
-                continue;
-            };
-            for &device in &options.devices {
-                logins.push(Login {
-                    organisation: organisation.number,
-                    user: Arc::clone(user),
-                    device,
-                    authorization: authorization.clone(),
-                    source: sources.of(logins.len()),
-                    due: start + offsets.next().unwrap_or_default(),
-                });
-            }
+    for (organisation, user, authorization) in in_turn(organisations) {
+        for &device in &options.devices {
+            logins.push(Login {
+                organisation: organisation.number,
+                user: Arc::clone(user),
+                device,
+                authorization: authorization.clone(),
+                source: sources.of(logins.len()),
+                due: start + offsets.next().unwrap_or_default(),
+            });
         }
     }
     logins
@@ -225,16 +217,10 @@ async fn conclude(
     if !options.tenancy.keep {
         problems.extend(tear_down(api, &course.created).await);
     }
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if course.ready => Some(format!("{error:#}")),
-        Ended::Played(Err(error)) => {
-            problems.iter().for_each(|problem| progress.say(problem));
-            return Err(error.context("set-up"));
-        }
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    let cut_short = ended.cut_short(bound, course.ready).context("set-up");
+    // Where there is no report they are told here.
+    let cut_short = cut_short.inspect_err(|_| problems.iter().for_each(|p| progress.say(p)))?;
     let decided_after_s = course.decided_after.map(|after| after.as_secs_f64());
     let dropped = course.dropped;
     Ok(Seen { cut_short, decided_after_s, dropped, afterwards, problems })

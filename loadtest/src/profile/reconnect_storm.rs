@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::{broker_process, note_bought, operator_token};
+use super::{Venue, callers, note_bought};
 use crate::api::Api;
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{End, ReconnectStorm};
 use crate::conversation::Caller;
@@ -20,8 +20,8 @@ use crate::herd::member::live;
 use crate::herd::report::{HerdReport, Seen};
 use crate::herd::tally::Tally;
 use crate::herd::{Herd, Stage};
-use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::limits::{PROGRESS_POLL, TOKEN_MARGIN_S};
+use crate::net::SourceAddresses;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
@@ -44,20 +44,14 @@ struct Course {
 /// Where it could not be set up, or its report not be written.
 pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     options.check()?;
-    raise_open_files(options.agents)?;
-    let target = Target::resolve(&options.target.url).await?;
-    let asked = options.target.source_addresses;
-    let sources = SourceAddresses::choose(target.address, asked, options.agents)?;
-    let program = options.broker.as_deref();
-    let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
-    let token = operator_token(&options.target, broker.as_mut(), options.timeout()).await?;
-    let herd = Herd::new(target, Duration::from_secs(options.answer_timeout_s))?;
-    let herd = Arc::new(herd);
-    let api = Api::new(&herd.target, &token)?;
+    let (program, life) = (options.broker.as_deref(), options.timeout());
+    let venue = Venue::open(&options.target, program, options.agents, life).await?;
+    let Venue { target, sources, mut broker, process, operator_token } = venue;
+    let herd = Arc::new(Herd::new(target, options.waits.answer_timeout())?);
+    let api = Api::new(&herd.target, &operator_token)?;
     let progress = Progress::new(options.agents);
 
     let mut course = Course::default();
-    let process = broker_process(&options.target, broker.as_ref(), herd.target.address);
     let counting = Arc::clone(&herd);
     let sampler = Sampler::start(process, move || counting.counts());
     let stage = Herdsman {
@@ -74,13 +68,8 @@ pub(crate) async fn run(options: &ReconnectStorm) -> Result<bool> {
     if !options.tenancy().keep {
         course.seen.problems.extend(tear_down(&api, &course.created).await);
     }
-    course.seen.cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if course.ready => Some(format!("{error:#}")),
-        Ended::Played(Err(error)) => return Err(error.context("set-up")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let bound = format_args!("--timeout-s {}", options.timeout_s);
+    course.seen.cut_short = ended.cut_short(bound, course.ready).context("set-up")?;
     let (agents, organisations) = (options.agents, options.tenancy().organisations);
     let seen = course.seen;
     let hasty = options.without_grace;
@@ -142,29 +131,17 @@ impl Herdsman<'_> {
         while let Some(over) = members.join_next().await {
             over.context("a member of this tool broke")?;
         }
-        let looked = until_released(self.api, &course.created, self.options.release_timeout_s);
+        let looked =
+            until_released(self.api, &course.created, self.options.waits.release_timeout_s);
         course.seen.afterwards = Some(looked.await?);
         Ok(())
     }
 
-    /// Organisations take turns; the first of all have no grace, if some are to have none.
+    /// The first of all have no grace, if some are to have none.
     fn members(&self, organisations: &[Ready]) -> Vec<Caller> {
-        let mut members = Vec::with_capacity(self.options.agents);
-        let most = organisations.iter().map(|o| o.agents.len()).max().unwrap_or(0);
-        for index in 0..most {
-            for organisation in organisations {
-                let Some((user, authorization)) = organisation.agents.get(index) else { continue };
-                let is_hasty = members.len() < self.options.without_grace;
-                members.push(Caller {
-                    organisation: organisation.number,
-                    user: Arc::clone(user),
-                    authorization: authorization.clone(),
-                    source: self.sources.of(members.len()),
-                    grace_s: if is_hasty { 0 } else { self.options.grace_s },
-                });
-            }
-        }
-        members
+        callers(organisations, self.sources, 0, |index| {
+            if index < self.options.without_grace { 0 } else { self.options.grace_s }
+        })
     }
 
     async fn drop_all(&self, stage: &watch::Sender<Stage>, seen: &mut Seen) {
@@ -189,7 +166,9 @@ impl Herdsman<'_> {
             self.sampler.follow(self.options.target.broker_process(address));
             return Ok(());
         };
-        seen.ended_after_s = Some(broker.end(how).await?.as_secs_f64());
+        let ended = broker.end(how).await?;
+        self.sampler.ended(ended.cpu);
+        seen.ended_after_s = Some(ended.took.as_secs_f64());
         self.until(Tally::gone).await;
         let begun = Instant::now();
         broker.start()?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::note_bought;
 use crate::api::{Api, TokenWanted, bearer};
-use crate::bounded::{Ended, bounded};
+use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Leave, Wallboards};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
@@ -28,17 +28,12 @@ use crate::wallboards::turn::{Stage, Turn};
 pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     options.check()?;
     // The bare loop has both ends of its sockets here.
-    raise_open_files(options.agents + 3 * options.boards)?;
+    raise_open_files(options.logins.agents + 3 * options.boards)?;
     let target = Arc::new(Target::resolve(&options.target.url).await?);
     let mut turns = Vec::new();
-    let ended = bounded(options.timeout(), act(options, &target, &mut turns)).await;
-    let cut_short = match ended {
-        Ended::Played(Ok(())) => None,
-        Ended::Played(Err(error)) if turns.is_empty() => return Err(error),
-        Ended::Played(Err(error)) => Some(format!("{error:#}")),
-        Ended::OutOfTime => Some(format!("cut short after --timeout-s {}", options.timeout_s)),
-        Ended::Interrupted => Some("interrupted".to_owned()),
-    };
+    let ended = bounded(options.logins.timeout(), act(options, &target, &mut turns)).await;
+    let bound = format_args!("--timeout-s {}", options.logins.timeout_s);
+    let cut_short = ended.cut_short(bound, !turns.is_empty())?;
     let mut report = BoardsReport::new(options, &turns)?;
     if let Some(why) = cut_short {
         report.fail(why);
@@ -63,7 +58,7 @@ async fn act(options: &Wallboards, target: &Arc<Target>, turns: &mut Vec<Turn>) 
 
 /// One turn, on a broker of its own where the run starts it.
 async fn play(options: &Wallboards, target: &Arc<Target>, boards: usize) -> Result<Turn> {
-    let life = options.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
+    let life = options.logins.timeout() + Duration::from_secs(TOKEN_MARGIN_S);
     let program = options.broker.as_deref();
     let mut broker = program.map(|path| BrokerProcess::new(path, target.address)).transpose()?;
     let token = match broker.as_mut() {
@@ -98,7 +93,8 @@ async fn play_on(
     life: Duration,
     created: &mut Vec<u64>,
 ) -> Result<Turn> {
-    let population = Population::of(&options.tenancy(), options.agents, &[Device::AgentDesktop]);
+    let population =
+        Population::of(&options.tenancy(), options.logins.agents, &[Device::AgentDesktop]);
     let organisations = set_up(api, &population, life, created).await.context("set-up")?;
     let organisation = organisations.first().context("set-up: no organisation")?;
     let org = organisation.number;
@@ -107,12 +103,14 @@ async fn play_on(
     let issued = api.issue_tokens(&[wanted]).await?;
     let issued = issued.first().context("POST /v1/tokens: none came for a wallboard")?;
     let board_token = bearer(&issued.token)?;
-    let login_timeout = Duration::from_secs(options.login_timeout_s);
+    let login_timeout = options.logins.login_timeout();
     let run = Arc::new(Run::new(Target::clone(target), login_timeout, Leave::Logout)?);
     note_bought(&mut run.audit(), &organisations);
     let boards: Vec<_> =
         (0..boards).map(|_| Board::new(target, organisation.number, &board_token)).collect();
-    let (arrival, seed) = (options.arrival(), options.seed);
+    let (arrival, seed) = (options.logins.arrival(), options.logins.seed);
     let boards_timeout_s = options.boards_timeout_s;
-    Stage { run: &run, organisation, arrival, seed, boards_timeout_s, broker }.play(&boards).await
+    let rows = None;
+    let stage = Stage { run: &run, organisation, arrival, seed, boards_timeout_s, broker, rows };
+    stage.play(&boards).await
 }

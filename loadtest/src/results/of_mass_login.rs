@@ -4,7 +4,7 @@ use super::latency::Latency;
 use super::{Better, Results};
 use crate::report::Report;
 use crate::sampler::Sample;
-use crate::tally::{Outcomes, Tally, Words};
+use crate::tally::{Outcomes, Tally, Words, float};
 
 impl Results {
     /// From its own report, what was counted, and what the sampler saw.
@@ -91,9 +91,4 @@ impl Results {
             self.outcome(kind, words);
         }
     }
-}
-
-/// Counts of a run are far below what a float tells apart.
-fn float(count: u64) -> f64 {
-    count as f64
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::latency::Latency;
 use super::{Better, Results};
 use crate::sampler::Sample;
+use crate::storm::floor::{Floor, FloorPhase};
 use crate::tally::Words;
 use crate::visit::Scene;
 use crate::visit::report::{Comparison, VisitsReport};
@@ -28,6 +29,9 @@ impl Results {
         if let Some(Comparison { ratio, .. }) = report.comparison {
             results.figure("licence_p99_ratio", ratio, Better::Lower);
         }
+        if let Some(floor) = &report.floor {
+            results.floor(floor);
+        }
         if let Some(seconds) = report.seen.down_s {
             results.figure("down_s", seconds, Better::Neither);
         }
@@ -37,8 +41,23 @@ impl Results {
         results
     }
 
+    /// What the same came to at a bare server.
+    fn floor(&mut self, floor: &Floor) {
+        for FloorPhase { phase, echo, .. } in &floor.phases {
+            self.latency_ms.insert(format!("bare server, {phase}: echo"), Latency::of(echo));
+        }
+        for (name, value) in [
+            ("echo_calm_p99_ms", floor.calm_p99_ms),
+            ("echo_beside_p99_ms", floor.beside_p99_ms),
+            ("echo_p99_ratio", floor.ratio),
+        ] {
+            self.figure(name, value, Better::Neither);
+        }
+    }
+
     fn settings(&mut self, settings: &Value) {
-        for (name, value) in settings.as_object().into_iter().flatten() {
+        let given = |(_, value): &(&String, &Value)| !value.is_null();
+        for (name, value) in settings.as_object().into_iter().flatten().filter(given) {
             let text = value.as_str();
             self.option(name, text.as_ref().map_or(value as &dyn Display, |text| text));
         }

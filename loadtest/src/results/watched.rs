@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Better, Results, Series};
 use crate::sampler::Sample;
+use crate::tally::float;
 
 /// Points of a series of rates, at most, or one more.
 const RATES_MAX: usize = 120;
@@ -16,19 +17,19 @@ impl Results {
         self.chart(
             "arrivals_per_s",
             "1/s",
-            rates(samples, |sample| Some(count(sample.counts.begun))),
+            rates(samples, |sample| Some(float(sample.counts.begun))),
         );
         self.chart(
             "logins_per_s",
             "1/s",
-            rates(samples, |sample| Some(count(sample.counts.granted))),
+            rates(samples, |sample| Some(float(sample.counts.granted))),
         );
-        let held = samples.iter().map(|sample| (seconds(sample), count(sample.counts.held)));
+        let held = samples.iter().map(|sample| (seconds(sample), float(sample.counts.held)));
         self.chart("licences_held", "licences", held.collect());
         let busy = rates(samples, |sample| Some(sample.broker?.cpu.as_secs_f64() * 100.0));
         self.chart("broker_cpu_percent", "% of one processor", busy);
         let resident = samples.iter().filter_map(|sample| {
-            Some((seconds(sample), bytes(sample.broker?.resident_bytes) / MIB))
+            Some((seconds(sample), float(sample.broker?.resident_bytes) / MIB))
         });
         self.chart("broker_resident_mib", "MiB", resident.collect());
         self.broker(samples);
@@ -66,10 +67,10 @@ impl Results {
         let cpu = last.cpu.saturating_sub(first.cpu);
         self.figure("broker_cpu_s", cpu.as_secs_f64(), Better::Lower);
         if counts.granted > 0 {
-            let each = cpu.as_secs_f64() * 1e6 / count(counts.granted);
+            let each = cpu.as_secs_f64() * 1e6 / float(counts.granted);
             self.figure("broker_cpu_per_login_us", each, Better::Lower);
         }
-        let resident = |usage: crate::process::Usage| bytes(usage.resident_bytes);
+        let resident = |usage: crate::process::Usage| float(usage.resident_bytes);
         let peak = seen.iter().map(|(_, usage)| resident(*usage)).fold(0.0, f64::max);
         self.figure("broker_resident_before_bytes", resident(*first), Better::Neither);
         self.figure("broker_resident_peak_bytes", peak, Better::Lower);
@@ -96,15 +97,6 @@ fn rates(samples: &[Sample], read: impl Fn(&Sample) -> Option<f64>) -> Vec<(f64,
 
 fn seconds(sample: &Sample) -> f64 {
     sample.at.as_secs_f64()
-}
-
-/// Counts of a run are far below what a float tells apart.
-fn count(number: u64) -> f64 {
-    number as f64
-}
-
-fn bytes(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]
@@ -143,7 +135,7 @@ mod tests {
     #[test]
     fn a_long_run_has_rates_over_longer_times() {
         let looks: Vec<_> = (0..1_000).map(|look| sample(look * 100, look * 5, None)).collect();
-        let rates = rates(&looks, |sample| Some(count(sample.counts.granted)));
+        let rates = rates(&looks, |sample| Some(float(sample.counts.granted)));
         assert!(rates.len() <= RATES_MAX, "{}", rates.len());
         assert!(rates.iter().all(|(_, rate)| (rate - 50.0).abs() < 1e-6));
         assert_eq!(rates.last().map(|(at, _)| *at), Some(99.9));

@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::{OutputArgs, TargetArgs, TenancyArgs, seconds};
-use crate::limits::{GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX, TURNS_MAX};
+use crate::limits::{
+    GIVE_UP_AFTER, LEAVE_WAIT, ORGANISATIONS_MAX, SESSIONS_MAX, SET_UP_WAIT, TURNS_MAX,
+};
 
 #[derive(Args)]
 pub(crate) struct StormBeside {
@@ -49,6 +51,10 @@ pub(crate) struct StormBeside {
     /// Seconds to look, after everybody left, until the broker shows nothing held
     #[arg(long, default_value_t = 35, value_name = "SECONDS")]
     pub(crate) release_timeout_s: u64,
+    /// Take turns with a bare echo server, as `baseline` starts it, on this machine: what the same storm costs
+    /// the calm ones where nothing is decided
+    #[arg(long)]
+    pub(crate) bare: bool,
     /// Keep the organisations afterwards
     #[arg(long)]
     pub(crate) keep: bool,
@@ -83,18 +89,31 @@ impl StormBeside {
         all.with_room_for(agents)
     }
 
-    /// For all turns, and whoever is late at the end of each.
-    pub(crate) fn timeout(&self) -> Duration {
-        let turns = u32::try_from(self.turns).unwrap_or(u32::MAX);
-        (self.calm + self.storm_stay + LEAVE_WAIT).saturating_mul(turns) + GIVE_UP_AFTER
+    pub(crate) fn answer_timeout(&self) -> Duration {
+        Duration::from_secs(self.answer_timeout_s)
     }
 
-    /// What the report says of them.
+    /// The most that a turn takes, with whoever is late in it.
+    pub(crate) fn turn_takes(&self) -> Duration {
+        let stay = self.storm_stay.saturating_add(self.stay);
+        self.calm.saturating_add(stay).saturating_add(GIVE_UP_AFTER + LEAVE_WAIT)
+    }
+
+    /// For set-up, the turns, and the look at what is held then.
+    pub(crate) fn timeout(&self) -> Duration {
+        let turns = u32::try_from(self.turns).unwrap_or(u32::MAX);
+        let turns = turns.saturating_mul(if self.bare { 2 } else { 1 });
+        let look = Duration::from_secs(self.release_timeout_s);
+        SET_UP_WAIT.saturating_add(self.turn_takes().saturating_mul(turns)).saturating_add(look)
+    }
+
+    /// What the report says of them, by their names.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "url": self.target.url, "organisations": self.organisations, "rate": self.rate,
-            "stay_s": self.stay.as_secs_f64(), "storm_agents": self.storm_agents,
-            "turns": self.turns, "calm_s": self.calm.as_secs_f64(), "seed": self.seed,
+            "stay": self.stay.as_secs_f64(), "storm-agents": self.storm_agents,
+            "storm-stay": self.storm_stay.as_secs_f64(), "turns": self.turns,
+            "calm": self.calm.as_secs_f64(), "seed": self.seed, "bare": self.bare,
         })
     }
 
@@ -118,5 +137,31 @@ impl StormBeside {
         ensure!(!self.calm.is_zero(), "--calm: above 0");
         ensure!(self.answer_timeout_s > 0, "--answer-timeout-s: at least 1");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Profile};
+
+    fn parse(line: &str) -> StormBeside {
+        let words = ["loadtest", "storm-beside"].into_iter().chain(line.split_whitespace());
+        let parsed = Cli::try_parse_from(words).expect("it parses").profile;
+        let Profile::StormBeside(options) = parsed else { panic!("another profile") };
+        options
+    }
+
+    #[test]
+    fn set_up_and_the_look_at_what_is_held_have_their_time_beside_the_turns() {
+        let options = parse("--turns 2 --calm 30 --release-timeout-s 400");
+        options.check().expect("they fit");
+        let least = SET_UP_WAIT + Duration::from_secs(2 * 30 + 400);
+        assert!(options.timeout() > least, "{:?}", options.timeout());
+        let turns =
+            parse("--turns 2 --calm 30 --bare").timeout() - parse("--turns 1 --calm 30").timeout();
+        assert_eq!(turns, options.turn_takes() * 3, "the bare server has turns too");
     }
 }

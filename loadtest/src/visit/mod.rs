@@ -4,24 +4,29 @@
 //! | file | what it holds |
 //! |---|---|
 //! | here | visits, and what all of them share |
+//! | `bare` | the same at a server that knows no licences |
+//! | `counted` | what became of them, told by one process to another |
 //! | `visitor` | one agent: comes, stays, leaves, comes again |
 //! | `tally` | what became of them, by phase of the run |
 //! | `report` | the result of a run |
 //! | `table` | the same, to be read |
 
+mod bare;
+pub(crate) mod counted;
 pub(crate) mod report;
 mod table;
 pub(crate) mod tally;
 pub(crate) mod visitor;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::time::Instant;
 
 use self::tally::Phase;
+use crate::baseline::turn::Server;
 use crate::conversation::Witness;
 use crate::net::Target;
 use crate::sampler::Counts;
@@ -57,16 +62,20 @@ pub(crate) struct Outage {
 /// Owned by the profile; every visitor holds it for its life.
 pub(crate) struct Scene {
     pub(crate) target: Target,
+    pub(crate) server: Server,
     pub(crate) witness: Arc<Witness>,
     /// For one attempt.
     pub(crate) answer_timeout: Duration,
-    pub(crate) outage: Option<Outage>,
+    /// Set by the profile before anybody comes, once it knows when the run begins.
+    pub(crate) outage: OnceLock<Outage>,
     /// The phase that it is now, for whoever is counted under that.
     now: AtomicUsize,
     phases: Vec<Mutex<Phase>>,
 }
 
 impl Scene {
+    /// At a broker.
+    ///
     /// # Errors
     ///
     /// Where the histograms cannot be made.
@@ -78,9 +87,10 @@ impl Scene {
         let phases = phases.iter().map(|name| Phase::new(name).map(Mutex::new));
         Ok(Self {
             target,
+            server: Server::Broker,
             witness: Arc::default(),
             answer_timeout,
-            outage: None,
+            outage: OnceLock::new(),
             now: AtomicUsize::new(0),
             phases: phases.collect::<Result<_>>()?,
         })
@@ -108,7 +118,7 @@ impl Scene {
 
     /// When somebody is due who would be at `at`, and the phase if the outage decides it.
     fn due(&self, at: Instant) -> (Instant, Option<usize>) {
-        match self.outage {
+        match self.outage.get() {
             Some(outage) if outage.begins <= at && at < outage.ends => {
                 (outage.ends, Some(outage.phase))
             }

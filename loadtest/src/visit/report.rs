@@ -8,10 +8,11 @@ use super::tally::Outcomes;
 use crate::audit::Verdict;
 use crate::provision::Afterwards;
 use crate::report::Percentiles;
+use crate::storm::floor::Floor;
 use crate::tally::Words;
 
 /// How a visit ends that ends well.
-const WELL: &str = "logged out";
+pub(super) const WELL: &str = "logged out";
 
 #[derive(Debug, Serialize)]
 pub(crate) struct VisitsReport {
@@ -24,6 +25,8 @@ pub(crate) struct VisitsReport {
     pub(crate) phases: Vec<PhaseReport>,
     /// Of the profile that compares two of them.
     pub(crate) comparison: Option<Comparison>,
+    /// What the same came to at a bare server, where that was asked for.
+    pub(crate) floor: Option<Floor>,
     /// What the protocol does not allow, or does not expect here.
     pub(crate) faults: Words,
     pub(crate) audit: Verdict,
@@ -64,6 +67,10 @@ pub(crate) struct Seen {
     pub(crate) records: Option<usize>,
     /// What is wrong with the log or the bill, and what could not be removed, in words.
     pub(crate) problems: Vec<String>,
+    /// What another process of this tool audited, in organisations that nobody else came to; the report has
+    /// it with the rest.
+    #[serde(skip)]
+    pub(crate) audited_elsewhere: Option<Verdict>,
 }
 
 impl VisitsReport {
@@ -72,7 +79,7 @@ impl VisitsReport {
         settings: Value,
         scene: &Scene,
         comparison: Option<Comparison>,
-        seen: Seen,
+        mut seen: Seen,
     ) -> Self {
         let phases = scene.phases().map(|phase| PhaseReport {
             phase: phase.name,
@@ -82,6 +89,10 @@ impl VisitsReport {
             outcomes: phase.outcomes.clone(),
         });
         let undecided = scene.phases().map(|phase| phase.undecided()).sum();
+        let mut audit = scene.witness.audit().verdict();
+        if let Some(elsewhere) = seen.audited_elsewhere.take() {
+            audit.add(elsewhere);
+        }
         let mut report = Self {
             profile,
             passed: false,
@@ -89,13 +100,21 @@ impl VisitsReport {
             settings,
             phases: phases.collect(),
             comparison,
+            floor: None,
             faults: scene.witness.faults(),
-            audit: scene.witness.audit().verdict(),
+            audit,
             seen,
         };
         report.judge(undecided);
         report.passed = report.failures.is_empty();
         report
+    }
+
+    /// With the floor, which fails the run where it was to be known and is not.
+    pub(crate) fn with_floor(mut self, floor: Option<Floor>) -> Self {
+        self.failures.extend(floor.iter().flat_map(Floor::failures));
+        self.passed = self.failures.is_empty();
+        Self { floor, ..self }
     }
 
     fn judge(&mut self, undecided: u64) {

@@ -4,8 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::report::{Comparison, PhaseReport, VisitsReport};
 use super::tally::Outcomes;
-use crate::limits::FAILURES_PRINTED_MAX;
-use crate::report::Percentiles;
+use crate::report::verdict;
 
 impl Display for VisitsReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
@@ -19,6 +18,9 @@ impl Display for VisitsReport {
                  storm, ratio {ratio:.2} (at most {ratio_max})"
             )?;
         }
+        if let Some(floor) = &self.floor {
+            write!(out, "{floor}")?;
+        }
         if let Some(down_s) = self.seen.down_s {
             writeln!(out, "\nthe broker was down for {down_s:.2} s")?;
         }
@@ -31,7 +33,7 @@ impl Display for VisitsReport {
             let how = if afterwards.held.is_empty() { "nothing held" } else { "still held" };
             writeln!(out, "afterwards: {how} after {:.2} s", afterwards.waited_s)?;
         }
-        verdict(out, self)
+        verdict(out, &self.failures, self.passed)
     }
 }
 
@@ -42,16 +44,11 @@ fn latencies(out: &mut Formatter<'_>, phases: &[PhaseReport]) -> fmt::Result {
         "licence from due, ms", "count", "p50", "p90", "p99", "p99.9", "max"
     )?;
     for PhaseReport { phase, licence_ms, connect_upgrade_ms, begun_ms, .. } in phases {
-        line(out, phase, licence_ms)?;
-        line(out, "  connect and upgrade", connect_upgrade_ms)?;
-        line(out, "  begun (own lateness)", begun_ms)?;
+        licence_ms.line(out, phase)?;
+        connect_upgrade_ms.line(out, "  connect and upgrade")?;
+        begun_ms.line(out, "  begun (own lateness)")?;
     }
     Ok(())
-}
-
-fn line(out: &mut Formatter<'_>, name: &str, row: &Percentiles) -> fmt::Result {
-    let Percentiles { count, p50, p90, p99, p99_9, max } = row;
-    writeln!(out, "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}")
 }
 
 fn outcomes(out: &mut Formatter<'_>, phase: &PhaseReport) -> fmt::Result {
@@ -92,15 +89,4 @@ fn outcomes(out: &mut Formatter<'_>, phase: &PhaseReport) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-fn verdict(out: &mut Formatter<'_>, report: &VisitsReport) -> fmt::Result {
-    for failure in report.failures.iter().take(FAILURES_PRINTED_MAX) {
-        writeln!(out, "  {failure}")?;
-    }
-    let more = report.failures.len().saturating_sub(FAILURES_PRINTED_MAX);
-    if more > 0 {
-        writeln!(out, "  and {more} more")?;
-    }
-    writeln!(out, "{}", if report.passed { "PASSED" } else { "FAILED" })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::tally::{Words, latencies, microseconds};
 
@@ -21,7 +21,7 @@ pub(crate) struct Phase {
     pub(crate) licence: Histogram<u64>,
 }
 
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outcomes {
     /// Who was due, returns included.
     pub(crate) due: u64,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{Scene, Visit};
+use super::{Scene, Visit, bare};
 use crate::backoff::backoff;
+use crate::baseline::turn::Server;
 use crate::conversation::{Caller, Conversation, NotServed};
 use crate::limits::{GIVE_UP_AFTER, VISITOR_BACKOFF_MAX};
 use crate::session::End;
@@ -14,7 +15,10 @@ use crate::wire::LoggedIn;
 /// Pays one visit after the other.
 pub(crate) async fn live(caller: Arc<Caller>, visits: Vec<Visit>, scene: Arc<Scene>) {
     for visit in visits {
-        Visitor { caller: &caller, visit, scene: &scene }.pay().await;
+        match scene.server {
+            Server::Broker => Visitor { caller: &caller, visit, scene: &scene }.pay().await,
+            Server::Bare => bare::pay(&caller, visit, &scene).await,
+        }
     }
 }
 
@@ -98,7 +102,7 @@ impl Visitor<'_> {
     }
 
     async fn stay(&self, mut conversation: Conversation) -> Over {
-        let drops_at = self.scene.outage.filter(|outage| outage.is_played).map(|o| o.begins);
+        let drops_at = self.scene.outage.get().filter(|outage| outage.is_played).map(|o| o.begins);
         let drops_at = drops_at.filter(|at| *at < self.visit.leaves && *at > Instant::now());
         let until = drops_at.unwrap_or(self.visit.leaves);
         match conversation.stay(sleep_until(until)).await {

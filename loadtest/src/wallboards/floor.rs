@@ -12,8 +12,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::process_time;
 use crate::limits::{FLOOR_PAUSE, FLOOR_ROUNDS};
+use crate::process::of_this_thread;
 
 /// Processor time of one write of so many bytes, as the mean of many rounds over so many sockets.
 ///
@@ -43,7 +43,7 @@ async fn read_all(mut stream: TcpStream) {
 
 fn write_all(ends: &mut [Blocking], bytes: usize) -> Result<Duration> {
     let frame = vec![b'x'; bytes];
-    let begun = process_time::of_this_thread()?;
+    let begun = of_this_thread()?;
     for _ in 0..FLOOR_ROUNDS {
         for end in &mut *ends {
             end.write_all(&frame)?;
@@ -52,5 +52,5 @@ fn write_all(ends: &mut [Blocking], bytes: usize) -> Result<Duration> {
         std::thread::sleep(FLOOR_PAUSE);
     }
     let writes = u32::try_from(ends.len())?.saturating_mul(FLOOR_ROUNDS).max(1);
-    Ok(process_time::of_this_thread()?.saturating_sub(begun) / writes)
+    Ok(of_this_thread()?.saturating_sub(begun) / writes)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::turn::Turn;
 use crate::cli::Wallboards;
 use crate::report::Percentiles;
-use crate::tally::latencies;
+use crate::tally::{float, latencies};
 
 /// Failures that are printed; the JSON has them all.
 const FAILURES_PRINTED_MAX: usize = 20;
@@ -83,8 +83,8 @@ impl BoardsReport {
             passed: false,
             failures: turns.iter().flat_map(|turn| turn.failures.clone()).collect(),
             boards: options.boards,
-            agents: options.agents,
-            over_s: options.over_s.as_secs_f64(),
+            agents: options.logins.agents,
+            over_s: options.logins.over_s.as_secs_f64(),
             age_ms: merged(&with, |turn| &turn.ages)?,
             licence_ms: merged(&with, |turn| &turn.licence)?,
             licence_without_ms,
@@ -151,10 +151,6 @@ fn ratio(of: u64, to: u64) -> f64 {
     if to == 0 { 0.0 } else { float(of) / float(to) }
 }
 
-fn float(number: u64) -> f64 {
-    u32::try_from(number).map_or(f64::from(u32::MAX), f64::from)
-}
-
 impl Display for BoardsReport {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let Self { boards, agents, over_s, .. } = self;
@@ -164,10 +160,10 @@ impl Display for BoardsReport {
             "{:<28}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "ms", "count", "p50", "p90", "p99", "p99.9", "max"
         )?;
-        row(out, "  age of the counts shown", &self.age_ms)?;
-        row(out, "  licence, with boards", &self.licence_ms)?;
+        self.age_ms.line(out, "  age of the counts shown")?;
+        self.licence_ms.line(out, "  licence, with boards")?;
         if let Some(without) = &self.licence_without_ms {
-            row(out, "  licence, without", without)?;
+            without.line(out, "  licence, without")?;
         }
         writeln!(
             out,
@@ -187,11 +183,6 @@ impl Display for BoardsReport {
         }
         writeln!(out, "{}", if self.passed { "PASSED" } else { "FAILED" })
     }
-}
-
-fn row(out: &mut Formatter<'_>, name: &str, row: &Percentiles) -> fmt::Result {
-    let Percentiles { count, p50, p90, p99, p99_9, max } = row;
-    writeln!(out, "{name:<28}{count:>8}{p50:>10.1}{p90:>10.1}{p99:>10.1}{p99_9:>10.1}{max:>10.1}")
 }
 
 fn each(out: &mut Formatter<'_>, name: &str, figures: &[f64]) -> fmt::Result {
@@ -218,6 +209,7 @@ mod tests {
             broker_time: Some(Duration::from_millis(broker_ms)),
             bare_write: Some(Duration::from_micros(5)),
             own_time: Duration::ZERO,
+            rows: None,
             frames,
             bytes: frames * 600,
             snapshots: 0,

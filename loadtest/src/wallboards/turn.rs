@@ -1,7 +1,7 @@
 //! One round of logins with the boards, or without.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -12,11 +12,11 @@ use tokio::time::{sleep, sleep_until};
 
 use super::ages;
 use super::board::{Board, Followed, NOTHING_YET};
-use super::process_time;
 use crate::agent::{Login, live};
 use crate::arrival::Arrival;
 use crate::limits::{FIRST_PING_SPREAD, PROGRESS_POLL, SETTLE_POLL};
 use crate::population::Device;
+use crate::process::Meter;
 use crate::provision::Ready;
 use crate::run::{Phase, Run};
 use crate::tally::latencies;
@@ -32,6 +32,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) boards_timeout_s: u64,
     /// The process of the broker, where the run started it.
     pub(crate) broker: Option<u32>,
+    /// Counts the rows that others export meanwhile, in a turn with exports.
+    pub(crate) rows: Option<&'a AtomicU64>,
 }
 
 /// What came of a turn. Latencies are in microseconds.
@@ -44,6 +46,8 @@ pub(crate) struct Turn {
     pub(crate) bare_write: Option<Duration>,
     /// Of this tool within the window.
     pub(crate) own_time: Duration,
+    /// Rows exported within the window; `None` in a turn without exports.
+    pub(crate) rows: Option<u64>,
     /// Frames delivered to all boards within it, their bytes, and the snapshots among them.
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
@@ -53,6 +57,20 @@ pub(crate) struct Turn {
     pub(crate) licence: Histogram<u64>,
     /// What went wrong, in words.
     pub(crate) failures: Vec<String>,
+}
+
+/// Of the broker, where its process is known, and of this tool.
+struct Meters {
+    broker: Option<Meter>,
+    tool: Meter,
+}
+
+impl Meters {
+    /// Processor time of each up to now.
+    fn read(&mut self) -> Result<(Option<Duration>, Duration)> {
+        let broker = self.broker.as_mut().map(Meter::read).transpose()?;
+        Ok((broker.map(|usage| usage.cpu), self.tool.read()?.cpu))
+    }
 }
 
 impl Stage<'_> {
@@ -67,7 +85,8 @@ impl Stage<'_> {
         if !self.until(boards, |latest| latest != NOTHING_YET).await {
             failures.push("not every board had a snapshot in time".to_owned());
         }
-        let (begun, times) = (Instant::now(), self.times()?);
+        let mut meters = self.meters()?;
+        let (begun, times, rows) = (Instant::now(), meters.read()?, self.rows());
         let (phase, _) = watch::channel(Phase::Arriving);
         let mut agents = JoinSet::new();
         tokio::join!(self.arrive(&phase, &mut agents), self.until_decided());
@@ -75,7 +94,7 @@ impl Stage<'_> {
         if !self.until(boards, |latest| latest == granted).await {
             failures.push(format!("not every board showed all {granted} holders in the end"));
         }
-        let (window, after) = (begun.elapsed(), self.times()?);
+        let (window, after, rows_after) = (begun.elapsed(), meters.read()?, self.rows());
         stop.send_replace(true);
         let followed = followers.join_all().await;
         phase.send_replace(Phase::Holding);
@@ -87,13 +106,19 @@ impl Stage<'_> {
         self.judge(&mut failures);
         let broker_time = after.0.zip(times.0).map(|(after, before)| after.saturating_sub(before));
         let own_time = after.1.saturating_sub(times.1);
-        self.turn(&followed, window, broker_time, own_time, failures)
+        let rows = rows_after.zip(rows).map(|(after, before)| after.saturating_sub(before));
+        let turn = self.turn(&followed, window, broker_time, own_time, failures)?;
+        Ok(Turn { rows, ..turn })
     }
 
-    /// Of the broker and of this tool.
-    fn times(&self) -> Result<(Option<Duration>, Duration)> {
-        let broker = self.broker.map(process_time::of_process).transpose()?;
-        Ok((broker, process_time::of_process(std::process::id())?))
+    /// Exported up to now.
+    fn rows(&self) -> Option<u64> {
+        self.rows.map(|rows| rows.load(Ordering::Relaxed))
+    }
+
+    fn meters(&self) -> Result<Meters> {
+        let broker = self.broker.map(Meter::of).transpose()?;
+        Ok(Meters { broker, tool: Meter::of(std::process::id())? })
     }
 
     /// Starts each login when it is due, whatever became of the ones before.
@@ -172,6 +197,7 @@ impl Stage<'_> {
             broker_time,
             bare_write: None,
             own_time,
+            rows: None,
             frames,
             bytes,
             snapshots,
@@ -179,5 +205,35 @@ impl Stage<'_> {
             licence,
             failures,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Leave;
+    use crate::net::Target;
+
+    #[tokio::test]
+    async fn rows_that_are_exported_after_the_window_do_not_count() {
+        let target = Target::resolve("http://127.0.0.1:9").await.expect("an address");
+        let run = Run::new(target, Duration::from_secs(1), Leave::Logout).expect("a run");
+        let organisation = Ready { number: 9001, agents: Vec::new(), licences: Vec::new() };
+        let rows = Arc::new(AtomicU64::new(7));
+        let stage = Stage {
+            run: &Arc::new(run),
+            organisation: &organisation,
+            arrival: Arrival::AllAtOnce,
+            seed: 1,
+            boards_timeout_s: 0,
+            broker: None,
+            rows: Some(&rows),
+        };
+        let counting = Arc::clone(&rows);
+        // On this one thread it has its turn when the window, in which nobody comes, is over.
+        let export = tokio::spawn(async move { counting.fetch_add(1_000, Ordering::Relaxed) });
+        let turn = stage.play(&[]).await.expect("a turn");
+        assert_eq!(export.await.expect("it exports"), 7);
+        assert_eq!(turn.rows, Some(0));
     }
 }

@@ -1,22 +1,12 @@
 //! A working day of seconds, against a fake broker that keeps the contract or breaks it.
 
-use crate::support::{FakeBroker, Vice};
+use crate::support::{self, Vice};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 /// Plays a day of four seconds with forty agents; the exit code and the report.
 async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
-    let broker = FakeBroker::start(vice).await;
-    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["day", "--operator-token", "the-operator", "--json", "-"])
-        .args(["--url", &format!("http://{}", broker.address), "--release-timeout-s", "1"])
-        .args(["--minutes", "0.07", "--agents", "40", "--outage-s", "0.3"])
-        .args(options.split_whitespace())
-        .output()
-        .await
-        .expect("the tool runs");
-    assert_eq!(broker.organisations(), Vec::<String>::new(), "what it created is removed");
-    (output.status.code(), serde_json::from_slice(&output.stdout).expect("a report"))
+    let day = "--release-timeout-s 1 --minutes 0.07 --agents 40 --outage-s 0.3";
+    support::play("day", vice, &[day, options]).await
 }
 
 fn outcomes<'a>(report: &'a Value, phase: &str) -> &'a Value {

@@ -5,6 +5,7 @@ mod compare;
 mod day;
 mod mass_login;
 mod reconnect_storm;
+mod set_up;
 mod storm_beside;
 mod support;
 mod wallboards;

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{FakeBroker, Vice};
+use crate::support::{self, FakeBroker, Vice};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -14,11 +14,8 @@ struct Played {
 }
 
 fn command(broker: &FakeBroker, options: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
-    command
-        .args(["mass-login", "--operator-token", "the-operator", "--json", "-"])
-        .args(["--url", &format!("http://{}", broker.address)])
-        .args(options.split_whitespace());
+    let mut command = support::command("mass-login", broker);
+    command.args(options.split_whitespace());
     command
 }
 

@@ -2,20 +2,17 @@
 
 use std::process::Stdio;
 
-use crate::support::{FakeBroker, Vice};
+use crate::support::{self, FakeBroker, Vice};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
 
 const AGENTS: u64 = 40;
 
 /// Restarts the broker when the run asks for it; the exit code and the report.
 async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
     let broker = FakeBroker::start(vice).await;
-    let mut tool = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["reconnect-storm", "--operator-token", "the-operator", "--json", "-", "--hold", "0"])
-        .args(["--release-timeout-s", "1"])
-        .args(["--url", &format!("http://{}", broker.address), "--agents", &AGENTS.to_string()])
+    let mut tool = support::command("reconnect-storm", &broker)
+        .args(["--hold", "0", "--release-timeout-s", "1", "--agents", &AGENTS.to_string()])
         .args(options.split_whitespace())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,21 +1,11 @@
 //! Wallboards beside logins, against a fake broker that keeps the contract or breaks it.
 
-use crate::support::{FakeBroker, Vice};
+use crate::support::{self, Vice};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
-    let broker = FakeBroker::start(vice).await;
-    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["wallboards", "--operator-token", "the-operator", "--json", "-"])
-        .args(["--url", &format!("http://{}", broker.address)])
-        .args(["--boards", "20", "--agents", "40", "--over-s", "0.4", "--age-max-ms", "5000"])
-        .args(options.split_whitespace())
-        .output()
-        .await
-        .expect("the tool runs");
-    assert_eq!(broker.organisations(), Vec::<String>::new(), "what it created is removed");
-    (output.status.code(), serde_json::from_slice(&output.stdout).expect("a report"))
+    let boards = "--boards 20 --agents 40 --over-s 0.4 --age-max-ms 5000";
+    support::play("wallboards", vice, &[boards, options]).await
 }
 
 #[tokio::test]

@@ -15,9 +15,12 @@ use crate::domain::resume::{Snapshot, StoredSession};
 use crate::domain::session::Place;
 use crate::domain::user::UserRecord;
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, SqlSafeStr};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, Params, params};
 use std::collections::HashMap;
+
+/// A row that is lent for as long as it is looked at.
+pub(super) type Lent<'r> = Reader<'r, rusqlite::Row<'r>>;
 
 /// An organisation's own row.
 pub(super) struct Head {
@@ -36,8 +39,8 @@ pub(super) struct Head {
 
 /// The row of the organisation that has this number now. The first read of a transaction: it fixes
 /// what all later ones see.
-pub(super) async fn head(
-    connection: &mut SqliteConnection,
+pub(super) fn head(
+    connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Option<Head>, StoreError> {
     let text = format!(
@@ -45,54 +48,51 @@ pub(super) async fn head(
          wallboards_maximum, wallboards_version, month, month_began_at FROM organisations \
          WHERE number = ? AND removed_at IS NULL"
     );
-    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
-    let row = query.fetch_optional(connection).await.map_err(aborted)?;
-    row.map(|row| {
-        let reader = Reader(&row);
+    let found = rows(connection, &text, [number(organisation)], |row| {
         Ok(Head {
-            key: reader.integer("key")?,
-            settings: value::settings(&row)?,
-            totals_version: reader.counter("totals_version")?,
-            batch: reader.counter("batch")?,
-            last_at: reader.instant("last_at")?,
-            sequence: reader.counter("sequence")?,
-            intervals_until: reader.instant("intervals_until")?,
-            month: value::month_under_way(reader)?,
-            wallboard_maximum: reader.count("wallboards_maximum")?,
-            wallboard_version: reader.counter("wallboards_version")?,
+            key: row.integer("key")?,
+            settings: value::settings(row)?,
+            totals_version: row.counter("totals_version")?,
+            batch: row.counter("batch")?,
+            last_at: row.instant("last_at")?,
+            sequence: row.counter("sequence")?,
+            intervals_until: row.instant("intervals_until")?,
+            month: value::month_under_way(row)?,
+            wallboard_maximum: row.count("wallboards_maximum")?,
+            wallboard_version: row.counter("wallboards_version")?,
         })
-    })
-    .transpose()
+    });
+    Ok(found?.into_iter().next())
 }
 
 /// All the rest of it.
-pub(super) async fn body(
-    connection: &mut SqliteConnection,
+pub(super) fn body(
+    connection: &Connection,
     head: Head,
     catalogue: &Catalogue,
 ) -> Result<Loaded, StoreError> {
-    let mut loading = Loading { connection, catalogue, key: head.key };
-    let (month, began_at) = loading.month(&head).await?;
-    let users = loading.users().await?;
-    let bought = loading.totals_log().await?;
-    let (totals, prices) = loading.totals().await?;
+    let loading = Loading { connection, catalogue, key: head.key };
+    let (month, began_at) = loading.month(&head)?;
+    let users = loading.users()?;
+    let bought = loading.totals_log()?;
+    let (totals, prices) = loading.totals()?;
     let snapshot = Snapshot {
         totals,
         prices,
         highest: bought.highest_in(began_at),
         totals_version: head.totals_version,
-        sessions: loading.sessions(&users).await?,
+        sessions: loading.sessions(&users)?,
         users,
-        base_units: loading.base_units(head.last_at).await?,
-        lapses: loading.lapses(month).await?,
-        wallboards: loading.wallboards().await?,
+        base_units: loading.base_units(head.last_at)?,
+        lapses: loading.lapses(month)?,
+        wallboards: loading.wallboards()?,
         wallboard_maximum: head.wallboard_maximum,
         wallboard_version: head.wallboard_version,
-        maxima: loading.maxima(month).await?,
+        maxima: loading.maxima(month)?,
         month,
         intervals_until: head.intervals_until,
-        since_interval: loading.since_interval(&head, &bought).await?,
-        denied_today: loading.denied_today(&head).await?,
+        since_interval: loading.since_interval(&head, &bought)?,
+        denied_today: loading.denied_today(&head)?,
         last_at: head.last_at,
         sequence: head.sequence,
         settings: head.settings,
@@ -100,100 +100,114 @@ pub(super) async fn body(
     Ok(Loaded { snapshot, batch: head.batch })
 }
 
+/// What `read` makes of each row of a statement.
+pub(super) fn rows<T>(
+    connection: &Connection,
+    text: &str,
+    parameters: impl Params,
+    read: impl Fn(Lent<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(text).map_err(aborted)?;
+    let mut lent = statement.query(parameters).map_err(aborted)?;
+    let mut all = Vec::new();
+    while let Some(row) = lent.next().map_err(aborted)? {
+        all.push(read(Reader(row))?);
+    }
+    Ok(all)
+}
+
 pub(super) struct Loading<'a> {
-    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) connection: &'a Connection,
     pub(super) catalogue: &'a Catalogue,
     pub(super) key: i64,
 }
 
 impl Loading<'_> {
-    /// The rows of a statement whose only parameter is the organisation's key.
-    pub(super) async fn rows(
-        &mut self,
-        text: impl SqlSafeStr,
-    ) -> Result<Vec<SqliteRow>, StoreError> {
-        let query = sqlx::query(text).bind(self.key);
-        query.fetch_all(&mut *self.connection).await.map_err(aborted)
+    /// What `read` makes of each row of a statement whose first parameter is the organisation's key.
+    pub(super) fn rows<T>(
+        &self,
+        text: &str,
+        read: impl Fn(Lent<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        rows(self.connection, text, [self.key], read)
     }
 
-    async fn users(&mut self) -> Result<Vec<UserRecord>, StoreError> {
+    /// The same, with a second parameter.
+    pub(super) fn rows_with<T>(
+        &self,
+        text: &str,
+        parameter: impl ToSql,
+        read: impl Fn(Lent<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        rows(self.connection, text, params![self.key, parameter], read)
+    }
+
+    fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
         let text = format!(
             "SELECT {USER_COLUMNS} FROM users WHERE organisation = ? AND removed_at IS NULL \
              ORDER BY id"
         );
-        let rows = self.rows(AssertSqlSafe(text)).await?;
-        rows.iter().map(|row| value::user(row, self.catalogue)).collect()
+        self.rows(&text, |row| value::user(row, self.catalogue))
     }
 
-    async fn sessions(&mut self, users: &[UserRecord]) -> Result<Vec<StoredSession>, StoreError> {
+    fn sessions(&self, users: &[UserRecord]) -> Result<Vec<StoredSession>, StoreError> {
         let users: HashMap<&str, &UserName> =
             users.iter().map(|record| (&*record.user, &record.user)).collect();
-        let rows = self
-            .rows(
-                "SELECT session, user, device, since, grace_s, resume, address, held FROM sessions \
-                 WHERE organisation = ? ORDER BY session",
-            )
-            .await?;
-        let mut sessions = rows
-            .iter()
-            .map(|row| opened(Reader(row), &users, self.catalogue))
-            .collect::<Result<Vec<StoredSession>, StoreError>>()?;
-        self.places(&mut sessions).await?;
+        let mut sessions = self.rows(
+            "SELECT session, user, device, since, grace_s, resume, address, held FROM sessions \
+             WHERE organisation = ? ORDER BY session",
+            |row| opened(row, &users, self.catalogue),
+        )?;
+        self.places(&mut sessions)?;
         Ok(sessions)
     }
 
-    async fn places(&mut self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
-        let rows =
-            self.rows("SELECT session, licence, place FROM places WHERE organisation = ?").await?;
-        for row in rows.iter().map(Reader) {
+    fn places(&self, sessions: &mut [StoredSession]) -> Result<(), StoreError> {
+        let text = "SELECT session, licence, place FROM places WHERE organisation = ?";
+        let places = self.rows(text, |row| {
             let licence = row.licence("licence", self.catalogue)?;
-            let place = Place { licence, place: row.counter("place")? };
-            session_of(sessions, row.session()?)?.places.push(place);
+            Ok((row.session()?, Place { licence, place: row.counter("place")? }))
+        })?;
+        for (session, place) in places {
+            session_of(sessions, session)?.places.push(place);
         }
         Ok(())
     }
 
-    async fn maxima(&mut self, month: NaiveDate) -> Result<Vec<(LicenceId, u32)>, StoreError> {
-        let query =
-            sqlx::query("SELECT licence, maximum FROM maxima WHERE organisation = ? AND month = ?")
-                .bind(self.key)
-                .bind(value::month_text(month));
-        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
-        self.by_known_licence(&rows, |row| row.count("maximum"))
+    fn maxima(&self, month: NaiveDate) -> Result<Vec<(LicenceId, u32)>, StoreError> {
+        let text = "SELECT licence, maximum FROM maxima WHERE organisation = ? AND month = ?";
+        let maximum = |row: Lent<'_>| self.if_known(row, |row| row.count("maximum"));
+        known(self.rows_with(text, value::month_text(month), maximum))
     }
 
-    async fn denied_today(&mut self, head: &Head) -> Result<Vec<(LicenceId, u32)>, StoreError> {
+    fn denied_today(&self, head: &Head) -> Result<Vec<(LicenceId, u32)>, StoreError> {
+        const COUNT: &str = "SELECT licence, count(*) AS denied FROM denials INDEXED BY denials_at \
+             WHERE organisation = ? AND at >= ? AND reason <> ? GROUP BY licence";
         let zone = head.settings.time_zone;
         let midnight = start_of_day(day_of(head.last_at, zone), zone);
-        let query = sqlx::query(
-            "SELECT licence, count(*) AS denied FROM denials INDEXED BY denials_at \
-             WHERE organisation = ? AND at >= ? AND reason <> ? GROUP BY licence",
-        )
-        .bind(self.key)
-        .bind(millis(midnight))
-        .bind(DenialReason::UnknownLicence.as_str());
-        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
-        self.by_known_licence(&rows, |row| row.count("denied"))
+        let of = params![self.key, millis(midnight), DenialReason::UnknownLicence.as_str()];
+        let denied = |row: Lent<'_>| self.if_known(row, |row| row.count("denied"));
+        known(rows(self.connection, COUNT, of, denied))
     }
 
     /// What is counted by type; types that the catalogue has lost are passed over.
-    pub(super) fn by_known_licence<T>(
+    pub(super) fn if_known<T>(
         &self,
-        rows: &[SqliteRow],
-        read: impl Fn(Reader<'_>) -> Result<T, StoreError>,
-    ) -> Result<Vec<(LicenceId, T)>, StoreError> {
-        let mut known = Vec::with_capacity(rows.len());
-        for row in rows {
-            if let Some(licence) = self.catalogue.find(Reader(row).text("licence")?) {
-                known.push((licence, read(Reader(row))?));
-            }
-        }
-        Ok(known)
+        row: Lent<'_>,
+        read: impl Fn(Lent<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<(LicenceId, T)>, StoreError> {
+        let licence = self.catalogue.find(row.text("licence")?);
+        licence.map(|licence| Ok((licence, read(row)?))).transpose()
     }
 }
 
+/// Those of which something is known.
+pub(super) fn known<T>(rows: Result<Vec<Option<T>>, StoreError>) -> Result<Vec<T>, StoreError> {
+    rows.map(|rows| rows.into_iter().flatten().collect())
+}
+
 fn opened(
-    row: Reader<'_>,
+    row: Lent<'_>,
     users: &HashMap<&str, &UserName>,
     catalogue: &Catalogue,
 ) -> Result<StoredSession, StoreError> {

@@ -1,9 +1,8 @@
 //! Reads what an organisation has beside its sessions; the other half of `load`.
 
 use super::StoreError;
-use super::error::aborted;
-use super::load::{Head, Loading};
-use super::value::{self, Reader, millis};
+use super::load::{Head, Lent, Loading, known};
+use super::value::{self, Columns, Reader, millis};
 use crate::domain::activity::{Lapsed, StoredLapse};
 use crate::domain::base::{BaseUnit, REASSIGN_PERIOD};
 use crate::domain::ids::{LicenceId, LicenceSet};
@@ -50,68 +49,50 @@ impl TotalsLog {
 
 impl Loading<'_> {
     /// The month that was under way when the last record was made, and when it was begun.
-    pub(super) async fn month(
-        &mut self,
-        head: &Head,
-    ) -> Result<(NaiveDate, DateTime<Utc>), StoreError> {
+    pub(super) fn month(&self, head: &Head) -> Result<(NaiveDate, DateTime<Utc>), StoreError> {
         if let Some(kept) = head.month {
             return Ok(kept);
         }
-        let rows = self
-            .rows("SELECT month FROM bill_lines WHERE organisation = ? ORDER BY month DESC LIMIT 1")
-            .await?;
-        let closed = rows.first().map(|row| Reader(row).word("month", value::month)).transpose()?;
+        let text =
+            "SELECT month FROM bill_lines WHERE organisation = ? ORDER BY month DESC LIMIT 1";
+        let closed = self.rows(text, |row| row.word("month", value::month))?.first().copied();
         let zone = head.settings.time_zone;
         let month = month_under_way(head.last_at, zone, closed);
         Ok((month, start_of_day(month, zone)))
     }
 
     /// What is bought, and prices. Of types that the catalogue has lost they are in force for nobody.
-    pub(super) async fn totals(
-        &mut self,
+    pub(super) fn totals(
+        &self,
     ) -> Result<(Vec<(LicenceId, Totals)>, Vec<(LicenceId, Decimal)>), StoreError> {
-        let rows = self
-            .rows(
-                "SELECT licence, base, concurrent, contingency, fixed, unit_price FROM totals \
-                 WHERE organisation = ?",
-            )
-            .await?;
-        let totals = self.by_known_licence(&rows, totals)?;
-        let prices = self.by_known_licence(&rows, |row| {
-            row.optional_word("unit_price", |text| text.parse::<Decimal>().ok())
-        })?;
-        let prices = prices.into_iter().filter_map(|(licence, price)| Some((licence, price?)));
-        Ok((totals, prices.collect()))
+        const BOUGHT: &str = "SELECT licence, base, concurrent, contingency, fixed, unit_price \
+            FROM totals WHERE organisation = ?";
+        let price = |row: Lent<'_>| row.optional_word("unit_price", |text| text.parse().ok());
+        let both = |row: Lent<'_>| Ok((totals(row)?, price(row)?));
+        let known = known(self.rows(BOUGHT, |row| self.if_known(row, both)))?;
+        let prices = known.iter().filter_map(|(licence, (_, price))| Some((*licence, (*price)?)));
+        let prices = prices.collect();
+        Ok((known.into_iter().map(|(licence, (totals, _))| (licence, totals)).collect(), prices))
     }
 
-    pub(super) async fn totals_log(&mut self) -> Result<TotalsLog, StoreError> {
-        let rows = self
-            .rows(
-                "SELECT licence, at, base, concurrent, contingency, fixed FROM totals_log \
-                 WHERE organisation = ? ORDER BY id",
-            )
-            .await?;
-        let known = self.by_known_licence(&rows, |row| Ok((row.instant("at")?, totals(row)?)))?;
+    pub(super) fn totals_log(&self) -> Result<TotalsLog, StoreError> {
+        const LOG: &str = "SELECT licence, at, base, concurrent, contingency, fixed \
+            FROM totals_log WHERE organisation = ? ORDER BY id";
+        let change = |row: Lent<'_>| Ok((row.instant("at")?, totals(row)?));
+        let known = known(self.rows(LOG, |row| self.if_known(row, change)))?;
         let flat = known.into_iter().map(|(licence, (at, totals))| (licence, at, totals));
         Ok(TotalsLog(flat.collect()))
     }
 
     /// Units that were still used when the last record was made.
-    pub(super) async fn base_units(
-        &mut self,
-        last_at: DateTime<Utc>,
-    ) -> Result<Vec<BaseUnit>, StoreError> {
-        let query = sqlx::query(
-            "SELECT unit, licence, user, is_gone, assigned_at, is_reassigned, released_at \
-             FROM base_units \
-             WHERE organisation = ? AND (released_at IS NULL OR assigned_at > ?) ORDER BY unit",
-        );
-        let query = query.bind(self.key).bind(millis(last_at - REASSIGN_PERIOD));
-        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
-        let unit = |licence, row: Reader<'_>| {
+    pub(super) fn base_units(&self, last_at: DateTime<Utc>) -> Result<Vec<BaseUnit>, StoreError> {
+        const USED: &str = "SELECT unit, licence, user, is_gone, assigned_at, is_reassigned, \
+            released_at FROM base_units \
+            WHERE organisation = ? AND (released_at IS NULL OR assigned_at > ?) ORDER BY unit";
+        let unit = |row: Lent<'_>| {
             Ok(BaseUnit {
                 unit: row.counter("unit")?,
-                licence,
+                licence: row.licence("licence", self.catalogue)?,
                 user: row.shared_text("user")?,
                 is_gone: row.integer("is_gone")? != 0,
                 assigned_at: row.instant("assigned_at")?,
@@ -119,77 +100,62 @@ impl Loading<'_> {
                 released_at: row.optional_instant("released_at")?,
             })
         };
-        let known = rows.iter().map(Reader).filter_map(|row| {
-            let licence = row.text("licence").map(|key| self.catalogue.find(key)).transpose()?;
-            Some(licence.and_then(|licence| unit(licence, row)))
-        });
-        known.collect()
+        let since = millis(last_at - REASSIGN_PERIOD);
+        let units = known(self.rows_with(USED, since, |row| self.if_known(row, unit)))?;
+        Ok(units.into_iter().map(|(_, unit)| unit).collect())
     }
 
-    pub(super) async fn lapses(
-        &mut self,
-        month: NaiveDate,
-    ) -> Result<Vec<StoredLapse>, StoreError> {
-        let query = sqlx::query(
-            "SELECT licence, user, is_gone FROM lapses WHERE organisation = ? AND month = ?",
-        );
-        let query = query.bind(self.key).bind(value::month_text(month));
-        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
-        let mut lapses = Vec::with_capacity(rows.len());
-        for row in rows.iter().map(Reader) {
+    pub(super) fn lapses(&self, month: NaiveDate) -> Result<Vec<StoredLapse>, StoreError> {
+        const LAPSED: &str =
+            "SELECT licence, user, is_gone FROM lapses WHERE organisation = ? AND month = ?";
+        self.rows_with(LAPSED, value::month_text(month), |row| {
             let key = row.text("licence")?;
             let licences: LicenceSet = self.catalogue.find(key).into_iter().collect();
             let is_gone = row.integer("is_gone")? != 0;
-            lapses.push(StoredLapse {
+            Ok(StoredLapse {
                 user: (!is_gone).then(|| row.shared_text("user")).transpose()?,
                 lapsed: Lapsed { licences, at_all: key.is_empty() },
-            });
-        }
-        Ok(lapses)
+            })
+        })
     }
 
-    pub(super) async fn wallboards(&mut self) -> Result<Vec<Wallboard>, StoreError> {
-        let rows = self
-            .rows("SELECT id, name, user, created_at FROM wallboards WHERE organisation = ?")
-            .await?;
-        let wallboard = |row: Reader<'_>| {
+    pub(super) fn wallboards(&self) -> Result<Vec<Wallboard>, StoreError> {
+        let text = "SELECT id, name, user, created_at FROM wallboards WHERE organisation = ?";
+        self.rows(text, |row| {
             Ok(Wallboard {
                 id: row.shared_text("id")?,
                 name: row.shared_text("name")?,
                 user: row.optional_text("user")?.map(Into::into),
                 created_at: row.instant("created_at")?,
             })
-        };
-        rows.iter().map(|row| wallboard(Reader(row))).collect()
+        })
     }
 
     /// What changed the figures since the interval of the last record began; nothing if that has its
     /// records already.
-    pub(super) async fn since_interval(
-        &mut self,
+    pub(super) fn since_interval(
+        &self,
         head: &Head,
         bought: &TotalsLog,
     ) -> Result<Vec<PastChange>, StoreError> {
+        const LOG: &str = "SELECT at, usage_type, licence, user FROM usage INDEXED BY usage_at \
+            WHERE organisation = ? AND at >= ? ORDER BY at, id";
         let start = interval_of(head.last_at);
         if head.intervals_until > start {
             return Ok(Vec::new());
         }
-        let query = sqlx::query(
-            "SELECT at, usage_type, licence, user FROM usage INDEXED BY usage_at \
-             WHERE organisation = ? AND at >= ? ORDER BY at, id",
-        );
-        let query = query.bind(self.key).bind(millis(start));
-        let rows = query.fetch_all(&mut *self.connection).await.map_err(aborted)?;
-        let mut changes = self.by_known_licence(&rows, |row| {
+        let changed = |row: Lent<'_>| {
             let user = row.shared_text("user")?;
             let change = match row.word("usage_type", UsageType::from_word)? {
                 UsageType::Acquired => PastChangeKind::Acquired(user),
                 UsageType::Released => PastChangeKind::Released(user),
             };
             Ok((row.instant("at")?, change))
-        })?;
+        };
+        let changes = self.rows_with(LOG, millis(start), |row| self.if_known(row, changed));
+        let changes = known(changes)?;
         let mut past: Vec<PastChange> = changes
-            .drain(..)
+            .into_iter()
             .map(|(licence, (at, change))| PastChange { at, licence, change })
             .collect();
         past.extend(bought.changes_since(start));
@@ -198,7 +164,7 @@ impl Loading<'_> {
     }
 }
 
-pub(super) fn totals(row: Reader<'_>) -> Result<Totals, StoreError> {
+pub(super) fn totals<R: Columns>(row: Reader<'_, R>) -> Result<Totals, StoreError> {
     Ok(Totals {
         base: row.count("base")?,
         concurrent: row.count("concurrent")?,

@@ -71,6 +71,7 @@ mod writer;
 use super::{
     AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
     Part, Range, Run, Store, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe,
+    UserFilter,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -159,13 +160,14 @@ impl Inner {
     async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
         // Whoever loads wants to decide on it: a commit that is under way must be seen, or else be over.
         let pause = self.writer.pause().await?;
-        let mut snapshot = self.readers.begin().await.map_err(aborted)?;
-        let head = load::head(&mut snapshot, organisation).await?;
-        drop(pause);
-        match head {
-            Some(head) => load::body(&mut snapshot, head, &self.catalogue).await.map(Some),
-            None => Ok(None),
-        }
+        let catalogue = Arc::clone(&self.catalogue);
+        let load = move |connection: &mut Connection| {
+            let snapshot = connection.transaction().map_err(aborted)?;
+            let head = load::head(&snapshot, organisation)?;
+            drop(pause);
+            head.map(|head| load::body(&snapshot, head, &catalogue)).transpose()
+        };
+        self.scanner.run(Reading::Organisation, load).await
     }
 
     async fn record_life(&self, run: Run) -> Result<(), StoreError> {
@@ -252,9 +254,11 @@ impl Store for SqliteStore {
     async fn users_page(
         &self,
         organisation: OrganisationId,
+        filter: &UserFilter,
         page: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-        report::users_page(&self.inner.readers, organisation, page, &self.inner.catalogue).await
+        let catalogue = &self.inner.catalogue;
+        report::users_page(&self.inner.readers, organisation, filter, page, catalogue).await
     }
 
     async fn usage_page(

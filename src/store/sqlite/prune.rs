@@ -6,13 +6,14 @@
 
 use super::error::aborted;
 use super::load::{self, Loading};
-use super::value::{Reader, millis, number};
+use super::scan::Reading;
+use super::value::millis;
 use super::{Inner, StoreError, runs};
+use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use rusqlite::Connection;
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqliteConnection;
+use std::sync::Arc;
 
 /// An organisation, and up to when (exclusive) its records may go.
 #[derive(Clone, Copy, Debug)]
@@ -52,71 +53,68 @@ const OLD_HOURS: &str = "FROM interval_hours WHERE organisation = ?1 AND hour < 
 impl Inner {
     /// Forgets at most `limit` records of each log of each organisation that are from before `before`.
     pub(super) async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(aborted)?;
-        let cuts = self.cuts(&mut reader, before).await?;
+        let catalogue = Arc::clone(&self.catalogue);
+        let look = move |connection: &mut Connection| cuts(connection, &catalogue, before);
         let mut rows = 0;
-        for cut in cuts {
-            if has_old(&mut reader, cut).await? {
-                // A transaction for each: whoever waits to log in comes in between.
-                let forget = move |connection: &_| forget(connection, cut, limit).map_err(aborted);
-                rows += self.writer.write(forget).await? as u64;
-            }
+        for cut in self.scanner.run(Reading::Page, look).await? {
+            // A transaction for each: whoever waits to log in comes in between.
+            let forget = move |connection: &_| forget(connection, cut, limit).map_err(aborted);
+            rows += self.writer.write(forget).await? as u64;
         }
         Ok(rows)
     }
-
-    /// Of an organisation that was deleted everything may go that is old enough; of the others nothing
-    /// of a month that is not closed.
-    async fn cuts(
-        &self,
-        reader: &mut SqliteConnection,
-        before: DateTime<Utc>,
-    ) -> Result<Vec<Cut>, StoreError> {
-        let text = "SELECT key, number, removed_at IS NOT NULL AS is_removed FROM organisations";
-        let rows = sqlx::query(text).fetch_all(&mut *reader).await.map_err(aborted)?;
-        let mut cuts = Vec::with_capacity(rows.len());
-        for row in rows.iter().map(Reader) {
-            let is_removed = row.integer("is_removed")? != 0;
-            let open_from = match (is_removed, OrganisationId::new(row.counter("number")?)) {
-                (false, Some(organisation)) => self.open_from(reader, organisation).await?,
-                (true, _) | (false, None) => None,
-            };
-            let at = open_from.map_or(before, |open_from| before.min(open_from));
-            let at = at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at);
-            cuts.push(Cut { key: row.integer("key")?, at: millis(at) });
-        }
-        Ok(cuts)
-    }
-
-    /// When the month began that is under way.
-    async fn open_from(
-        &self,
-        reader: &mut SqliteConnection,
-        organisation: OrganisationId,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let Some(head) = load::head(reader, organisation).await? else { return Ok(None) };
-        let key = sqlx::query_scalar(
-            "SELECT key FROM organisations WHERE number = ? AND removed_at IS NULL",
-        );
-        let key = key.bind(number(organisation)).fetch_one(&mut *reader).await.map_err(aborted)?;
-        let mut loading = Loading { connection: reader, catalogue: &self.catalogue, key };
-        let (_, began_at) = loading.month(&head).await?;
-        Ok(Some(began_at))
-    }
 }
 
-/// Whether any record may go, so that nobody is held up for nothing.
-async fn has_old(reader: &mut SqliteConnection, cut: Cut) -> Result<bool, StoreError> {
+/// Of an organisation that was deleted everything may go that is old enough; of the others nothing of a month
+/// that is not closed. Those of which nothing may go are left out, so that nobody is held up for nothing.
+fn cuts(
+    connection: &Connection,
+    catalogue: &Catalogue,
+    before: DateTime<Utc>,
+) -> Result<Vec<Cut>, StoreError> {
+    const ALL: &str = "SELECT key, number, removed_at IS NOT NULL AS is_removed FROM organisations";
+    let all = load::rows(connection, ALL, [], |row| {
+        let organisation = OrganisationId::new(row.counter("number")?);
+        let is_there = row.integer("is_removed")? == 0;
+        Ok((row.integer("key")?, organisation.filter(|_| is_there)))
+    })?;
+    let mut cuts = Vec::with_capacity(all.len());
+    for (key, organisation) in all {
+        let open_from = match organisation {
+            Some(organisation) => open_from(connection, catalogue, organisation, key)?,
+            None => None,
+        };
+        let at = open_from.map_or(before, |open_from| before.min(open_from));
+        let cut = Cut { key, at: millis(at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at)) };
+        if has_old(connection, cut).map_err(aborted)? {
+            cuts.push(cut);
+        }
+    }
+    Ok(cuts)
+}
+
+/// When the month began that is under way.
+fn open_from(
+    connection: &Connection,
+    catalogue: &Catalogue,
+    organisation: OrganisationId,
+    key: i64,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let Some(head) = load::head(connection, organisation)? else { return Ok(None) };
+    let (_, began_at) = Loading { connection, catalogue, key }.month(&head)?;
+    Ok(Some(began_at))
+}
+
+/// Whether any record may go.
+fn has_old(connection: &Connection, cut: Cut) -> rusqlite::Result<bool> {
     let selects = OLD.iter().map(|(_, select)| *select).chain([OLD_USAGE]);
     for select in selects {
-        let query = sqlx::query(select).bind(cut.key).bind(cut.at).bind(1_i64);
-        if query.fetch_optional(&mut *reader).await.map_err(aborted)?.is_some() {
+        if connection.prepare_cached(select)?.exists([cut.key, cut.at, 1])? {
             return Ok(true);
         }
     }
-    let text = format!("SELECT 1 {OLD_HOURS} LIMIT 1");
-    let query = sqlx::query(AssertSqlSafe(text)).bind(cut.key).bind(cut.at);
-    Ok(query.fetch_optional(&mut *reader).await.map_err(aborted)?.is_some())
+    let hours = format!("SELECT 1 {OLD_HOURS} LIMIT 1");
+    connection.prepare_cached(&hours)?.exists([cut.key, cut.at])
 }
 
 /// Forgets a bounded number of records of each log. How many went in all.

@@ -6,12 +6,12 @@ use super::error::aborted;
 use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
 use super::{
     AuditFilter, AuditRow, DenialFilter, DenialRow, OrganisationEntry, Page, Range, StoreError,
-    Stored,
+    Stored, UserFilter,
 };
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{DenialOutcome, DenialReason, Device};
+use crate::domain::reason::{DenialOutcome, DenialReason, Device, UserStatus};
 use crate::domain::user::UserRecord;
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
@@ -46,7 +46,7 @@ pub(super) async fn settings(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
     let row = query.fetch_optional(readers).await.map_err(aborted)?;
-    row.as_ref().map(value::settings).transpose()
+    row.as_ref().map(Reader).map(value::settings).transpose()
 }
 
 pub(super) async fn settings_page(
@@ -59,7 +59,7 @@ pub(super) async fn settings_page(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(page.after).bind(i64::from(page.limit));
     let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    stored(&rows, value::settings)
+    stored(&rows, |row| value::settings(Reader(row)))
 }
 
 pub(super) async fn user(
@@ -74,24 +74,26 @@ pub(super) async fn user(
     );
     let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation)).bind(user);
     let row = query.fetch_optional(readers).await.map_err(aborted)?;
-    row.map(|row| value::user(&row, catalogue)).transpose()
+    row.map(|row| value::user(Reader(&row), catalogue)).transpose()
 }
 
 pub(super) async fn users_page(
     readers: &SqlitePool,
     organisation: OrganisationId,
+    filter: &UserFilter,
     page: Page,
     catalogue: &Catalogue,
 ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-    let text = format!(
-        "SELECT id AS cursor, {USER_COLUMNS} FROM users INDEXED BY users_organisation \
-         WHERE organisation = {KEY_OF_NUMBER} AND id > ? AND removed_at IS NULL \
-         ORDER BY id LIMIT ?"
-    );
-    let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
-    let query = query.bind(page.after).bind(i64::from(page.limit));
-    let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    stored(&rows, |row| value::user(row, catalogue))
+    let index = Index::Cursor("users_organisation");
+    let mut users = LogQuery::new("users", USER_COLUMNS, index, organisation, page);
+    users.builder.push(" AND removed_at IS NULL");
+    if let Some(part) = &filter.search {
+        users.builder.push(" AND (instr(lower(user), lower(").push_bind(part);
+        users.builder.push(")) > 0 OR instr(lower(name), lower(").push_bind(part).push(")) > 0)");
+    }
+    users.equals("status", filter.status.map(UserStatus::as_str));
+    users.equals("user_type", filter.user_type.clone());
+    stored(&users.fetch(readers).await?, |row| value::user(Reader(row), catalogue))
 }
 
 pub(super) async fn denials_page(
@@ -120,7 +122,10 @@ pub(super) async fn audit_page(
     page: Page,
 ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
     // Several writers keep records of one organisation: the instants may pass each other.
-    let index = Index::Cursor("audit_organisation");
+    let index = match filter.newest_first {
+        false => Index::Cursor("audit_organisation"),
+        true => Index::CursorBack("audit_organisation"),
+    };
     let mut log = LogQuery::new("audit", audit::COLUMNS, index, organisation, page);
     log.within(filter.range);
     log.equals("actor", filter.actor.clone());
@@ -136,11 +141,13 @@ const DENIAL_COLUMNS: &str = "at, licence, user, device, reason, outcome";
 enum Index {
     /// By the cursor.
     Cursor(&'static str),
+    /// By the cursor, back from it.
+    CursorBack(&'static str),
     /// By the instant, then the cursor.
     Instant(&'static str),
 }
 
-/// A page of a log, being put together.
+/// A page of a log or a list, being put together.
 struct LogQuery {
     builder: QueryBuilder<Sqlite>,
     index: Index,
@@ -155,12 +162,15 @@ impl LogQuery {
         organisation: OrganisationId,
         page: Page,
     ) -> Self {
-        let (Index::Cursor(name) | Index::Instant(name)) = index;
+        let (name, beyond) = match index {
+            Index::Cursor(name) | Index::Instant(name) => (name, " > "),
+            Index::CursorBack(name) => (name, " < "),
+        };
         let mut builder = QueryBuilder::new(format!(
             "SELECT id AS cursor, {columns} FROM {table} INDEXED BY {name} WHERE organisation = \
              (SELECT key FROM organisations WHERE removed_at IS NULL AND number = "
         ));
-        builder.push_bind(number(organisation)).push(") AND id > ").push_bind(page.after);
+        builder.push_bind(number(organisation)).push(") AND id").push(beyond).push_bind(page.after);
         if matches!(index, Index::Instant(_)) && page.after > 0 {
             // Nothing after the cursor is earlier than it; a cursor of a row that is gone says nothing.
             builder.push(" AND at >= coalesce((SELECT at FROM ").push(table).push(" WHERE id = ");
@@ -187,6 +197,7 @@ impl LogQuery {
     async fn fetch(mut self, readers: &SqlitePool) -> Result<Vec<SqliteRow>, StoreError> {
         let order = match self.index {
             Index::Cursor(_) => " ORDER BY id LIMIT ",
+            Index::CursorBack(_) => " ORDER BY id DESC LIMIT ",
             Index::Instant(_) => " ORDER BY at, id LIMIT ",
         };
         self.builder.push(order).push_bind(i64::from(self.limit));

@@ -18,6 +18,8 @@ const STATEMENTS_KEPT: usize = 32;
 /// Who reads. Each has turns of its own, so that neither waits long for the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reading {
+    /// An organisation is loaded, and everybody in it waits.
+    Organisation,
     /// Somebody waits for a page.
     Page,
     /// An export, part by part. All exports together take one turn after the other, on a thread that steps
@@ -31,6 +33,7 @@ pub(super) struct Scanner {
     path: PathBuf,
     /// Not at work at the moment; at most as many as there are turns.
     idle: Mutex<Vec<Connection>>,
+    organisations: Arc<Semaphore>,
     pages: Arc<Semaphore>,
     exports: Background,
 }
@@ -38,8 +41,9 @@ pub(super) struct Scanner {
 impl Scanner {
     /// Of a database that is there; connections are opened when they are needed.
     pub(super) fn new(path: PathBuf) -> Self {
-        let pages = Arc::new(Semaphore::new(READERS_MAX as usize));
-        Self { path, idle: Mutex::default(), pages, exports: Background::default() }
+        let turns = || Arc::new(Semaphore::new(READERS_MAX as usize));
+        let (organisations, pages, exports) = (turns(), turns(), Background::default());
+        Self { path, idle: Mutex::default(), organisations, pages, exports }
     }
 
     /// Does `work` with a connection. It runs to its end even if whoever waits for it goes away.
@@ -58,18 +62,18 @@ impl Scanner {
             }
             outcome
         };
-        match reading {
-            Reading::Export => self.exports.run(work).await,
-            Reading::Page => {
-                let turn = Arc::clone(&self.pages).acquire_owned().await;
-                let task = tokio::task::spawn_blocking(move || {
-                    let outcome = work();
-                    drop(turn);
-                    outcome
-                });
-                task.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
-            }
-        }
+        let turns = match reading {
+            Reading::Export => return self.exports.run(work).await,
+            Reading::Organisation => &self.organisations,
+            Reading::Page => &self.pages,
+        };
+        let turn = Arc::clone(turns).acquire_owned().await;
+        let task = tokio::task::spawn_blocking(move || {
+            let outcome = work();
+            drop(turn);
+            outcome
+        });
+        task.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

@@ -72,8 +72,8 @@ pub(super) fn month(text: &str) -> Option<NaiveDate> {
 }
 
 /// The month that is under way and when it was begun, from an organisation's row.
-pub(super) fn month_under_way(
-    row: Reader<'_>,
+pub(super) fn month_under_way<R: Columns>(
+    row: Reader<'_, R>,
 ) -> Result<Option<(NaiveDate, DateTime<Utc>)>, StoreError> {
     Ok(row.optional_word("month", month)?.zip(row.optional_instant("month_began_at")?))
 }
@@ -288,11 +288,11 @@ impl<'r, R: Columns> Reader<'r, R> {
 }
 
 /// An organisation's settings, from [`SETTINGS_COLUMNS`].
-pub(super) fn settings(row: &SqliteRow) -> Result<Settings, StoreError> {
-    let row = Reader(row);
-    let seconds: Option<u32> = row.0.try_get("scheduled_log_off_s").map_err(aborted)?;
+pub(super) fn settings<R: Columns>(row: Reader<'_, R>) -> Result<Settings, StoreError> {
+    let seconds = row.optional_integer("scheduled_log_off_s")?;
     let time = |seconds| {
-        NaiveTime::from_num_seconds_from_midnight_opt(seconds, 0)
+        let time = u32::try_from(seconds).ok();
+        time.and_then(|time| NaiveTime::from_num_seconds_from_midnight_opt(time, 0))
             .ok_or_else(|| corrupt("scheduled_log_off_s", seconds))
     };
     Ok(Settings {
@@ -307,8 +307,10 @@ pub(super) fn settings(row: &SqliteRow) -> Result<Settings, StoreError> {
 }
 
 /// A user, from [`USER_COLUMNS`].
-pub(super) fn user(row: &SqliteRow, catalogue: &Catalogue) -> Result<UserRecord, StoreError> {
-    let row = Reader(row);
+pub(super) fn user<R: Columns>(
+    row: Reader<'_, R>,
+    catalogue: &Catalogue,
+) -> Result<UserRecord, StoreError> {
     Ok(UserRecord {
         user: row.shared_text("user")?,
         name: row.shared_text("name")?,

@@ -3,6 +3,7 @@
 mod holders;
 mod licences;
 mod signing_in;
+mod wallboards;
 
 use crate::browser::Browser;
 use crate::demo_broker::DemoBroker;

@@ -15,7 +15,7 @@ impl ExportsReport {
         results.option("agents", &self.agents);
         results.option("over-s", &self.over_s);
         results.option("clients", &self.clients);
-        results.option("turns", &options.turns);
+        results.option("turns", &options.logins.turns);
         for (name, latency) in [
             ("licence beside exports", &self.licence_ms),
             ("licence without exports", &self.licence_without_ms),

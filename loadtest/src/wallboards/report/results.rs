@@ -17,7 +17,7 @@ impl BoardsReport {
         results.option("boards", &self.boards);
         results.option("agents", &self.agents);
         results.option("over-s", &self.over_s);
-        results.option("turns", &options.turns);
+        results.option("turns", &options.logins.turns);
         for (name, latency) in [
             ("age of the counts", Some(&self.age_ms)),
             ("licence", Some(&self.licence_ms)),

@@ -24,6 +24,10 @@ pub(crate) async fn answer(state: &State, mut stream: TcpStream) {
             break (head.to_owned(), body.to_owned());
         }
     };
+    if state.vice == Vice::StallsSetUp && head.starts_with("POST /v1/tokens ") {
+        state.stalled.notify_one();
+        return std::future::pending().await;
+    }
     let (status, answer) = if head.contains("authorization: Bearer the-operator") {
         route(state, &head, &body)
     } else {

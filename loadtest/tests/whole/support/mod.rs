@@ -13,7 +13,8 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::process::Command;
+use tokio::sync::{Notify, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{
     Callback, ErrorResponse, Request, Response,
@@ -27,6 +28,8 @@ pub(crate) const SEAT: &str = "inbound_agent";
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Vice {
     None,
+    /// Never issues a token.
+    StallsSetUp,
     /// Grants whatever is asked for.
     GrantsAll,
     /// Forgets to release.
@@ -72,6 +75,8 @@ pub(crate) struct State {
     sessions: AtomicU64,
     /// Who was sent away once.
     sent_away: Mutex<BTreeSet<String>>,
+    /// Told whenever a request will have no answer.
+    stalled: Notify,
     /// Counts restarts; connections end with each.
     restarts: watch::Sender<u32>,
 }
@@ -90,6 +95,27 @@ pub(crate) struct Organisation {
     pub(crate) holders: BTreeMap<String, BTreeSet<String>>,
 }
 
+/// Plays the profile against such a broker to its end; the exit code and the report.
+pub(crate) async fn play(profile: &str, vice: Vice, options: &[&str]) -> (Option<i32>, Value) {
+    let broker = FakeBroker::start(vice).await;
+    let output = command(profile, &broker)
+        .args(options.iter().flat_map(|options| options.split_whitespace()))
+        .output()
+        .await
+        .expect("the tool runs");
+    assert_eq!(broker.organisations(), Vec::<String>::new(), "what it created is removed");
+    (output.status.code(), serde_json::from_slice(&output.stdout).expect("a report"))
+}
+
+/// The tool, with its report on standard output.
+pub(crate) fn command(profile: &str, broker: &FakeBroker) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command
+        .args([profile, "--operator-token", "the-operator", "--json", "-"])
+        .args(["--url", &format!("http://{}", broker.address)]);
+    command
+}
+
 impl FakeBroker {
     pub(crate) async fn start(vice: Vice) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -101,6 +127,7 @@ impl FakeBroker {
             usage: Mutex::default(),
             sessions: AtomicU64::new(0),
             sent_away: Mutex::default(),
+            stalled: Notify::new(),
             restarts: watch::Sender::default(),
         });
         let serving = Arc::clone(&state);
@@ -115,6 +142,11 @@ impl FakeBroker {
     /// Cuts every connection, as a broker does that is killed; sessions with grace are kept.
     pub(crate) fn restart(&self) {
         self.state.restarts.send_modify(|restarts| *restarts += 1);
+    }
+
+    /// Waits until a request is left without an answer.
+    pub(crate) async fn until_stalled(&self) {
+        self.state.stalled.notified().await;
     }
 
     /// Organisations that exist now.
