@@ -12,6 +12,7 @@ mod administration;
 mod api_page;
 mod back_off;
 mod browser;
+mod client_guide;
 mod connection;
 mod console;
 mod contention;

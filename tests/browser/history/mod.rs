@@ -11,13 +11,11 @@ mod words;
 use crate::browser::Browser;
 use crate::support::broker::{Setup, TestBroker};
 use crate::support::http::Api;
-use crate::support::socket::PATIENCE;
 use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// The whole day of what happens in [`History::begin`].
 const DAY: &str = "from=2019-08-15T23:00:00Z&to=2019-08-16T23:00:00Z";
@@ -107,20 +105,6 @@ impl Browser {
     /// The file that was saved since.
     async fn file(&self) -> String {
         self.evaluates("return window.saved").await.as_str().unwrap().to_owned()
-    }
-}
-
-impl Browser {
-    /// Waits until a script gives this.
-    async fn comes_to(&self, script: &str, expected: &Value) {
-        let mut found = Value::Null;
-        let until = async {
-            while &found != expected {
-                found = self.evaluates(script).await;
-            }
-        };
-        let came = timeout(PATIENCE, until).await;
-        assert!(came.is_ok(), "`{script}` never gave {expected}, but {found}");
     }
 }
 
