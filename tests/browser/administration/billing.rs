@@ -177,7 +177,7 @@ async fn a_closed_month_is_final_and_the_advice_says_what_would_have_been_enough
         )
         .await;
         page.clicks(&format!("{advice} summary")).await;
-        page.counts(&format!("{advice} tbody tr:last-child td:first-child"), 3).await;
+        page.counts(&format!("{advice} tbody tr:last-child th"), 3).await;
         page.chooses("#billing-advice-range", "last_week").await;
         page.reads(
             "#billing-advice",
