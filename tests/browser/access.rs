@@ -20,12 +20,12 @@ const PAGES: &str =
     "return [...document.querySelectorAll('#menu a')].map((link) => link.dataset.page)";
 
 /// Pixels that one would have to scroll sideways.
-const OVERFLOW: &str =
+pub(crate) const OVERFLOW: &str =
     "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 /// The least screen that pages are made for, and the screen of a desk.
-const TELEPHONE: (u32, u32) = (360, 740);
-const DESK: (u32, u32) = (1_440, 900);
+pub(crate) const TELEPHONE: (u32, u32) = (360, 740);
+pub(crate) const DESK: (u32, u32) = (1_440, 900);
 
 /// Of a first load.
 const FETCHED_BYTES_MAX: u64 = 150_000;
@@ -34,7 +34,7 @@ const FETCHED_BYTES_MAX: u64 = 150_000;
 const STOPS_MAX: usize = 200;
 
 impl Browser {
-    async fn has_screen(&self, (width, height): (u32, u32)) {
+    pub(crate) async fn has_screen(&self, (width, height): (u32, u32)) {
         let screen =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
@@ -49,7 +49,7 @@ impl Browser {
     }
 
     /// What axe-core finds on the page as it is, in both themes.
-    async fn is_open_to_all(&self, told: &str) {
+    pub(crate) async fn is_open_to_all(&self, told: &str) {
         if self.evaluates("return typeof axe").await == "undefined" {
             self.evaluates(AXE).await;
         }
@@ -74,7 +74,7 @@ impl Browser {
     }
 
     /// Presses Tab until such an element has the focus; one sees each time where one is.
-    async fn tabs_to(&self, css: &str) {
+    pub(crate) async fn tabs_to(&self, css: &str) {
         let is_there = format!(
             "const focused = document.activeElement;
              const style = getComputedStyle(focused);
