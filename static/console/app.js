@@ -121,10 +121,12 @@ class Console {
     if (route === this.#route && this.#page?.update) return this.#page.update(params);
     this.#route = route;
     this.#shell.setRoute(route);
+    this.#shell.setBusy(true);
     let Page;
     try {
       ({ default: Page } = await import(wanted.module));
     } catch {
+      this.#shell.setBusy(false);
       return this.#shell.setNotice(() => this.#texts.t("problem.unreachable"));
     }
     if (this.#router.route !== route) return; // one went on meanwhile

@@ -63,8 +63,11 @@ impl Browser {
     async fn settles_on(&self, name: &str) {
         self.goes_to(&format!("#/{name}")).await;
         let route = name.split('?').next().unwrap();
-        self.sees(&format!("#menu a[data-page={route}][aria-current=page], #menu-button")).await;
-        self.sees("main[aria-busy=false] h1").await;
+        let is_there = format!(
+            "return document.querySelector('#menu a[data-page={route}]').ariaCurrent === 'page'
+               && document.querySelector('main').ariaBusy === 'false'"
+        );
+        self.comes_to(&is_there, &json!(true)).await;
     }
 
     async fn pages(&self) -> Vec<String> {
