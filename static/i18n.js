@@ -1,10 +1,10 @@
 /**
  * Texts in the chosen language. Elements name their text by `data-i18n="key"`, or an attribute's by
  * `data-i18n-label="key"` (aria-label). Both files hold the same keys; those that begin with
- * `about.`, `action.`, `board.`, `changed.`, `closing.`, `dataset.`, `device.`, `error.`, `fate.`, `fault.`, `features.`,
- * `field.`, `given.`, `licence.`, `live.`, `logged.`, `logon.`, `metric.`, `metricsgroup.`, `operator.`, `outcome.`,
- * `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`, `standing.`, `state.`, `step.` or `stretch.` are put
- * together from a word of the protocol.
+ * `about.`, `action.`, `board.`, `changed.`, `closing.`, `dataset.`, `device.`, `ended.`, `error.`, `fate.`,
+ * `fault.`, `features.`, `field.`, `given.`, `licence.`, `live.`, `logged.`, `logon.`, `metric.`, `metricsgroup.`,
+ * `operator.`, `outcome.`, `pool.`, `problem.`, `rank.`, `reason.`, `released.`, `role.`, `standing.`, `state.`,
+ * `step.` or `stretch.` are put together from a word of the protocol.
  */
 
 const LANGUAGES = Object.freeze(["en", "ja"]);

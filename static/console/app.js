@@ -71,8 +71,9 @@ class Console {
     } catch (error) {
       return this.#refused(error);
     }
-    this.#shell.setNotice(null);
     this.#shell.setOrganisation(this.#organisation);
+    if (this.#session.isEnding) this.#warn();
+    else this.#shell.setNotice(null);
     this.#route = "";
     this.#router.start();
   }

@@ -1,5 +1,22 @@
 /** The pages of the console: what tests, the menu and the router go by. */
 
+/**
+ * What every page is made with. A page is a class with `static titleKey` and `static roles`, as they stand below; with
+ * `element`, a section that its `h1` names; with `start(signal)`, which reads, draws and follows until the signal is
+ * aborted; with `translate()` for a change of language; and, if its parameters may change while it is open, `update(params)`:
+ * without that it is made anew.
+ *
+ * @typedef {Object} PageContext
+ * @property {import("../i18n.js").Texts} texts
+ * @property {import("./api.js").Api} api
+ * @property {{id: number, name: string, time_zone: string}} organisation that of the API; supervisors have no more than these
+ * @property {"supervisor"|"admin"|"operator"} role
+ * @property {URLSearchParams} params of the address
+ * @property {function(string, Object=, {replace: boolean}=): void} navigate `replace` changes the address and nothing else
+ * @property {function(string): void} announce says something to screen readers
+ * @property {{setTimeout: function, clearTimeout: function}} timers that keep time in a hidden tab
+ */
+
 const EVERYBODY = Object.freeze(["supervisor", "admin", "operator"]);
 const ADMINISTRATORS = Object.freeze(["admin", "operator"]);
 

@@ -44,6 +44,11 @@ export class Session extends EventTarget {
     return Date.now() > (this.#held?.expires_at_ms ?? 0) - MARGIN_MS;
   }
 
+  /** Whether it will be over soon. */
+  get isEnding() {
+    return Date.now() > (this.#held?.expires_at_ms ?? 0) - NOTICE_MS;
+  }
+
   get token() {
     return this.#held?.token ?? null;
   }
@@ -83,19 +88,26 @@ export class Session extends EventTarget {
   }
 
   /**
-   * A token that somebody else issued.
+   * A token that somebody else issued. Whoever is signed in goes on as they are: the page that is open is theirs.
    *
    * @param {string} token
-   * @throws {ApiError} `not_a_token`, `not_for_people` with the role as `detail`, or what the broker says
+   * @throws {ApiError} `not_a_token`, `not_for_people`, `not_the_same`, or what the broker says
    */
   async adopt(token) {
     const claims = claimsOf(token);
     if (!claims?.expires_at_ms) throw new ApiError(0, { type: "not_a_token", field: "token" });
     if (!ROLES.includes(claims.role)) throw new ApiError(0, { type: "not_for_people", field: "token" });
-    const organisation = claims.role === "operator" ? null : claims.organisation;
+    if (this.#held && !this.#isSame(claims)) throw new ApiError(0, { type: "not_the_same", field: "token" });
+    const isOperator = claims.role === "operator";
+    const organisation = isOperator ? this.organisation : claims.organisation;
     const probe = organisation === null ? "/v1/organisations" : `/v1/organisations/${organisation}/licences`;
     await call(probe, { query: { limit: 1 }, token });
     this.#hold({ token, role: claims.role, organisation, user: claims.subject, expires_at_ms: claims.expires_at_ms, source: "token" });
+  }
+
+  #isSame({ subject, role, organisation }) {
+    const isOwn = role === "operator" || organisation === this.#held.organisation;
+    return isOwn && subject === this.#held.user && role === this.#held.role;
   }
 
   /**

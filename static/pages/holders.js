@@ -7,6 +7,7 @@ import { Table } from "../ui/table.js";
 import { ask } from "../ui/dialog.js";
 import { brokerUrl } from "../access.js";
 import { byUser, has, isOf, latestDenials } from "./holders/rows.js";
+import { href } from "../console/router.js";
 import { isAbort } from "../console/api.js";
 import { h, said, setText } from "../ui/dom.js";
 
@@ -41,6 +42,8 @@ export default class Holders {
   #table = null;
   /** As read last, before filters. */
   #rows = [];
+  /** Which types View Licences shows only if asked for features. */
+  #featuresAmong = new Set();
   #shown_max = ROWS_MAX;
   #isReading = false;
   #isWanted = false;
@@ -53,7 +56,7 @@ export default class Holders {
   /** Its root. */
   element;
 
-  /** @param {Object} context see `console/app.js` */
+  /** @param {import("../console/pages.js").PageContext} context */
   constructor(context) {
     const { texts, api, organisation, timers } = context;
     this.#context = context;
@@ -213,6 +216,7 @@ export default class Holders {
       text: () => (texts.has(`licence.${licence}`) ? texts.word("licence", licence) : name),
       group: () => texts.t(kind === "user_type" ? "holders.seats" : "holders.features"),
     }));
+    this.#featuresAmong = new Set(items.filter((row) => row.class === "feature").map(({ licence }) => licence));
     this.#fields.get("licence").options = [{ value: "", text: () => texts.t("holders.all") }, ...options];
     this.#fields.get("licence").value = this.#context.params.get("licence") ?? "";
   }
@@ -225,13 +229,15 @@ export default class Holders {
       h("input", { type: "radio", name: "view", value: name, onchange: () => this.#choose(name) }), h("span", { dataset: { i18n: key } }, texts.t(key))));
     const views = h("fieldset", { class: "field views" }, said(texts, "legend", "holders.view"), h("div", { class: "choices" }, choices));
     const notice = h("p", { class: "notice", role: "alert", hidden: true });
+    const bought = h("a", { id: "holders-bought", hidden: true });
     const summary = h("p", { class: "summary", id: "holders-summary" });
     const place = h("div");
     const more = h("button", { type: "button", id: "more", hidden: true, onclick: () => this.#showMore() });
     const root = h("section", { class: "page", "aria-labelledby": "holders-title" },
       h("div", { class: "page-head" }, said(texts, "h1", "holders.title", { id: "holders-title" }), live),
-      views, h("div", { class: "filters" }, [...this.#fields.values()].map((field) => field.element)), notice, summary, place, more);
-    return { root, state, live, views, notice, summary, place, more };
+      views, h("div", { class: "filters" }, [...this.#fields.values()].map((field) => field.element)), notice,
+      h("div", { class: "page-head" }, summary, bought), place, more);
+    return { root, state, live, views, notice, summary, bought, place, more };
   }
 
   #newTable() {
@@ -287,6 +293,17 @@ export default class Holders {
     this.#parts.more.hidden = hidden <= 0;
     setText(this.#parts.more, this.#texts.t("holders.more", { count: Math.max(hidden, 0) }));
     setText(this.#parts.summary, this.#summary(rows));
+    this.#drawBought();
+  }
+
+  /** The way back: what was bought of the type that one looks at. */
+  #drawBought() {
+    const licence = this.#fields.get("licence").value;
+    this.#parts.bought.hidden = licence === "";
+    if (licence === "") return;
+    const classes = this.#featuresAmong.has(licence) ? { feature: 1 } : {};
+    this.#parts.bought.href = href("licences", { ...classes, licence });
+    setText(this.#parts.bought, this.#texts.t("holders.bought", { licence: this.#texts.word("licence", licence) }));
   }
 
   /** What of it the filters leave. */

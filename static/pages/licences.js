@@ -5,6 +5,7 @@ import { Herald } from "../ui/herald.js";
 import { LiveCounts } from "../live.js";
 import { Purchase } from "./licences/purchase.js";
 import { Table } from "../ui/table.js";
+import { explain } from "../ui/form.js";
 import { brokerUrl } from "../access.js";
 import { href } from "../console/router.js";
 import { isAbort } from "../console/api.js";
@@ -45,7 +46,7 @@ export default class Licences {
   /** Its root. */
   element;
 
-  /** @param {Object} context see `console/app.js` */
+  /** @param {import("../console/pages.js").PageContext} context */
   constructor(context) {
     const { texts, api, organisation, timers } = context;
     this.#context = context;
@@ -67,8 +68,18 @@ export default class Licences {
     this.#live.addEventListener("state", () => this.#drawState(), { signal });
     signal.addEventListener("abort", () => this.#end());
     await this.#read();
+    this.#show(this.#context.params.get("licence"));
     this.#live.start();
     this.#again();
+  }
+
+  /** Whoever comes from a licence's holders comes to its row. */
+  #show(licence) {
+    const link = licence && this.element.querySelector(`tr[data-key="${CSS.escape(licence)}"] a`);
+    if (!link) return;
+    link.closest("tr").dataset.chosen = "true";
+    link.scrollIntoView({ block: "center" });
+    link.focus({ preventScroll: true });
   }
 
   /** After a change of language. */
@@ -92,9 +103,12 @@ export default class Licences {
     return CLASSES.map(([name]) => name).filter((name) => this.#context.params.get(name) !== null);
   }
 
+  get #wanted() {
+    return ["user_type", ...this.#classes].join(",");
+  }
+
   async #read() {
-    const wanted = ["user_type", ...this.#classes].join(",");
-    const { data, etag } = await this.#context.api.read("licences", { class: wanted }, { signal: this.#signal });
+    const { data, etag } = await this.#context.api.read("licences", { class: this.#wanted }, { signal: this.#signal });
     this.#rows = new Map(data.items.map((row) => [row.licence, row]));
     this.#head = data.organisation;
     this.#etag = etag;
@@ -107,8 +121,9 @@ export default class Licences {
   async #refresh() {
     try {
       await this.#read();
+      this.#complain(null);
     } catch (error) {
-      if (!isAbort(error) && !this.#signal.aborted) setText(this.#parts.state, this.#texts.t("problem.unreachable"));
+      if (!isAbort(error) && !this.#signal.aborted) this.#complain(error);
     }
   }
 
@@ -167,6 +182,7 @@ export default class Licences {
     const texts = this.#texts;
     const state = h("span", { id: "licences-live" });
     const live = h("p", { class: "live", dataset: { state: "connecting" } }, state);
+    const notice = h("p", { class: "notice", role: "alert", id: "licences-notice", hidden: true });
     const totals = new Map();
     const total = (name, key) => {
       totals.set(name, h("dd", { dataset: { total: name } }, "–"));
@@ -176,8 +192,8 @@ export default class Licences {
       total("active_billing_period", "licences.active_billing_period"), total("full", "licences.types_full"), total("over", "licences.types_over"));
     const root = h("section", { class: "page", "aria-labelledby": "licences-title" },
       h("div", { class: "page-head" }, said(texts, "h1", "licences.title", { id: "licences-title" }), live),
-      head, this.#filters(), legend(texts), this.#table.element);
-    return { root, state, live, totals };
+      head, this.#filters(), notice, legend(texts), this.#table.element);
+    return { root, state, live, totals, notice };
   }
 
   #filters() {
@@ -186,7 +202,22 @@ export default class Licences {
       const box = h("input", { type: "checkbox", id: `show-${name}`, checked: isChosen, onchange: (event) => this.#choose(name, event.target.checked) });
       return h("div", { class: "check" }, box, said(this.#texts, "label", key, { for: box.id }));
     });
-    return h("div", { class: "filters" }, boxes, said(this.#texts, "button", "licences.refresh", { type: "button", id: "refresh", onclick: () => this.#refresh() }));
+    return h("div", { class: "filters" }, boxes, said(this.#texts, "button", "licences.refresh", { type: "button", id: "refresh", onclick: () => this.#refresh() }),
+      said(this.#texts, "button", "licences.csv", { type: "button", id: "csv", onclick: () => this.#save() }));
+  }
+
+  async #save() {
+    try {
+      await this.#context.api.download("licences", { class: this.#wanted }, `licences-${this.#context.organisation.id}.csv`);
+      this.#complain(null);
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  #complain(error) {
+    this.#parts.notice.hidden = !error;
+    setText(this.#parts.notice, error ? explain(this.#texts, error) : "");
   }
 
   #choose(name, isChosen) {

@@ -8,7 +8,7 @@ const WORDS = {
   device: (texts, value) => texts.word("device", value),
   pool: (texts, value) => texts.word("pool", value),
   outcome: (texts, value) => texts.word("outcome", value),
-  reason: (texts, value, source) => (source === "denials" ? texts.word("reason", value) : texts.word("released", value)),
+  reason: (texts, value, source) => (source === "denials" ? texts.word("reason", value) : texts.word("ended", value)),
 };
 const INSTANTS = ["five_minutes", "hour"];
 const DAYS = ["day", "week"];

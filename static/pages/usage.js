@@ -119,7 +119,7 @@ export default class UsagePage {
       licence: new Field(texts, { name: "licence", label: "usage.licence", type: "select", options: this.#licences }),
       usage_type: list("usage_type", "usage.usage_type", words("logged", USAGE_TYPES)),
       logon_source: list("logon_source", "usage.logon_source", words("logon", LOGON_SOURCES)),
-      reason: list("reason", "usage.reason", words("released", REASONS)),
+      reason: list("reason", "usage.reason", words("ended", REASONS)),
     };
   }
 
@@ -144,7 +144,7 @@ export default class UsagePage {
       { key: "user", label: "usage.user", value: (row) => row.user },
       { key: "logon_source", label: "usage.logon_source", value: word("logon", "logon_source") },
       { key: "pool", label: "usage.pool", value: word("pool", "pool") },
-      { key: "reason", label: "usage.reason", value: word("released", "reason") },
+      { key: "reason", label: "usage.reason", value: word("ended", "reason") },
       { key: "session", label: "usage.session", value: (row) => row.session, cell: (row, before) => this.#storyButton(row, before) },
     ];
     return new Table({ texts, caption: "usage.caption", columns, empty: "usage.none", rowKey: (row) => row.index, timeZone: organisation.time_zone, isCaptionHidden: true });

@@ -112,7 +112,7 @@ export class Story extends EventTarget {
   #line({ usage_type, licence, pool, reason }) {
     const values = { licence: this.#texts.word("licence", licence), pool: this.#texts.word("pool", pool) };
     if (usage_type === "Acquired") return this.#texts.t("story.acquired", values);
-    return this.#texts.sentences([this.#texts.t("story.released", values), this.#texts.word("released", reason)]);
+    return this.#texts.t("story.released", { ...values, reason: this.#texts.word("ended", reason) });
   }
 
   #moment(at) {

@@ -33,7 +33,7 @@ export default class Users {
     }));
     this.element = h("section", { "aria-labelledby": id, class: "page" },
       said(texts, "h1", Users.titleKey, { id }),
-      h("nav", { class: "views", dataset: { i18nLabel: "users.views" }, "aria-label": texts.t("users.views") }, links));
+      h("nav", { class: "subpages", dataset: { i18nLabel: "users.views" }, "aria-label": texts.t("users.views") }, links));
   }
 
   async start(signal) {

@@ -226,7 +226,7 @@ export class Form {
 
 /** Problems about which the broker's own words say less than ours. */
 const OURS = Object.freeze([
-  "account_locked", "changed", "forbidden", "internal", "not_a_token", "not_for_people", "sign_in_refused", "unauthorised", "unreachable",
+  "account_locked", "changed", "forbidden", "internal", "not_a_token", "not_for_people", "not_the_same", "sign_in_refused", "unauthorised", "unreachable",
 ]);
 
 /**

@@ -88,7 +88,7 @@ export class Table {
     const body = h("tbody", { role: "rowgroup" });
     const table = h("table", { role: "table", class: "table" }, caption, head, body);
     const empty = h("p", { class: "hint table-empty" });
-    const scroller = h("div", { class: "table-scroll", role: "region", "aria-labelledby": id, tabindex: "-1" }, table);
+    const scroller = h("div", { class: "table-scroll", role: "group", "aria-labelledby": id, tabindex: "-1" }, table);
     // A stop for the keyboard only where there is something to scroll.
     const measure = () => (scroller.tabIndex = scroller.scrollWidth > scroller.clientWidth ? 0 : -1);
     new ResizeObserver(measure).observe(scroller);

@@ -62,7 +62,8 @@ impl Browser {
     /// Goes to a page of the console and waits until it shows what it has.
     async fn settles_on(&self, name: &str) {
         self.goes_to(&format!("#/{name}")).await;
-        self.sees(&format!("#menu a[data-page={name}][aria-current=page], #menu-button")).await;
+        let route = name.split('?').next().unwrap();
+        self.sees(&format!("#menu a[data-page={route}][aria-current=page], #menu-button")).await;
         self.sees("main[aria-busy=false] h1").await;
     }
 
@@ -105,8 +106,8 @@ async fn axe_finds_nothing_on_any_page_of_the_console() {
     let Some(stage) = busy().await else { return };
     let page = &stage.browser;
     page.has_screen(DESK).await;
-    let _edred = stage.broker.log_in("edred", "agent_desktop").await;
-    let _maeve = stage.broker.log_in("maeve", "agent_desktop").await;
+    let _edred = stage.works("edred", "agent_desktop").await;
+    let _maeve = stage.works("maeve", "agent_desktop").await;
     for language in LANGUAGES {
         stage.opens("admin", language, "#/licences").await;
         let pages = page.pages().await;
@@ -123,7 +124,7 @@ async fn axe_finds_nothing_on_what_stands_before_a_page() {
     let Some(stage) = busy().await else { return };
     let page = &stage.browser;
     page.has_screen(DESK).await;
-    let _edred = stage.broker.log_in("edred", "agent_desktop").await;
+    let _edred = stage.works("edred", "agent_desktop").await;
     for language in LANGUAGES {
         stage.opens("admin", language, "#/licences").await;
         page.clicks("[data-change=inbound_agent]").await;
@@ -165,7 +166,7 @@ async fn axe_finds_nothing_on_the_pages_without_a_menu() {
 async fn every_page_fits_a_telephone_and_its_menu_opens_there() {
     let Some(stage) = busy().await else { return };
     let page = &stage.browser;
-    let _edred = stage.broker.log_in("edred", "agent_desktop").await;
+    let _edred = stage.works("edred", "agent_desktop").await;
     page.has_screen(TELEPHONE).await;
     for language in LANGUAGES {
         page.open(&format!("http://{}/", stage.broker.address)).await;
@@ -193,7 +194,7 @@ async fn every_page_fits_a_telephone_and_its_menu_opens_there() {
 async fn the_keyboard_alone_comes_in_buys_and_frees_a_seat() {
     let Some(stage) = busy().await else { return };
     let page = &stage.browser;
-    let _edred = stage.broker.log_in("edred", "agent_desktop").await;
+    let _edred = stage.works("edred", "agent_desktop").await;
     page.open(&format!("http://{}/", stage.broker.address)).await;
     page.sees("#demo").await;
     page.tabs_to("#demo-admin").await;
@@ -213,6 +214,7 @@ async fn the_keyboard_alone_comes_in_buys_and_frees_a_seat() {
     page.evaluates("document.querySelector('h1').focus()").await;
     page.tabs_to("tr[data-key=inbound_agent] a").await;
     page.presses(Key::Enter).await;
+    page.sees("#holders-title:focus").await;
     page.tabs_to("tr[data-key=\"inbound_agent edred\"] button").await;
     page.presses(Key::Enter).await;
     page.sees("dialog").await;

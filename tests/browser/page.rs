@@ -2,6 +2,7 @@
 
 use crate::browser::Browser;
 use fantoccini::Locator;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::error::CmdError;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -84,8 +85,11 @@ impl Browser {
 
     /// Presses a key wherever the focus is.
     pub(crate) async fn presses(&self, key: fantoccini::key::Key) {
-        let focused = self.client.active_element().await.unwrap();
-        focused.send_keys(&char::from(key).to_string()).await.unwrap();
+        let value = char::from(key);
+        let down_and_up = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value });
+        self.client.perform_actions(down_and_up).await.unwrap();
     }
 
     /// Waits until the body of a function gives this on the page.

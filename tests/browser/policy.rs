@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// A name that would run a script wherever it were put in as HTML.
-const HOSTILE: &str = "<img src=x onerror=\"window.wasFooled = true\"><b>Eve</b>";
+pub(crate) const HOSTILE: &str = "<img src=x onerror=\"window.wasFooled = true\"><b>Eve</b>";
 
 /// What a script that was let in would do, by each of the ways that a policy without `unsafe-inline` closes.
 const INTRUDE: &str = "
@@ -36,7 +36,7 @@ const INTRUDE: &str = "
 
 impl Browser {
     /// Nothing that came in as text became a part of the page.
-    async fn was_not_fooled(&self) {
+    pub(crate) async fn was_not_fooled(&self) {
         let found = self
             .evaluates(
                 "return { wasFooled: window.wasFooled ?? false,

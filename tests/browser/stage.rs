@@ -45,7 +45,7 @@ pub(crate) struct LooseStage {
 
 impl LooseStage {
     /// A browser with no page open yet.
-    async fn bare() -> Option<Self> {
+    pub(crate) async fn bare() -> Option<Self> {
         let browser = Browser::start().await?;
         let broker = DemoBroker::start(0).await;
         let line = Line::to(broker.address).await;

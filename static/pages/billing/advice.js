@@ -123,8 +123,9 @@ export class Advice {
     const isSame = advice.concurrent === bought.concurrent && advice.contingency === bought.contingency;
     if (isSame) return [texts.t("billing.advice_best", { cost: money(advice.cost, texts) })];
     const cheapest = texts.t("billing.advice_cheapest", { ...mixOf(advice), cost: money(advice.cost, texts) });
-    const isTold = current !== null && !isSameMoney(current, advice.cost);
-    return [cheapest, isTold && texts.t("billing.advice_current", { cost: money(current, texts) })];
+    if (current === null) return [cheapest];
+    const isCheap = isSameMoney(current, advice.cost);
+    return [cheapest, isCheap ? texts.t("billing.advice_same") : texts.t("billing.advice_current", { cost: money(current, texts) })];
   }
 
   #idle(items) {

@@ -1,6 +1,8 @@
 //! Who holds what, and how somebody is logged out.
 
 use super::{Console, LANGUAGES};
+use crate::policy::HOSTILE;
+use reqwest::Method;
 use serde_json::json;
 
 #[tokio::test]
@@ -8,8 +10,8 @@ async fn one_finds_who_took_the_last_licence_and_when() {
     let Some(stage) = Console::bare().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 1, 1).await;
-    let edred = stage.broker.log_in("edred", "agent_desktop").await;
-    let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
+    let edred = stage.works("edred", "agent_desktop").await;
+    let maeve = stage.works("maeve", "agent_desktop").await;
     for (language, last, pool, zone) in [
         (
             "en",
@@ -42,10 +44,13 @@ async fn one_finds_who_took_the_last_licence_and_when() {
         page.misses("tr[data-key=edred]").await;
         page.client.back().await.unwrap();
         page.reads("#holders-summary", last).await;
+
+        // And back to what was bought of it.
+        page.clicks("#holders-bought").await;
+        page.sees("tr[data-key=agent_email][data-chosen=true] a:focus").await;
     }
-    for session in [edred, maeve] {
-        session.log_out().await;
-    }
+    drop([edred, maeve]);
+    stage.broker.is_left_by_all().await;
     stage.close().await;
 }
 
@@ -53,9 +58,9 @@ async fn one_finds_who_took_the_last_licence_and_when() {
 async fn what_is_held_is_found_by_user_by_device_and_by_a_part_of_a_name() {
     let Some(stage) = Console::bare().await else { return };
     let page = &stage.browser;
-    let desktop = stage.broker.log_in("maeve", "agent_desktop").await;
-    let telephone = stage.broker.log_in("maeve", "deskphone").await;
-    let other = stage.broker.log_in("edred", "agent_desktop").await;
+    let desktop = stage.works("maeve", "agent_desktop").await;
+    let telephone = stage.works("maeve", "deskphone").await;
+    let other = stage.works("edred", "agent_desktop").await;
     for language in LANGUAGES {
         stage.opens("supervisor", language, "#/holders?view=user").await;
         page.sees("tr[data-key=edred]").await;
@@ -76,9 +81,8 @@ async fn what_is_held_is_found_by_user_by_device_and_by_a_part_of_a_name() {
         page.sees("tbody [data-licence=agent_calls]").await;
         page.misses("tbody tr:nth-child(2)").await;
     }
-    for session in [desktop, telephone, other] {
-        session.log_out().await;
-    }
+    drop([desktop, telephone, other]);
+    stage.broker.is_left_by_all().await;
     stage.close().await;
 }
 
@@ -90,7 +94,7 @@ async fn a_seat_is_freed_by_logging_somebody_out_after_a_question() {
         ("en", "Log out edred?", "edred is logged out."),
         ("ja", "edredをログアウトさせますか？", "edredをログアウトさせました。"),
     ] {
-        let _edred = stage.broker.log_in("edred", "agent_desktop").await;
+        let _edred = stage.works("edred", "agent_desktop").await;
         stage.opens("supervisor", language, "#/holders?licence=inbound_agent").await;
         let button = "tr[data-key='inbound_agent edred'] button";
         page.clicks(button).await;
@@ -117,9 +121,9 @@ async fn the_list_follows_who_comes_and_goes() {
     let page = &stage.browser;
     stage.opens("admin", "en", "#/holders").await;
     page.reads(".table-empty", "Nobody.").await;
-    let edred = stage.broker.log_in("edred", "agent_desktop").await;
+    let edred = stage.works("edred", "agent_desktop").await;
     page.sees("tr[data-key='inbound_agent edred']").await;
-    edred.log_out().await;
+    drop(edred);
     page.misses("tr[data-key='inbound_agent edred']").await;
     stage.close().await;
 }
@@ -129,7 +133,7 @@ async fn the_last_denials_say_who_was_denied_what_and_why() {
     let Some(stage) = Console::bare().await else { return };
     let page = &stage.browser;
     stage.broker.buy("agent_email", 0, 0).await;
-    let _edred = stage.broker.log_in("maeve", "agent_desktop").await;
+    let _edred = stage.works("maeve", "agent_desktop").await;
     for (language, reason, outcome) in [
         ("en", "None have been bought.", "Logged in without it"),
         ("ja", "購入されていません。", "このライセンスなしでログイン"),
@@ -140,4 +144,29 @@ async fn the_last_denials_say_who_was_denied_what_and_why() {
         page.reads("tbody tr", outcome).await;
     }
     stage.close().await;
+}
+
+#[tokio::test]
+async fn names_are_shown_as_they_are_and_are_never_a_part_of_the_page() {
+    let Some(stage) = Console::bare().await else { return };
+    let page = &stage.browser;
+    stage.broker.call(Method::PATCH, "", Some(json!({"name": HOSTILE}))).await;
+    let user = json!({"user": HOSTILE, "name": HOSTILE, "status": "active",
+        "user_type": "inbound_agent", "features": []});
+    stage.broker.call(Method::POST, "users", Some(user)).await;
+    let _eve = stage.works(HOSTILE, "agent_desktop").await;
+    for language in LANGUAGES {
+        stage.opens("admin", language, "#/holders").await;
+        page.reads("#organisation", "<b>Eve</b>").await;
+        page.reads("tbody tr", "<img src=x onerror=").await;
+        page.clicks("tbody button").await;
+        page.reads("dialog", "<b>Eve</b>").await;
+        page.clicks("dialog .form-actions button:first-child").await;
+        page.goes_to("#/licences").await;
+        page.clicks("[data-change=inbound_agent]").await;
+        page.evaluates("document.querySelector('dialog [name=concurrent]').value = ''").await;
+        page.types("dialog [name=concurrent]", "0").await;
+        page.reads("#effect-names", "").await;
+        page.was_not_fooled().await;
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{Console, LANGUAGES};
 use crate::browser::Browser;
+use crate::stage::LooseStage;
 use reqwest::Method;
 use serde_json::json;
 
@@ -102,10 +103,10 @@ async fn counts_move_by_themselves_and_a_row_says_when_none_is_left() {
         page.sees(".live[data-state=live]").await;
         page.reads(SEAT, free).await;
 
-        let edred = stage.broker.log_in("edred", "agent_desktop").await;
+        let edred = stage.works("edred", "agent_desktop").await;
         page.figure("inbound_agent", "concurrent-used", 1).await;
         page.reads(SEAT, contingency).await;
-        let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
+        let maeve = stage.works("maeve", "agent_desktop").await;
         page.figure("inbound_agent", "contingency-used", 1).await;
         page.figure("inbound_agent", "contingency-max_used", 1).await;
         page.reads(&format!("{SEAT} [data-status=full]"), none).await;
@@ -115,9 +116,8 @@ async fn counts_move_by_themselves_and_a_row_says_when_none_is_left() {
         page.reads(&format!("{SEAT} [data-status=over]"), over).await;
         page.counts(".totals [data-total=over]", 1).await;
         page.sees(&format!("{SEAT} .bar i[data-segment=over]")).await;
-        for session in [edred, maeve] {
-            session.log_out().await;
-        }
+        drop([edred, maeve]);
+        stage.broker.is_left_by_all().await;
         page.figure("inbound_agent", "concurrent-used", 0).await;
     }
     stage.close().await;
@@ -154,8 +154,8 @@ async fn what_a_change_does_stands_there_before_it_is_saved() {
         ),
     ] {
         stage.broker.buy("inbound_agent", 2, 0).await;
-        let edred = stage.broker.log_in("edred", "agent_desktop").await;
-        let maeve = stage.broker.log_in("maeve", "agent_desktop").await;
+        let edred = stage.works("edred", "agent_desktop").await;
+        let maeve = stage.works("maeve", "agent_desktop").await;
         stage.opens("admin", language, "#/licences").await;
         page.figure("inbound_agent", "concurrent-used", 2).await;
         page.clicks("[data-change=inbound_agent]").await;
@@ -174,9 +174,8 @@ async fn what_a_change_does_stands_there_before_it_is_saved() {
         page.figure("inbound_agent", "contingency-used", 1).await;
         page.sees(&format!("{SEAT} [data-status=over]")).await;
         page.sees("[data-change=inbound_agent]:focus").await;
-        for session in [edred, maeve] {
-            session.log_out().await;
-        }
+        drop([edred, maeve]);
+        stage.broker.is_left_by_all().await;
     }
     stage.close().await;
 }
@@ -299,10 +298,36 @@ async fn screen_readers_hear_of_a_new_state_and_then_not_before_a_pause() {
     page.sees(".live[data-state=live]").await;
     stage.broker.buy("inbound_agent", 1, 0).await;
     page.figure("inbound_agent", "concurrent-total", 1).await;
-    let _edred = stage.broker.log_in("edred", "agent_desktop").await;
+    let _edred = stage.works("edred", "agent_desktop").await;
     page.reads(SEAT, "None left").await;
     page.hears("Inbound Agent: None left.").await;
     stage.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_shown_and_counts_go_on_when_it_is_back() {
+    let Some(stage) = LooseStage::bare().await else { return };
+    let page = &stage.browser;
+    for (language, lost, live) in
+        [("en", "Not live", "Live"), ("ja", "ライブではありません", "ライブ")]
+    {
+        page.enters_demo(stage.line.address, "admin", language).await;
+        page.reads(".live[data-state=live]", live).await;
+        stage.line.cut();
+        page.reads(".live[data-state=reconnecting]", lost).await;
+        page.clicks("#refresh").await;
+        page.sees("#licences-notice").await;
+        page.sees(SEAT).await;
+
+        stage.line.mend();
+        page.reads(".live[data-state=live]", live).await;
+        let edred = stage.broker.log_in("edred", "agent_desktop").await;
+        page.figure("inbound_agent", "concurrent-used", 1).await;
+        edred.log_out().await;
+        page.figure("inbound_agent", "concurrent-used", 0).await;
+        page.clicks("#refresh").await;
+        page.misses("#licences-notice").await;
+    }
 }
 
 impl Browser {

@@ -7,7 +7,9 @@ mod wallboards;
 
 use crate::browser::Browser;
 use crate::demo_broker::DemoBroker;
+use futures_util::StreamExt;
 use std::net::SocketAddr;
+use tokio::task::JoinHandle;
 
 /// What every journey is walked in.
 pub(crate) const LANGUAGES: [&str; 2] = ["en", "ja"];
@@ -26,6 +28,12 @@ impl Console {
         Some(Self { browser, broker })
     }
 
+    /// Somebody logs in over a socket of their own, and answers the broker's pings until this is dropped.
+    pub(crate) async fn works(&self, user: &str, device: &str) -> Present {
+        let mut socket = self.broker.log_in(user, device).await.0;
+        Present(tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} }))
+    }
+
     /// Goes to a page of the console as this role, in this language.
     pub(crate) async fn opens(&self, role: &str, language: &str, hash: &str) {
         self.browser.enters_demo(self.broker.address, role, language).await;
@@ -36,6 +44,15 @@ impl Console {
     pub(crate) async fn close(self) {
         assert_eq!(self.browser.console_errors().await, [""; 0]);
         self.browser.asked_only(self.broker.address).await;
+    }
+}
+
+/// Whoever is logged in; their connection ends with this.
+pub(crate) struct Present(JoinHandle<()>);
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::{Console, LANGUAGES};
 use crate::browser::Browser;
+use crate::demo_broker::DemoBroker;
 use crate::person::{PASSWORD, Person, STEP, broker};
+use crate::stage::LooseStage;
 use crate::support::broker::TestBroker;
+use chrono::TimeDelta;
 use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
 use serde_json::{Value, json};
@@ -153,7 +156,7 @@ async fn a_sign_in_that_is_over_is_asked_for_anew_before_the_page_that_is_open()
     clock.advance(Duration::from_secs(13 * 3_600));
     page.evaluates("document.querySelector('h1').dataset.sign = 'as it was'").await;
     page.clicks("#refresh").await;
-    page.reads("dialog", "The sign-in of alice is over.").await;
+    page.reads("dialog", "The sign-in of alice").await;
     page.fills("dialog", "password", PASSWORD).await;
     page.fills("dialog", "code", &alice.code(&clock)).await;
     page.clicks("dialog [type=submit]").await;
@@ -211,4 +214,52 @@ async fn a_token_that_is_no_good_here_is_refused_with_its_reason() {
         let held = page.evaluates("return sessionStorage.length").await;
         assert_eq!(held, Value::from(0), "what was refused is not kept");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_soon_is_told_of_and_only_its_own_person_goes_on() {
+    let Some(page) = Browser::start().await else { return };
+    let broker = TestBroker::start().await;
+    broker.operator().create_organisation(7).await;
+    let soon = TimeDelta::minutes(5);
+    for (language, ending, another) in [
+        ("en", "Your sign-in ends at", "for somebody else"),
+        ("ja", "サインインの有効期限", "別のユーザー"),
+    ] {
+        page.sign_in_page(&broker, language).await;
+        page.clicks("details:has(#token-form) summary").await;
+        page.fills("#token-form", "token", &broker.token_for(Role::Admin, 7, "ada", soon)).await;
+        page.clicks("#token-form [type=submit]").await;
+        page.reads("#notice", ending).await;
+        page.reads("#notice", "(UTC)").await;
+
+        page.clicks("#notice-again").await;
+        page.fills("dialog", "token", &broker.token(Role::Admin, 7, "bob")).await;
+        page.clicks("dialog [type=submit]").await;
+        page.reads("dialog .field-error", another).await;
+        page.fills("dialog", "token", &broker.token(Role::Admin, 7, "ada")).await;
+        page.clicks("dialog [type=submit]").await;
+        page.misses("dialog").await;
+        page.misses("#notice").await;
+        page.reads("#who", "ada").await;
+        page.clicks("#sign-out").await;
+    }
+}
+
+#[tokio::test]
+async fn a_demonstration_that_was_started_anew_is_gone_on_with_unasked() {
+    let Some(stage) = LooseStage::bare().await else { return };
+    let page = &stage.browser;
+    page.enters_demo(stage.line.address, "admin", "en").await;
+    page.sees("tr[data-key=inbound_agent]").await;
+    // Its tokens are signed with another key.
+    let successor = DemoBroker::start(0).await;
+    stage.line.cut();
+    stage.line.lead_to(successor.address);
+    stage.line.mend();
+    page.clicks("#refresh").await;
+    page.sees(".live[data-state=live]").await;
+    successor.buy("inbound_agent", 9, 0).await;
+    page.counts("tr[data-key=inbound_agent] [data-column=concurrent-total]", 9).await;
+    page.misses("dialog").await;
 }

@@ -3,6 +3,7 @@
 mod calendar;
 mod chart;
 mod figures;
+mod keyboard;
 mod reports;
 mod usage;
 mod words;

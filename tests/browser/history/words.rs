@@ -1,6 +1,6 @@
 //! Whatever the broker's reports can say has a text in every language.
 
-use licence_broker::domain::reason::{DenialOutcome, LogonSource, UsageType};
+use licence_broker::domain::reason::{DenialOutcome, LogonSource, ReleaseReason, UsageType};
 use licence_broker::store::report_fields::{Operator, Source};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -19,13 +19,14 @@ fn told(language: &str, family: &str) -> BTreeSet<String> {
 fn every_word_of_the_reports_has_a_text_and_no_text_is_of_another() {
     let fields = Source::ALL.iter().flat_map(|source| source.fields()).map(|field| field.name);
     let metrics = Source::ALL.iter().flat_map(|source| source.metrics()).map(|metric| metric.name);
-    let families: [(&str, Vec<&str>); 7] = [
+    let families: [(&str, Vec<&str>); 8] = [
         ("field", fields.collect()),
         ("metric", metrics.collect()),
         ("operator", Operator::ALL.iter().map(|word| word.as_str()).collect()),
         ("dataset", Source::ALL.iter().map(|word| word.as_str()).collect()),
         ("logged", UsageType::ALL.iter().map(|word| word.as_str()).collect()),
         ("logon", LogonSource::ALL.iter().map(|word| word.as_str()).collect()),
+        ("ended", ReleaseReason::ALL.iter().map(|word| word.as_str()).collect()),
         ("outcome", DenialOutcome::ALL.iter().map(|word| word.as_str()).collect()),
     ];
     for (family, words) in families {
