@@ -34,7 +34,7 @@ const FETCHED_BYTES_MAX: u64 = 150_000;
 const STOPS_MAX: usize = 200;
 
 impl Browser {
-    async fn has_screen(&self, (width, height): (u32, u32)) {
+    pub(crate) async fn has_screen(&self, (width, height): (u32, u32)) {
         let screen =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
@@ -49,7 +49,7 @@ impl Browser {
     }
 
     /// What axe-core finds on the page as it is, in both themes.
-    async fn is_open_to_all(&self, told: &str) {
+    pub(crate) async fn is_open_to_all(&self, told: &str) {
         if self.evaluates("return typeof axe").await == "undefined" {
             self.evaluates(AXE).await;
         }
