@@ -9,13 +9,19 @@ import { Zone } from "../ui/zone.js";
 import { changesOf } from "./parts/changes.js";
 import { PagedTable } from "./parts/paged.js";
 
-const ACTIONS = Object.freeze([
-  "organisation.created", "organisation.changed", "organisation.deleted", "licences.put", "price.put", "user.created", "user.changed",
-  "user.deleted", "session.forced", "wallboard.created", "wallboard.deleted", "wallboard_maximum.put", "account.created",
-  "account.changed", "account.reset", "account.locked", "account.deleted",
-]);
+/** What is done to what, in the order of the choice. */
+const ACTIONS = Object.freeze(Object.entries({
+  organisation: ["created", "changed", "deleted"],
+  licences: ["put"],
+  price: ["put"],
+  user: ["created", "changed", "deleted"],
+  session: ["forced"],
+  wallboard: ["created", "deleted"],
+  wallboard_maximum: ["put"],
+  account: ["created", "changed", "reset", "locked", "deleted"],
+}).flatMap(([thing, verbs]) => verbs.map((verb) => `${thing}.${verb}`)));
 /** Actions whose target is a licence type. */
-const OF_LICENCES = Object.freeze(["licences.put", "price.put"]);
+const OF_LICENCES = /^(?:licences|price)\./;
 const FILTERS = Object.freeze(["actor", "action", "target"]);
 
 /** The page `#/audit`. */
@@ -53,7 +59,6 @@ export default class Audit {
 
   start(signal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#paged.stop());
     return this.update(this.#context.params);
   }
 
@@ -152,7 +157,7 @@ export default class Audit {
   }
 
   #target({ action, target }) {
-    return OF_LICENCES.includes(action) ? this.#context.texts.word("licence", target) : target;
+    return OF_LICENCES.test(action) ? this.#context.texts.word("licence", target) : target;
   }
 
   /** Old and new side by side; of what was made or taken away, what it was. */

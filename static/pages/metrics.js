@@ -76,16 +76,17 @@ export default class Metrics {
   #devices() {
     const { texts, role } = this.#context;
     const id = "metrics-devices";
-    const figure = h("p", { class: "figure", id: "metrics-wallboards" });
+    const figure = h("span", { "aria-hidden": "true" });
+    const spoken = h("span", { class: "unseen" });
     const kinds = h("p", { class: "hint" });
     const edit = said(
       texts, "button", "metrics.edit",
       { type: "button", id: "metrics-edit", "aria-describedby": "metrics-wallboards", onclick: () => this.#edit() },
     );
-    Object.assign(this.#parts, { figure, kinds });
+    Object.assign(this.#parts, { figure, spoken, kinds });
     return h("section", { class: "panel part metrics-devices", "aria-labelledby": id },
       h("div", { class: "section-head" }, said(texts, "h2", "metrics.devices", { id }), MAY_EDIT.includes(role) && edit),
-      said(texts, "h3", "metrics.wallboards"), figure, kinds, said(texts, "p", "metrics.wallboards_about", { class: "hint" }));
+      said(texts, "h3", "metrics.wallboards"), h("p", { class: "figure", id: "metrics-wallboards" }, figure, spoken), kinds, said(texts, "p", "metrics.wallboards_about", { class: "hint" }));
   }
 
   async #load() {
@@ -101,7 +102,7 @@ export default class Metrics {
 
   #draw() {
     const { texts, organisation } = this.#context;
-    const { taken, trouble, figure, kinds } = this.#parts;
+    const { taken, trouble, figure, spoken, kinds } = this.#parts;
     trouble.hidden = this.#error === null;
     setText(trouble, this.#error ? explain(texts, this.#error) : "");
     if (!this.#read) return;
@@ -110,7 +111,7 @@ export default class Metrics {
     for (const group of GROUPS) this.#tables[group].setRows(groups[group]);
     const { used, maximum, analytics, live_analytics: live } = devices.wallboard;
     setText(figure, `${texts.number(used)}/${texts.number(maximum)}`);
-    figure.setAttribute("aria-label", texts.t("metrics.wallboards_spoken", { used, maximum }));
+    setText(spoken, texts.t("metrics.wallboards_spoken", { used, maximum }));
     setText(kinds, texts.t("metrics.kinds", { analytics, live }));
   }
 

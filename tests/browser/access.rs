@@ -20,12 +20,12 @@ const PAGES: &str =
     "return [...document.querySelectorAll('#menu a')].map((link) => link.dataset.page)";
 
 /// Pixels that one would have to scroll sideways.
-const OVERFLOW: &str =
+pub(crate) const OVERFLOW: &str =
     "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
 /// The least screen that pages are made for, and the screen of a desk.
-const TELEPHONE: (u32, u32) = (360, 740);
-const DESK: (u32, u32) = (1_440, 900);
+pub(crate) const TELEPHONE: (u32, u32) = (360, 740);
+pub(crate) const DESK: (u32, u32) = (1_440, 900);
 
 /// Of a first load.
 const FETCHED_BYTES_MAX: u64 = 150_000;
@@ -74,20 +74,21 @@ impl Browser {
     }
 
     /// Presses Tab until such an element has the focus; one sees each time where one is.
-    async fn tabs_to(&self, css: &str) {
+    pub(crate) async fn tabs_to(&self, css: &str) {
         let is_there = format!(
             "const focused = document.activeElement;
              const style = getComputedStyle(focused);
-             return {{ there: focused.matches('{css}'), seen: style.outlineStyle !== 'none' || focused === document.body || focused.closest('.choices') !== null,
-               what: focused.outerHTML.slice(0, 90) }}"
+             return {{ there: focused.matches(`{css}`), seen: style.outlineStyle !== 'none' || focused === document.body || focused.closest('.choices') !== null,
+               index: focused.tabIndex, what: focused.outerHTML.slice(0, 90) }}"
         );
         for _ in 0..STOPS_MAX {
-            self.presses(Key::Tab).await;
             let stop = self.evaluates(&is_there).await;
-            assert_eq!(stop["seen"], true, "the focus is not to be seen on {}", stop["what"]);
+            let is_stop = stop["index"].as_i64() >= Some(0);
+            assert!(stop["seen"] == true || !is_stop, "the focus is not seen on {}", stop["what"]);
             if stop["there"] == true {
                 return;
             }
+            self.presses(Key::Tab).await;
         }
         panic!("Tab never came to `{css}`");
     }

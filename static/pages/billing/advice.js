@@ -3,6 +3,7 @@
 import { isAbort } from "../../console/api.js";
 import { h, said, setText } from "../../ui/dom.js";
 import { explain } from "../../ui/form.js";
+import { Table } from "../../ui/table.js";
 import { isSameMoney, money } from "./money.js";
 
 /** Over what people ask; `year` is what the broker takes by itself. */
@@ -63,10 +64,11 @@ export class Advice {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
-    this.#signal.addEventListener("abort", () => asking.abort(), { once: true });
     this.#error = null;
     try {
-      this.#items = (await this.#context.api.get("advice", this.#range(), { signal: asking.signal })).items;
+      this.#items = (await this.#context.api.get(
+        "advice", this.#range(), { signal: AbortSignal.any([asking.signal, this.#signal]) },
+      )).items;
     } catch (error) {
       if (isAbort(error)) return;
       this.#items = null;
@@ -125,7 +127,10 @@ export class Advice {
     const cheapest = texts.t("billing.advice_cheapest", { ...mixOf(advice), cost: money(advice.cost, texts) });
     if (current === null) return [cheapest];
     const isCheap = isSameMoney(current, advice.cost);
-    return [cheapest, isCheap ? texts.t("billing.advice_same") : texts.t("billing.advice_current", { cost: money(current, texts) })];
+    return [
+      cheapest,
+      isCheap ? texts.t("billing.advice_same") : texts.t("billing.advice_current", { cost: money(current, texts) }),
+    ];
   }
 
   #idle(items) {
@@ -137,16 +142,20 @@ export class Advice {
   /** What each mix would have cost, for whoever wants to see the calculation. */
   #candidates(item, name) {
     const { texts } = this.#context;
-    const cell = (content) => h("td", { dataset: { kind: "number" } }, content);
-    const head = (key) => h("th", { scope: "col", dataset: { kind: "number" } }, texts.t(key));
-    const rows = item.candidates.map((mix) => h(
-      "tr", {}, cell(texts.number(mix.concurrent)), cell(texts.number(mix.contingency)), cell(money(mix.cost, texts)),
-    ));
-    return h("details", {}, h("summary", {}, texts.t("billing.advice_calculation")),
-      h("table", { class: "table" }, h("caption", { class: "unseen" }, name),
-        h(
-          "thead", {}, h("tr", {}, head("billing.concurrent"), head("billing.contingency"), head("billing.amount")),
-        ), h("tbody", {}, rows)));
+    const count = (key, label) => ({ key, label, kind: "number", value: (mix) => mix[key] });
+    const table = new Table({
+      texts,
+      caption: () => name,
+      isCaptionHidden: true,
+      empty: "billing.advice_none",
+      rows: item.candidates,
+      rowKey: ({ concurrent }) => concurrent,
+      columns: [
+        count("concurrent", "billing.concurrent"), count("contingency", "billing.contingency"),
+        { key: "cost", label: "billing.amount", kind: "number", value: ({ cost }) => cost, cell: ({ cost }) => money(cost, texts) },
+      ],
+    });
+    return h("details", {}, h("summary", {}, texts.t("billing.advice_calculation")), table.element);
   }
 }
 

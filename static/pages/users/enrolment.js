@@ -1,6 +1,7 @@
 /** What an authenticator app is told, the one time that the broker tells it. */
 
 import { h, newId, said, setText } from "../../ui/dom.js";
+import { qrOf } from "../wallboards/qr.js";
 
 /** Letters in a group: so they are read out and typed. */
 const GROUP = /.{1,4}/g;
@@ -12,6 +13,7 @@ export class Enrolment {
   #title;
   #secret;
   #link;
+  #code;
 
   element;
 
@@ -26,8 +28,10 @@ export class Enrolment {
       texts, "button", "accounts.kept",
       { type: "button", class: "primary", id: "enrolment-close", onclick: () => this.#close() },
     );
+    this.#code = h("div", { class: "enrolment-code" });
     this.element = h("section", { class: "panel part enrolment", "aria-labelledby": id, hidden: true },
-      this.#title, said(texts, "p", "accounts.secret_about"), this.#secret, h("p", {}, this.#link), h("div", { class: "form-actions" }, close));
+      this.#title, said(texts, "p", "accounts.secret_about"), this.#code, this.#secret, h("p", {}, this.#link),
+      h("div", { class: "form-actions" }, close));
   }
 
   /** @param {{user: string, totp_secret: string, otpauth_uri: string}} account */
@@ -41,13 +45,16 @@ export class Enrolment {
   }
 
   translate() {
-    if (this.#account) setText(this.#title, this.#texts.t("accounts.secret_title", { user: this.#account.user }));
+    if (!this.#account) return;
+    setText(this.#title, this.#texts.t("accounts.secret_title", { user: this.#account.user }));
+    this.#code.replaceChildren(qrOf(this.#account.otpauth_uri, this.#texts.t("accounts.code")));
   }
 
   #close() {
     this.#account = null;
     this.element.hidden = true;
     setText(this.#secret, "");
+    this.#code.replaceChildren();
     this.#link.removeAttribute("href");
     document.getElementById("accounts-add")?.focus();
   }

@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 impl Office {
     /// Three agents work on e-mails where one concurrent licence was bought; each contingency licence costs 12.50.
-    async fn uses_contingency(&self) -> [crate::support::socket::Socket; 3] {
+    pub(super) async fn uses_contingency(&self) -> [crate::support::socket::Socket; 3] {
         let broker = self.broker();
         broker.buy("agent_email", 1, 3).await;
         let price = json!({"unit_price": "12.50"});
@@ -177,7 +177,7 @@ async fn a_closed_month_is_final_and_the_advice_says_what_would_have_been_enough
         )
         .await;
         page.clicks(&format!("{advice} summary")).await;
-        page.counts(&format!("{advice} tbody tr:last-child td:first-child"), 3).await;
+        page.counts(&format!("{advice} tbody tr:last-child th"), 3).await;
         page.chooses("#billing-advice-range", "last_week").await;
         page.reads(
             "#billing-advice",

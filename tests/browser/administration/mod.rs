@@ -1,5 +1,6 @@
 //! The console's pages for administrators, in both languages: users, metrics, billing, audit.
 
+mod access;
 mod accounts;
 mod audit;
 mod billing;

@@ -1,27 +1,9 @@
 //! The question of last week, asked without a mouse on a small screen.
 
 use super::History;
-use crate::browser::Browser;
 use fantoccini::key::Key;
 use licence_broker::auth::Role;
 use serde_json::json;
-
-/// More than there are stops on the way.
-const STOPS_MAX: usize = 60;
-
-impl Browser {
-    /// Presses Tab until what has the focus is this.
-    async fn comes_by_tab_to(&self, css: &str) {
-        let is_there = format!("return document.activeElement.matches(`{css}`)");
-        for _ in 0..STOPS_MAX {
-            if self.evaluates(&is_there).await == json!(true) {
-                return;
-            }
-            self.presses(Key::Tab).await;
-        }
-        panic!("Tab never came to {css}");
-    }
-}
 
 #[tokio::test]
 async fn how_many_seats_were_needed_last_week_is_found_by_keyboard_alone_on_a_small_screen() {
