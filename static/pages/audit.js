@@ -59,7 +59,6 @@ export default class Audit {
 
   start(signal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#paged.stop());
     return this.update(this.#context.params);
   }
 

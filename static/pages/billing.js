@@ -54,7 +54,6 @@ export default class Billing {
 
   async start(signal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#loading?.abort());
     await Promise.all([this.#load(), this.#prices.start(signal), this.#advice.start(signal)]);
   }
 
@@ -217,7 +216,9 @@ export default class Billing {
     this.#loading = loading;
     this.#error = null;
     try {
-      this.#statement = await this.#context.api.get(`billing/${this.#month}`, {}, { signal: loading.signal });
+      this.#statement = await this.#context.api.get(
+        `billing/${this.#month}`, {}, { signal: AbortSignal.any([loading.signal, this.#signal]) },
+      );
     } catch (error) {
       if (isAbort(error)) return;
       this.#statement = null;

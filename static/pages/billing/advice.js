@@ -64,10 +64,11 @@ export class Advice {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
-    this.#signal.addEventListener("abort", () => asking.abort(), { once: true });
     this.#error = null;
     try {
-      this.#items = (await this.#context.api.get("advice", this.#range(), { signal: asking.signal })).items;
+      this.#items = (await this.#context.api.get(
+        "advice", this.#range(), { signal: AbortSignal.any([asking.signal, this.#signal]) },
+      )).items;
     } catch (error) {
       if (isAbort(error)) return;
       this.#items = null;

@@ -54,10 +54,9 @@ export class Line {
     if (before?.month === month && before.line.licence === licence) return undefined;
     const asking = new AbortController();
     this.#asking = asking;
-    signal?.addEventListener("abort", () => asking.abort(), { once: true });
     try {
       this.#explanation = await this.#context.api.get(
-        `billing/${month}/${encodeURIComponent(licence)}`, {}, { signal: asking.signal },
+        `billing/${month}/${encodeURIComponent(licence)}`, {}, { signal: AbortSignal.any([asking.signal, signal]) },
       );
       this.#error = null;
     } catch (error) {

@@ -18,7 +18,10 @@ export class PagedTable {
   #query = {};
   #cursor = null;
   #rows = [];
+  /** Of the request that is under way. */
   #asking = null;
+  /** Of the page that this stands on. */
+  #signal = null;
   /** What went wrong last, or null. */
   #error = null;
   #parts;
@@ -67,16 +70,12 @@ export class PagedTable {
    */
   async load(query, signal) {
     this.#query = query;
-    const page = await this.#ask(null, signal);
+    this.#signal = signal ?? this.#signal;
+    const page = await this.#ask(null);
     if (!page) return;
     this.#rows = page.items;
     this.#draw();
     this.#announce(this.#parts.count.textContent);
-  }
-
-  /** Ends what is under way. */
-  stop() {
-    this.#asking?.abort();
   }
 
   /**
@@ -107,15 +106,15 @@ export class PagedTable {
     if (this.#parts.more.hidden) this.#table.element.querySelector("[tabindex]")?.focus({ preventScroll: true });
   }
 
-  async #ask(cursor, signal) {
+  async #ask(cursor) {
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
-    signal?.addEventListener("abort", () => asking.abort(), { once: true });
+    const signal = this.#signal ? AbortSignal.any([asking.signal, this.#signal]) : asking.signal;
     this.element.ariaBusy = "true";
     this.#error = null;
     try {
-      const page = await this.#api.page(this.#path, { limit: PAGE_ROWS, ...this.#query }, cursor, { signal: asking.signal });
+      const page = await this.#api.page(this.#path, { limit: PAGE_ROWS, ...this.#query }, cursor, { signal });
       this.#cursor = page.next_cursor;
       return page;
     } catch (error) {

@@ -40,7 +40,6 @@ export default class Accounts {
 
   async start(signal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#paged.stop());
     await this.#paged.load({}, signal);
   }
 

@@ -44,10 +44,7 @@ export default class UserList {
 
   async start(signal) {
     this.#signal = signal;
-    signal.addEventListener("abort", () => {
-      clearTimeout(this.#typing);
-      this.#paged.stop();
-    });
+    signal.addEventListener("abort", () => clearTimeout(this.#typing));
     // What the licences say is needed by the form and the filter; the list itself waits for nothing.
     await Promise.all([this.#load(), this.#loadOffer()]);
   }

@@ -31,7 +31,7 @@ async fn an_account_is_made_with_its_secret_told_once_changed_reset_and_deleted(
         page.reads(".enrolment h2", office.says("Secret of sue", "sueのシークレット")).await;
         let secret = page.text("#enrolment-secret").await;
         assert!(secret.replace(' ', "").len() >= 26, "a secret of 128 bits or more");
-        page.sees(".enrolment svg[role=img]").await;
+        page.sees(".enrolment-code:has(svg[role=img])").await;
         page.sees(".enrolment a[href^=\"otpauth://totp/\"]").await;
         page.clicks("#enrolment-close").await;
         page.misses(".enrolment").await;
