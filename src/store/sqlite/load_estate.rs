@@ -19,6 +19,9 @@ use std::collections::HashMap;
 /// Every change of what was bought, oldest first.
 pub(super) struct TotalsLog(Vec<(LicenceId, DateTime<Utc>, Totals)>);
 
+type Bought = Vec<(LicenceId, Totals)>;
+type Prices = Vec<(LicenceId, Decimal)>;
+
 impl TotalsLog {
     /// The highest totals in force from `start` on; those in force when it came included. A change of
     /// that very instant was decided after the month was begun.
@@ -62,9 +65,7 @@ impl Loading<'_> {
     }
 
     /// What is bought, and prices. Of types that the catalogue has lost they are in force for nobody.
-    pub(super) fn totals(
-        &self,
-    ) -> Result<(Vec<(LicenceId, Totals)>, Vec<(LicenceId, Decimal)>), StoreError> {
+    pub(super) fn totals(&self) -> Result<(Bought, Prices), StoreError> {
         const BOUGHT: &str = "SELECT licence, base, concurrent, contingency, fixed, unit_price \
             FROM totals WHERE organisation = ?";
         let price = |row: Lent<'_>| row.optional_word("unit_price", |text| text.parse().ok());
