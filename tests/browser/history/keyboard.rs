@@ -18,19 +18,19 @@ async fn how_many_seats_were_needed_last_week_is_found_by_keyboard_alone_on_a_sm
         // The week after that of which there are records.
         page.evaluates("Date.now = () => Date.parse('2019-08-21T12:00:00Z')").await;
         page.evaluates("document.activeElement.blur()").await;
-        page.comes_by_tab_to("#menu-button").await;
+        page.tabs_to("#menu-button").await;
         page.presses(Key::Enter).await;
-        page.comes_by_tab_to("[data-page=figures]").await;
+        page.tabs_to("[data-page=figures]").await;
         page.presses(Key::Enter).await;
         page.sees("#figures-title").await;
-        page.comes_by_tab_to("[data-range=last_week]").await;
+        page.tabs_to("[data-range=last_week]").await;
         page.presses(Key::Enter).await;
         page.reads("#figures-answer", answer).await;
         page.sees("[data-range=last_week]:focus").await;
-        page.comes_by_tab_to(".chart-plot").await;
+        page.tabs_to(".chart-plot").await;
         page.presses(Key::End).await;
         page.sees(".chart-plot[aria-valuetext*='17:00']").await;
-        page.comes_by_tab_to("#figures-records summary").await;
+        page.tabs_to("#figures-records summary").await;
         page.presses(Key::Enter).await;
         page.sees("#figures-records tbody tr").await;
         let fits = "return document.documentElement.scrollWidth <= innerWidth";
