@@ -71,7 +71,9 @@ impl Stage {
             accounts_per_organisation_max: ACCOUNTS_MAX,
             ..Limits::default()
         };
-        let setup = Setup { clock: clock.clone(), limits, ..Setup::default() };
+        // However long all the calls take, nobody is taken for dead.
+        let heartbeat = Duration::from_secs(100_000_000);
+        let setup = Setup { clock: clock.clone(), limits, heartbeat, ..Setup::default() };
         let broker = TestBroker::with(setup).await;
         furnish(&broker).await;
         enrol(&broker).await;
