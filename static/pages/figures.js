@@ -169,15 +169,17 @@ export default class FiguresPage {
 
   // ---- reading ------------------------------------------------------------------------------------
 
-  async #load() {
+  /** Unasked, it neither says that it reads nor what it read: only who asked waits for an answer. */
+  async #load({ isAsked = true } = {}) {
     this.#loading.abort();
     this.#loading = new AbortController();
     this.#context.timers.clearTimeout(this.#timer);
     const signal = AbortSignal.any([this.#signal, this.#loading.signal]);
-    this.#setBusy(true);
+    this.#setBusy(isAsked);
     await this.#guarded(() => this.#read(signal));
     if (signal.aborted) return;
     this.#setBusy(false);
+    if (isAsked) this.#context.announce(this.#error ? "" : this.#parts.enough.text);
     this.#comeBack();
   }
 
@@ -225,7 +227,7 @@ export default class FiguresPage {
     const now = Date.now();
     if (!this.#shown || this.#shown.to_ms <= now) return;
     const wait_ms = FIVE_MINUTES_MS - (now % FIVE_MINUTES_MS) + SETTLED_MS;
-    this.#timer = this.#context.timers.setTimeout(() => this.#load(), wait_ms);
+    this.#timer = this.#context.timers.setTimeout(() => this.#load({ isAsked: false }), wait_ms);
   }
 
   /** Says what went wrong, and that it went well by saying nothing. */

@@ -32,6 +32,11 @@ export class Enough {
     this.translate();
   }
 
+  /** @returns {string} the answer as it stands there */
+  get text() {
+    return this.#parts.answer.textContent;
+  }
+
   /** After a change of language. */
   translate() {
     if (!this.#shown?.licence) return;

@@ -3,17 +3,19 @@
 import { Field } from "./form.js";
 import { h, newId } from "./dom.js";
 
-/** What is read at most, and what is suggested at once. */
-const USERS_MAX = 5_000;
+/** Of those who are logged in, this many are known at most; this many are suggested at once. */
+const SESSIONS_MAX = 5_000;
 const SUGGESTIONS_MAX = 20;
 
+/** Administrators are suggested whom there is, supervisors who is logged in. A name can be typed without any of it. */
 export class UserField {
   #api;
-  #role;
+  #search;
   #field;
   #list;
-  /** Login name → display name; read when the field is first used. */
-  #users = null;
+  #asking = new AbortController();
+  /** Who is logged in; read when the field is first used. */
+  #known = null;
 
   /** The label with the input. */
   element;
@@ -26,7 +28,7 @@ export class UserField {
    */
   constructor({ texts, api, role }) {
     this.#api = api;
-    this.#role = role;
+    this.#search = role === "supervisor" ? (typed, signal) => this.#loggedIn(typed, signal) : (typed, signal) => this.#users(typed, signal);
     this.#list = h("datalist", { id: newId("users") });
     const attributes = { list: this.#list.id, autocomplete: "off", spellcheck: "false", maxlength: "128" };
     this.#field = new Field(texts, { name: "user", label: "usage.user", type: "search", attributes });
@@ -45,8 +47,8 @@ export class UserField {
   /** @param {AbortSignal} signal */
   start(signal) {
     const { input } = this.#field;
-    input.addEventListener("focus", () => this.#read(signal), { signal, once: true });
-    input.addEventListener("input", () => this.#suggest(), { signal });
+    input.addEventListener("focus", () => this.#suggest(signal), { signal });
+    input.addEventListener("input", () => this.#suggest(signal), { signal });
   }
 
   /** @param {string|null} error what is wrong, in words */
@@ -59,23 +61,27 @@ export class UserField {
     this.#field.translate();
   }
 
-  /** Administrators see whom there is, supervisors who is logged in. A name can be typed without any of it. */
-  async #read(signal) {
-    const path = this.#role === "supervisor" ? "sessions" : "users";
+  /** What is typed next gives up what was asked for before. */
+  async #suggest(signal) {
+    this.#asking.abort();
+    this.#asking = new AbortController();
     try {
-      const { items } = await this.#api.all(path, {}, { signal, items_max: USERS_MAX });
-      this.#users = new Map(items.map(({ user, name }) => [user, name ?? ""]));
-      this.#suggest();
+      const found = await this.#search(this.value.trim(), AbortSignal.any([signal, this.#asking.signal]));
+      this.#list.replaceChildren(...found.slice(0, SUGGESTIONS_MAX).map(({ user, name }) => h("option", { value: user }, name)));
     } catch {
-      this.#users = null;
+      // Suggestions help, and nothing more.
     }
   }
 
-  #suggest() {
-    if (!this.#users) return;
-    const typed = this.value.trim().toLowerCase();
-    const fits = ([user, name]) => user.toLowerCase().includes(typed) || name.toLowerCase().includes(typed);
-    const found = [...this.#users].filter(fits).slice(0, SUGGESTIONS_MAX);
-    this.#list.replaceChildren(...found.map(([value, name]) => h("option", { value }, name)));
+  async #users(typed, signal) {
+    return (await this.#api.page("users", { search: typed, limit: SUGGESTIONS_MAX }, null, { signal })).items;
+  }
+
+  async #loggedIn(typed, signal) {
+    if (!this.#known) {
+      const { items } = await this.#api.all("sessions", {}, { signal, items_max: SESSIONS_MAX });
+      this.#known = [...new Set(items.map(({ user }) => user))].map((user) => ({ user, name: "" }));
+    }
+    return this.#known.filter(({ user }) => user.toLowerCase().includes(typed.toLowerCase()));
   }
 }

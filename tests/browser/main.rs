@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod access_apart;
 mod administration;
 mod api_page;
 mod back_off;

@@ -2,7 +2,9 @@
 
 use licence_broker::catalogue_file;
 use licence_broker::domain::catalogue::{Class, Model};
-use licence_broker::domain::reason::{DenialReason, Device, GrantPool, Refusal, ReleaseReason};
+use licence_broker::domain::reason::{
+    AuditAction, DenialReason, Device, GrantPool, Refusal, ReleaseReason,
+};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -120,6 +122,8 @@ fn no_text_is_missing_and_none_is_there_for_nothing() {
     let families: Words =
         keys.iter().map(|key| key.split('.').next().unwrap().to_owned()).collect();
     let at_run_time = families_of_words();
+    // Some read like keys; their texts are those of another family.
+    let actions = words(AuditAction::ALL.iter().map(|action| action.as_str()));
     let mut used = Words::new();
     for (_, source) in sources() {
         let names_a_text = |literal: &&str| {
@@ -131,7 +135,7 @@ fn no_text_is_missing_and_none_is_there_for_nothing() {
         };
         used.extend(literals(&source).filter(names_a_text).map(str::to_owned));
     }
-    let missing: Vec<_> = used.difference(&keys).collect();
+    let missing: Vec<_> = used.difference(&keys).filter(|key| !actions.contains(*key)).collect();
     assert!(missing.is_empty(), "used, but nowhere written: {missing:?}");
     let is_fixed = |key: &&String| !at_run_time.contains(key.split('.').next().unwrap());
     let unused: Vec<_> = keys.difference(&used).filter(is_fixed).collect();

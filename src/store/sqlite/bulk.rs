@@ -24,12 +24,10 @@ pub(super) fn each<R>(
 
 /// Adds to a log, several rows with one statement. SQLite keeps a log's last number in a table of its own and
 /// looks it up and writes it in every statement, which costs more than the row (docs/PERFORMANCE.md).
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Append {
-    /// Up to the first group of values; `INSERT INTO t (a, b) VALUES `.
-    pub(super) head: &'static str,
-    /// Values in each group.
-    pub(super) columns: usize,
+    /// A statement for each of [`CHUNKS`].
+    statements: [String; CHUNKS.len()],
 }
 
 /// The values of a statement, as they are bound one after the other.
@@ -48,18 +46,26 @@ impl Values<'_, '_> {
 }
 
 impl Append {
+    /// `head` is the statement up to its first group of values, of which each has so many `columns`.
+    pub(super) fn new(head: &str, columns: usize) -> Self {
+        let group = format!("({})", vec!["?"; columns].join(","));
+        let statement = |rows| format!("{head}{}", vec![group.as_str(); rows].join(","));
+        Self { statements: CHUNKS.map(statement) }
+    }
+
     /// Adds all rows, in order; `bind` puts the values of one.
     pub(super) fn run<R>(
-        self,
+        &self,
         connection: &Connection,
         rows: &[R],
         bind: impl Fn(&mut Values<'_, '_>, &R) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         let mut rest = rows;
-        for size in CHUNKS.into_iter().filter(|size| *size <= rows.len()) {
+        let fitting = CHUNKS.into_iter().zip(&self.statements);
+        for (size, statement) in fitting.filter(|(size, _)| *size <= rows.len()) {
             let chunks = rest.chunks_exact(size);
             rest = chunks.remainder();
-            let mut statement = connection.prepare_cached(&self.text(size))?;
+            let mut statement = connection.prepare_cached(statement)?;
             for chunk in chunks {
                 let mut values = Values { statement: &mut statement, bound: 0 };
                 chunk.iter().try_for_each(|row| bind(&mut values, row))?;
@@ -67,11 +73,6 @@ impl Append {
             }
         }
         Ok(())
-    }
-
-    fn text(self, rows: usize) -> String {
-        let group = format!("({})", vec!["?"; self.columns].join(","));
-        format!("{}{}", self.head, vec![group; rows].join(","))
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
 
     #[test]
     fn rows_are_added_in_order_however_many_there_are() {
-        const ADD: Append = Append { head: "INSERT INTO t (x, y) VALUES ", columns: 2 };
+        let add = Append::new("INSERT INTO t (x, y) VALUES ", 2);
         for count in [0, 1, 2, 3, 14, 15, 16, 33, 50] {
             let connection = Connection::open_in_memory().expect("memory");
             let table = "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, x, y)";
@@ -91,7 +92,7 @@ mod tests {
                 values.put(row)?.put("y")?;
                 Ok(())
             };
-            ADD.run(&connection, &rows, bind).expect("added");
+            add.run(&connection, &rows, bind).expect("added");
             let mut read = connection.prepare("SELECT x FROM t ORDER BY id").expect("a question");
             let found = read.query_map([], |row| row.get(0)).expect("an answer");
             assert_eq!(found.collect::<rusqlite::Result<Vec<i64>>>().expect("rows"), rows);

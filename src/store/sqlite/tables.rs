@@ -9,6 +9,7 @@ use crate::domain::reason::ReleaseReason;
 use crate::store::net_effect::NetEffect;
 use rusqlite::{Connection, Statement, params};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Writes changes, each table once for all organisations.
 pub(super) struct Writing<'a> {
@@ -159,11 +160,11 @@ impl<'a> Writing<'a> {
     }
 
     fn usage(&self) -> rusqlite::Result<()> {
-        const RECORD: Append = Append {
-            head: "INSERT INTO usage (organisation, at, usage_type, licence, user, device, \
-                   logon_source, session, pool, reason) VALUES ",
-            columns: 10,
-        };
+        static RECORD: LazyLock<Append> = LazyLock::new(|| {
+            let head = "INSERT INTO usage (organisation, at, usage_type, licence, user, device, \
+                        logon_source, session, pool, reason) VALUES ";
+            Append::new(head, 10)
+        });
         let records: Vec<_> = self.rows(|effect| effect.usage.iter().copied()).collect();
         RECORD.run(self.connection, &records, |values, (key, record)| {
             values
@@ -182,11 +183,11 @@ impl<'a> Writing<'a> {
     }
 
     fn denials(&self) -> rusqlite::Result<()> {
-        const RECORD: Append = Append {
-            head: "INSERT INTO denials (organisation, at, licence, user, device, reason, outcome) \
-                   VALUES ",
-            columns: 7,
-        };
+        static RECORD: LazyLock<Append> = LazyLock::new(|| {
+            let head = "INSERT INTO denials (organisation, at, licence, user, device, reason, \
+                        outcome) VALUES ";
+            Append::new(head, 7)
+        });
         let records: Vec<_> = self.rows(|effect| effect.denials.iter().copied()).collect();
         RECORD.run(self.connection, &records, |values, (key, record)| {
             let licence = match &record.denied.licence {

@@ -251,10 +251,11 @@ async fn a_demonstration_that_was_started_anew_is_gone_on_with_unasked() {
     let Some(stage) = LooseStage::bare().await else { return };
     let page = &stage.browser;
     page.enters_demo(stage.line.address, "admin", "en").await;
-    page.sees("tr[data-key=inbound_agent]").await;
+    page.sees(".live[data-state=live]").await;
     // Its tokens are signed with another key.
     let successor = DemoBroker::start(0).await;
     stage.line.cut();
+    page.sees(".live[data-state=reconnecting]").await;
     stage.line.lead_to(successor.address);
     stage.line.mend();
     page.clicks("#refresh").await;

@@ -4,6 +4,7 @@ use crate::browser::Browser;
 use crate::support::broker::TestBroker;
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::{Locator, key::Key};
+use serde_json::json;
 use std::time::Duration;
 
 /// A month of five minutes in UTC, from the first of November: ten are in use but for the last day, when
@@ -103,6 +104,30 @@ async fn a_month_of_five_minutes_is_drawn_in_the_colours_of_the_design() {
     assert!(count("ink") > 50, "the line of what was bought: {pixels}");
     page.evaluates("window.leaving.abort()").await;
     page.misses(".chart .u-over").await;
+}
+
+#[tokio::test]
+async fn it_follows_the_theme_and_the_width_of_the_screen() {
+    let Some(page) = Browser::start().await else { return };
+    let broker = TestBroker::start().await;
+    page.shows_the_month(&broker).await;
+    let width = "return document.querySelector('.u-wrap canvas').clientWidth";
+    let wide = page.evaluates(width).await.as_u64().unwrap();
+    for theme in ["dark", "light"] {
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        page.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        let is_dark = format!("return matchMedia('(prefers-color-scheme: {theme})').matches");
+        page.comes_to(&is_dark, &json!(true)).await;
+        let is_drawn =
+            format!("const pixels = (() => {{ {PIXELS} }})(); return pixels.accent > 500");
+        page.comes_to(&is_drawn, &json!(true)).await;
+    }
+    let phone = json!({ "width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+    page.devtools("Emulation.setDeviceMetricsOverride", phone).await;
+    let fits = "const { clientWidth } = document.querySelector('.u-wrap canvas');
+        return clientWidth < 400 && clientWidth > 200";
+    page.comes_to(fits, &json!(true)).await;
+    assert!(wide > 400);
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ async fn how_many_seats_would_have_been_enough_is_said_in_words() {
             page.reads("#figures-answer + p", part).await;
         }
         page.reads(".page .hint", "Europe/London").await;
+        let heard = page.evaluates("return document.querySelector('#voice').textContent").await;
+        assert!(heard.as_str().unwrap().contains(seats), "{heard}");
     }
     history.close().await;
 }

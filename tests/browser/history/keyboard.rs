@@ -1,27 +1,9 @@
 //! The question of last week, asked without a mouse on a small screen.
 
 use super::History;
-use crate::browser::Browser;
 use fantoccini::key::Key;
 use licence_broker::auth::Role;
 use serde_json::json;
-
-/// More than there are stops on the way.
-const STOPS_MAX: usize = 60;
-
-impl Browser {
-    /// Presses Tab until what has the focus is this.
-    async fn tabs_on_to(&self, css: &str) {
-        let is_there = format!("return document.activeElement.matches(`{css}`)");
-        for _ in 0..STOPS_MAX {
-            if self.evaluates(&is_there).await == json!(true) {
-                return;
-            }
-            self.presses(Key::Tab).await;
-        }
-        panic!("Tab never came to {css}");
-    }
-}
 
 #[tokio::test]
 async fn how_many_seats_were_needed_last_week_is_found_by_keyboard_alone_on_a_small_screen() {
@@ -36,19 +18,19 @@ async fn how_many_seats_were_needed_last_week_is_found_by_keyboard_alone_on_a_sm
         // The week after that of which there are records.
         page.evaluates("Date.now = () => Date.parse('2019-08-21T12:00:00Z')").await;
         page.evaluates("document.activeElement.blur()").await;
-        page.tabs_on_to("#menu-button").await;
+        page.tabs_to("#menu-button").await;
         page.presses(Key::Enter).await;
-        page.tabs_on_to("[data-page=figures]").await;
+        page.tabs_to("[data-page=figures]").await;
         page.presses(Key::Enter).await;
         page.sees("#figures-title").await;
-        page.tabs_on_to("[data-range=last_week]").await;
+        page.tabs_to("[data-range=last_week]").await;
         page.presses(Key::Enter).await;
         page.reads("#figures-answer", answer).await;
         page.sees("[data-range=last_week]:focus").await;
-        page.tabs_on_to(".chart-plot").await;
+        page.tabs_to(".chart-plot").await;
         page.presses(Key::End).await;
         page.sees(".chart-plot[aria-valuetext*='17:00']").await;
-        page.tabs_on_to("#figures-records summary").await;
+        page.tabs_to("#figures-records summary").await;
         page.presses(Key::Enter).await;
         page.sees("#figures-records tbody tr").await;
         let fits = "return document.documentElement.scrollWidth <= innerWidth";
