@@ -1,6 +1,7 @@
 /** Licence Metrics: what is assigned now, and how many wallboards may be configured. */
 
 import { isAbort } from "../console/api.js";
+import { href } from "../console/router.js";
 import { FormDialog } from "../ui/dialog.js";
 import { h, said, setText } from "../ui/dom.js";
 import { Field, explain } from "../ui/form.js";
@@ -86,7 +87,10 @@ export default class Metrics {
     Object.assign(this.#parts, { figure, spoken, kinds });
     return h("section", { class: "panel part metrics-devices", "aria-labelledby": id },
       h("div", { class: "section-head" }, said(texts, "h2", "metrics.devices", { id }), MAY_EDIT.includes(role) && edit),
-      said(texts, "h3", "metrics.wallboards"), h("p", { class: "figure", id: "metrics-wallboards" }, figure, spoken), kinds, said(texts, "p", "metrics.wallboards_about", { class: "hint" }));
+      said(texts, "h3", "metrics.wallboards"),
+      h("p", { class: "figure", id: "metrics-wallboards" }, figure, spoken), kinds,
+      said(texts, "p", "metrics.wallboards_about", { class: "hint" }),
+      MAY_EDIT.includes(role) && h("p", {}, said(texts, "a", "wallboards.title", { href: href("wallboards") })));
   }
 
   async #load() {
