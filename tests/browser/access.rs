@@ -40,7 +40,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await;
     }
 
-    async fn has_theme(&self, theme: &str) {
+    pub(crate) async fn has_theme(&self, theme: &str) {
         let features = json!({"features": [
             {"name": "prefers-color-scheme", "value": theme},
             {"name": "prefers-reduced-motion", "value": "reduce"},
@@ -60,7 +60,7 @@ impl Browser {
     }
 
     /// Goes to a page of the console and waits until it shows what it has.
-    async fn settles_on(&self, name: &str) {
+    pub(crate) async fn settles_on(&self, name: &str) {
         self.goes_to(&format!("#/{name}")).await;
         let route = name.split('?').next().unwrap();
         let is_there = format!(
