@@ -33,6 +33,10 @@ export class LiveCounts extends EventTarget {
   /** Fences what comes back late from an `await` of an earlier connection. */
   #run = 0;
   #attempt = 0;
+  /** The token of this connection, and the last that was refused. */
+  #token = null;
+  #refused = null;
+  /** Whether a token was of use since one was refused. */
   #tokenWorked = false;
   /** Whether counts came since the last five-minute figures. */
   #countsCame = false;
@@ -51,8 +55,8 @@ export class LiveCounts extends EventTarget {
   state = "connecting";
 
   /**
-   * @param {{url: string, organisation: number, getToken: () => Promise<string>, timers: object}} settings `getToken` is
-   *   asked for every connection; `timers` as `timers.js` has them
+   * @param {{url: string, organisation: number, getToken: (refused: ?string) => Promise<string>, timers: object}} settings
+   *   `getToken` is asked for every connection, and told which token was refused last; `timers` as `timers.js` has them
    */
   constructor({ url, organisation, getToken, timers }) {
     super();
@@ -78,12 +82,13 @@ export class LiveCounts extends EventTarget {
     const run = ++this.#run;
     let token;
     try {
-      token = await this.#getToken();
+      token = await this.#getToken(this.#refused);
     } catch {
       if (run === this.#run) this.#retry({ code: 1006, reason: "" });
       return;
     }
     if (run !== this.#run) return;
+    this.#token = token;
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
     socket.onopen = () => {
@@ -187,9 +192,12 @@ export class LiveCounts extends EventTarget {
   #closed({ code, reason }) {
     this.#hangUp();
     const fate = fateOfClose(code);
-    // A new token is a new attempt, but only after the last one was of use: else we would ask for ever.
+    // A new token is a new attempt, but only one after a token was of use: else we would ask for ever.
     const mayRenew = fate === "token" && this.#tokenWorked;
-    this.#tokenWorked = false;
+    if (fate === "token") {
+      this.#tokenWorked = false;
+      this.#refused = this.#token;
+    }
     if (fate === "retry" || mayRenew) this.#retry({ code, reason });
     else this.#setState("stopped", { code, reason, fate });
   }

@@ -106,9 +106,14 @@ export class Api {
     setTimeout(() => URL.revokeObjectURL(url));
   }
 
-  /** @returns {Promise<string>} a token that is good, for sockets */
-  async token() {
-    if (this.#session.isOver && !(await this.#session.renew(this.#session.token))) throw new ApiError(401, { type: "unauthorised" });
+  /**
+   * @param {?string} [refused] a token that a socket was refused with
+   * @returns {Promise<string>} a token that is good, for sockets
+   */
+  async token(refused = null) {
+    const { token, isOver } = this.#session;
+    const isSpent = isOver || token === refused;
+    if (isSpent && !(await this.#session.renew(token))) throw new ApiError(401, { type: "unauthorised" });
     return this.#session.token;
   }
 

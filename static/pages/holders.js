@@ -62,7 +62,7 @@ export default class Holders {
     this.#context = context;
     this.#texts = texts;
     this.#cells = new Cells({ texts, zone: organisation.time_zone, onLogOut: (session) => this.#logOut(session) });
-    this.#live = new LiveCounts({ url: brokerUrl(), organisation: organisation.id, getToken: () => api.token(), timers });
+    this.#live = new LiveCounts({ url: brokerUrl(), organisation: organisation.id, getToken: (refused) => api.token(refused), timers });
     this.#fields = this.#filters();
     this.#parts = this.#draw();
     this.element = this.#parts.root;

@@ -52,7 +52,7 @@ export default class Licences {
     this.#context = context;
     this.#texts = texts;
     this.#herald = new Herald(context);
-    this.#live = new LiveCounts({ url: brokerUrl(), organisation: organisation.id, getToken: () => api.token(), timers });
+    this.#live = new LiveCounts({ url: brokerUrl(), organisation: organisation.id, getToken: (refused) => api.token(refused), timers });
     this.#table = new Table({
       texts, caption: "licences.title", isCaptionHidden: true, empty: "licences.empty", rowKey: ({ licence }) => licence,
       columns: this.#columns(),

@@ -70,7 +70,8 @@ impl Browser {
         self.comes_to(&is_there, &json!(true)).await;
     }
 
-    async fn pages(&self) -> Vec<String> {
+    /// The pages of the menu.
+    pub(crate) async fn pages(&self) -> Vec<String> {
         let pages = self.evaluates(PAGES).await;
         let pages = pages.as_array().unwrap().iter();
         pages.map(|page| page.as_str().unwrap().to_owned()).collect()

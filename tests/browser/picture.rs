@@ -37,6 +37,44 @@ async fn the_pictures_in_the_readme_are_of_the_demo_as_it_runs() {
     page.keeps("billing").await;
 }
 
+/// To be looked at, before a change of the pages is called done.
+#[tokio::test]
+#[ignore = "writes a picture of every page, in both languages and themes, into target/tmp"]
+async fn every_page_can_be_looked_at() {
+    let Some(page) = Browser::start().await else { return };
+    let broker = DemoBroker::start(AGENTS).await;
+    broker.buy("agent_sms", 5, 1).await;
+    broker.buy("agent_email", 6, 8).await;
+    for (language, theme) in [("en", "light"), ("en", "dark"), ("ja", "light"), ("ja", "dark")] {
+        page.has_theme(theme).await;
+        let keeps = async |name: &str| {
+            let picture = page.client.screenshot().await.unwrap();
+            let file = format!("{name}-{language}-{theme}.png");
+            std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join(file), picture).unwrap();
+        };
+        page.client.set_window_size(1440, 1000).await.unwrap();
+        page.enters_demo(broker.address, "admin", language).await;
+        for name in page.pages().await {
+            page.settles_on(&name).await;
+            keeps(&name).await;
+        }
+        page.evaluates("sessionStorage.clear()").await;
+        page.client.refresh().await.unwrap();
+        page.sees("#sign-in-form").await;
+        keeps("sign-in").await;
+        page.open_wallboard(broker.address, "").await;
+        keeps("wallboard").await;
+        page.open_desk(broker.address).await;
+        page.clicks("#desk-login").await;
+        page.sees("#desk-logout:enabled").await;
+        keeps("desk").await;
+        page.client.set_window_size(500, 900).await.unwrap();
+        page.enters_demo(broker.address, "admin", language).await;
+        page.settles_on("licences").await;
+        keeps("licences-small").await;
+    }
+}
+
 impl Browser {
     async fn keeps(&self, name: &str) {
         let picture = self.client.screenshot().await.unwrap();
