@@ -68,8 +68,8 @@ async fn every_page_can_be_looked_at() {
         page.clicks("#desk-login").await;
         page.sees("#desk-logout:enabled").await;
         keeps("desk").await;
-        page.client.set_window_size(500, 900).await.unwrap();
         page.enters_demo(broker.address, "admin", language).await;
+        page.client.set_window_size(500, 900).await.unwrap();
         page.settles_on("licences").await;
         keeps("licences-small").await;
     }
