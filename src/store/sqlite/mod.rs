@@ -158,6 +158,8 @@ fn reader_options(path: &Path) -> SqliteConnectOptions {
 
 impl Inner {
     async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        // First of all: nobody's commit waits for that.
+        let turn = self.scanner.turn_to_load().await;
         // Whoever loads wants to decide on it: a commit that is under way must be seen, or else be over.
         let pause = self.writer.pause().await?;
         let catalogue = Arc::clone(&self.catalogue);
@@ -167,7 +169,7 @@ impl Inner {
             drop(pause);
             head.map(|head| load::body(&snapshot, head, &catalogue)).transpose()
         };
-        self.scanner.run(Reading::Organisation, load).await
+        self.scanner.run_in(turn, load).await
     }
 
     async fn record_life(&self, run: Run) -> Result<(), StoreError> {
@@ -309,5 +311,35 @@ impl Store for SqliteStore {
         page: Page,
     ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
         report::audit_page(&self.inner.readers, organisation, filter, page).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue_file;
+
+    #[tokio::test]
+    async fn commits_go_on_while_a_load_waits_for_its_turn() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = folder.path().join("it.db").display().to_string();
+        let store = SqliteStore::open(&url, catalogue_file::built_in()).await.expect("a store");
+        let mut turns = Vec::new();
+        for _ in 0..READERS_MAX {
+            turns.push(store.inner.scanner.turn_to_load().await);
+        }
+        let loading = tokio::spawn({
+            let inner = Arc::clone(&store.inner);
+            async move { inner.load(OrganisationId::new(129).expect("a number")).await }
+        });
+        // It runs until it has to wait.
+        tokio::task::yield_now().await;
+        let at = DateTime::UNIX_EPOCH;
+        let write = store.inner.record_life(Run { since: at, last: at });
+        let written = tokio::time::timeout(Duration::from_secs(20), write).await;
+        written.expect("it waits for nobody").expect("written");
+        assert!(!loading.is_finished());
+        drop(turns);
+        assert!(loading.await.expect("it ends").expect("read").is_none(), "there is none");
     }
 }

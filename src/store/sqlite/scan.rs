@@ -10,7 +10,7 @@ use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS_KEPT: usize = 32;
@@ -18,13 +18,24 @@ const STATEMENTS_KEPT: usize = 32;
 /// Who reads. Each has turns of its own, so that neither waits long for the other.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reading {
-    /// An organisation is loaded, and everybody in it waits.
-    Organisation,
     /// Somebody waits for a page.
     Page,
     /// An export, part by part. All exports together take one turn after the other, on a thread that steps
     /// back behind logins.
     Export,
+}
+
+/// One of the readings that run at the same time; the next one's when it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn(
+    #[expect(dead_code, reason = "held, never read")] Option<OwnedSemaphorePermit>,
+);
+
+impl Turn {
+    async fn of(turns: &Arc<Semaphore>) -> Self {
+        // Nobody closes the semaphore.
+        Self(Arc::clone(turns).acquire_owned().await.ok())
+    }
 }
 
 /// Connections that only read, and work on threads where waiting is allowed.
@@ -52,28 +63,49 @@ impl Scanner {
         reading: Reading,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let scanner = Arc::clone(self);
-        let work = move || {
-            let mut connection = scanner.take()?;
-            let outcome = work(&mut connection);
-            // After an error nobody knows in which state it is; the next one opens another.
-            if outcome.is_ok() {
-                scanner.idle().push(connection);
+        match reading {
+            Reading::Export => self.exports.run(Arc::clone(self).connected(work)).await,
+            Reading::Page => {
+                let turn = Turn::of(&self.pages).await;
+                self.run_in(turn, work).await
             }
-            outcome
-        };
-        let turns = match reading {
-            Reading::Export => return self.exports.run(work).await,
-            Reading::Organisation => &self.organisations,
-            Reading::Page => &self.pages,
-        };
-        let turn = Arc::clone(turns).acquire_owned().await;
+        }
+    }
+
+    /// A turn to load an organisation. Whoever holds something up meanwhile waits for it first.
+    pub(super) async fn turn_to_load(&self) -> Turn {
+        Turn::of(&self.organisations).await
+    }
+
+    /// Does `work` with a connection, in a turn that has come.
+    pub(super) async fn run_in<T: Send + 'static>(
+        self: &Arc<Self>,
+        turn: Turn,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let work = Arc::clone(self).connected(work);
         let task = tokio::task::spawn_blocking(move || {
             let outcome = work();
             drop(turn);
             outcome
         });
         task.await.unwrap_or_else(|error| Err(StoreError::Aborted(error.to_string())))
+    }
+
+    /// The work with a connection that is idle, or a new one.
+    fn connected<T>(
+        self: Arc<Self>,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> impl FnOnce() -> Result<T, StoreError> {
+        move || {
+            let mut connection = self.take()?;
+            let outcome = work(&mut connection);
+            // After an error nobody knows in which state it is; the next one opens another.
+            if outcome.is_ok() {
+                self.idle().push(connection);
+            }
+            outcome
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
