@@ -1,6 +1,5 @@
 //! A broker in this process.
 
-use super::socket::PATIENCE;
 use actix_web::web;
 use chrono::TimeDelta;
 use licence_broker::app::{self, Parts};
@@ -8,17 +7,16 @@ use licence_broker::auth::{Authenticator, Claims, KeySources, Role};
 use licence_broker::broker::Broker;
 use licence_broker::catalogue_file;
 use licence_broker::clock::Clock;
-use licence_broker::domain::catalogue::Catalogue;
 use licence_broker::domain::ids::OrganisationId;
 use licence_broker::limits::{Heartbeat, Limits};
+use licence_broker::store::Store;
 use licence_broker::store::sqlite::SqliteStore;
-use licence_broker::store::{Store, StoreError};
 use licence_broker::transport::certificate::Certificate;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -202,25 +200,10 @@ async fn following(jwks: String) -> Authenticator {
     Authenticator::start(&sources).await.unwrap()
 }
 
-/// Threads of a server that has stopped let go of its store a moment later: a successor in the same process waits.
-async fn opened(url: &str, catalogue: &Arc<Catalogue>) -> SqliteStore {
-    let started = Instant::now();
-    loop {
-        match SqliteStore::open(url, catalogue.clone()).await {
-            Err(StoreError::Aborted(why))
-                if why.contains("another broker") && started.elapsed() < PATIENCE =>
-            {
-                tokio::task::yield_now().await;
-            }
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
 async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path) -> Parts {
     let catalogue = catalogue_file::built_in();
     let url = format!("sqlite://{}", database.display());
-    let store: Arc<dyn Store> = Arc::new(opened(&url, &catalogue).await);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&url, catalogue.clone()).await.unwrap());
     Parts {
         listen: "127.0.0.1:0".parse().unwrap(),
         store: (setup.wrap)(store),

@@ -1,13 +1,17 @@
 //! Where the database is, and that nobody else has it.
 
-use super::StoreError;
 use super::preflight::beside;
+use super::{BUSY_TIMEOUT, StoreError};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The owner reads and writes, nobody else does anything.
 const PRIVATE: u32 = 0o600;
+
+/// Between two looks whether a lock is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Kept for as long as the database is open; the operating system frees the lock when the process ends,
 /// however it ends.
@@ -42,24 +46,44 @@ fn canonical(path: &Path) -> std::io::Result<PathBuf> {
     Ok(directory.unwrap_or(Path::new(".")).canonicalize()?.join(name))
 }
 
-/// Takes `<database>.lock`: two brokers on one database would grant every licence twice.
-pub(super) fn lock(database: &Path) -> Result<Lock, StoreError> {
-    let path = beside(database, ".lock");
-    let refuse = |why: &dyn std::fmt::Display| {
-        StoreError::Aborted(format!("cannot lock {}: {why}", path.display()))
+/// Takes `<database>.lock`: two brokers on one database would grant every licence twice. A broker that is
+/// about to end may still hold it: its successor waits for [`BUSY_TIMEOUT`] at most.
+pub(super) async fn lock(database: &Path) -> Result<Lock, StoreError> {
+    let free = async {
+        loop {
+            match try_lock(database)? {
+                Some(lock) => return Ok(lock),
+                None => tokio::time::sleep(LOCK_PAUSE).await,
+            }
+        }
     };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(PRIVATE)
-        .open(&path)
-        .map_err(|error| refuse(&format!("{error}; this user must be able to make files there")))?;
+    let locked = tokio::time::timeout(BUSY_TIMEOUT, free).await;
+    locked.unwrap_or_else(|_| {
+        Err(refusal(&lock_file(database), &"another broker has this database open"))
+    })
+}
+
+/// The lock, or `None` while somebody else has it.
+pub(super) fn try_lock(database: &Path) -> Result<Option<Lock>, StoreError> {
+    let path = lock_file(database);
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(PRIVATE);
+    let file = options.open(&path).map_err(|error| {
+        refusal(&path, &format!("{error}; this user must be able to make files there"))
+    })?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(refuse(&"another broker has this database open")),
-        Err(TryLockError::Error(error)) => Err(refuse(&error)),
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(refusal(&path, &error)),
     }
+}
+
+fn lock_file(database: &Path) -> PathBuf {
+    beside(database, ".lock")
+}
+
+fn refusal(path: &Path, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Aborted(format!("cannot lock {}: {why}", path.display()))
 }
 
 /// Makes an empty file for SQLite to fill: it holds password hashes and the secrets of second factors.

@@ -41,7 +41,7 @@ pub(super) struct Opened {
 /// See [`SqliteStore::open`](super::SqliteStore::open); the message names the file.
 pub(super) async fn open(url_or_path: &str) -> Result<Opened, StoreError> {
     let path = location::resolve(url_or_path)?;
-    let lock = Arc::new(location::lock(&path)?);
+    let lock = Arc::new(location::lock(&path).await?);
     match open_locked(&path, &lock).await {
         Ok(writer) => Ok(Opened { path, writer, lock }),
         Err(error) => Err(named(error, &path)),
