@@ -9,11 +9,15 @@ pub mod accounts;
 pub mod audit;
 mod audit_text;
 pub mod bills;
+mod change;
+mod loaded;
 mod net_effect;
 pub mod ownership;
+pub mod postgres;
 pub mod report_fields;
 pub mod reports;
 pub mod sqlite;
+mod value;
 
 pub use accounts::Accounts;
 pub use audit::{AuditFilter, AuditRow};
