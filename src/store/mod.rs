@@ -8,11 +8,17 @@
 pub mod accounts;
 pub mod audit;
 mod audit_text;
+mod bill_rows;
 pub mod bills;
+mod by_time;
+mod figure_rows;
+mod log_rows;
 mod net_effect;
 pub mod report_fields;
+mod report_statement;
 pub mod reports;
 pub mod sqlite;
+mod value;
 
 pub use accounts::Accounts;
 pub use audit::{AuditFilter, AuditRow};

@@ -1,18 +1,18 @@
 //! Reads the demand: what could not be served, and what was needed at once in all.
 
-use super::by_time::{Figure, bounds, key_of};
-use super::error::aborted;
+use super::by_time::Snapshot;
 use super::metrics::with_parts;
-use super::value::{Reader, millis};
+use super::value::millis;
 use crate::domain::catalogue::Catalogue;
-use crate::domain::ids::{LicenceId, OrganisationId};
+use crate::domain::ids::OrganisationId;
 use crate::domain::period::Span;
-use crate::store::StoreError;
+use crate::store::by_time::{Figure, Snapshot as _, bounds};
 use crate::store::reports::{DemandRow, DeniedRow};
-use sqlx::sqlite::SqlitePool;
+use crate::store::{StoreError, figure_rows};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 /// Denials for want of a licence, not of a right to one.
-pub(super) const DENIED: Figure<DeniedRow> = Figure {
+pub(super) const DENIED: Figure<DeniedRow, SqliteRow> = Figure {
     first: "SELECT at FROM denials INDEXED BY denials_at WHERE organisation = ?1 AND at >= ?2 \
             AND at < ?5 AND reason IN ('exhausted', 'not_purchased') \
             AND (?6 IS NULL OR licence = ?6) ORDER BY at LIMIT 1",
@@ -26,20 +26,8 @@ pub(super) const DENIED: Figure<DeniedRow> = Figure {
            FROM denials INDEXED BY denials_at WHERE organisation = ?1 AND at >= ?2 AND at < ?5 \
            AND reason IN ('exhausted', 'not_purchased') AND (?6 IS NULL OR licence = ?6) \
            GROUP BY licence",
-    read: denied_row,
+    read: figure_rows::denied,
 };
-
-fn denied_row(row: Reader<'_>, span: Span) -> Result<DeniedRow, StoreError> {
-    Ok(DeniedRow {
-        span,
-        licence: row.text("licence")?.to_owned(),
-        denials: row.counter("denials")?,
-        users: row.counter("users")?,
-        refused: row.counter("refused")?,
-        partial: row.counter("partial")?,
-        waiting: row.counter("waiting")?,
-    })
-}
 
 /// `asked`: who was denied what in which five minutes. `served`: who of them got a licence within those,
 /// found by one look at the log for all who were denied then. `denied`: how many did not get it. `needed`:
@@ -78,28 +66,7 @@ pub(super) async fn demand(
     organisation: OrganisationId,
     span: Span,
 ) -> Result<Vec<DemandRow>, StoreError> {
-    let mut transaction = readers.begin().await.map_err(aborted)?;
-    let Some(key) = key_of(&mut transaction, organisation).await? else { return Ok(vec![]) };
-    let query = sqlx::query(DEMAND).bind(key);
-    let query = bounds(millis(span.start), millis(span.end))
-        .into_iter()
-        .fold(query, sqlx::query::Query::bind)
-        .bind(None::<&str>);
-    let rows = query.fetch_all(&mut *transaction).await.map_err(aborted)?;
-    let read = rows.iter().map(|row| demand_row(Reader(row)));
-    let mut rows: Vec<DemandRow> = read.collect::<Result<_, _>>()?;
-    rows.sort_by_cached_key(|row| {
-        (catalogue.find(&row.licence).map_or(usize::MAX, LicenceId::index), row.licence.clone())
-    });
-    Ok(rows)
-}
-
-fn demand_row(row: Reader<'_>) -> Result<DemandRow, StoreError> {
-    Ok(DemandRow {
-        licence: row.text("licence")?.to_owned(),
-        held_peak: row.count("held_peak")?,
-        denied_peak: row.count("denied_peak")?,
-        demand_peak: row.count("demand_peak")?,
-        at: row.instant("at")?,
-    })
+    let Some(mut snapshot) = Snapshot::of(readers, organisation).await? else { return Ok(vec![]) };
+    let bounds = bounds(millis(span.start), millis(span.end));
+    figure_rows::demand(&snapshot.rows(DEMAND, bounds, None).await?, catalogue)
 }

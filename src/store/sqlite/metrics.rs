@@ -1,13 +1,13 @@
 //! Reads metrics over the five-minute figures.
 
-use super::by_time::Figure;
-use super::value::Reader;
-use crate::domain::period::Span;
-use crate::store::StoreError;
-use crate::store::reports::{Metrics, MetricsRow};
+use crate::store::by_time::Figure;
+use crate::store::figure_rows;
+use crate::store::reports::MetricsRow;
+use sqlx::sqlite::SqliteRow;
 
 /// The figures of a span as a table `parts`: whole hours from the table of hours, what is left at both
-/// ends from that of intervals. Parameters as in [`super::by_time`].
+/// ends from that of intervals. Parameters as in
+/// [`crate::store::by_time`].
 macro_rules! with_parts {
     ($rest:literal) => {
         concat!(
@@ -31,7 +31,7 @@ macro_rules! with_parts {
 pub(super) use with_parts;
 
 /// Average, highest and lowest.
-pub(super) const METRICS: Figure<MetricsRow> = Figure {
+pub(super) const METRICS: Figure<MetricsRow, SqliteRow> = Figure {
     first: "SELECT start AS at FROM intervals WHERE organisation = ?1 AND start >= ?2 \
             AND start < ?5 AND (?6 IS NULL OR licence = ?6) ORDER BY start LIMIT 1",
     last_end: "SELECT start + 300000 AS at FROM intervals WHERE organisation = ?1 AND start >= ?2 \
@@ -43,18 +43,5 @@ pub(super) const METRICS: Figure<MetricsRow> = Figure {
          max(contingency_peak) AS contingency_peak, min(contingency_low) AS contingency_low \
          FROM parts GROUP BY licence"
     ),
-    read: metrics_row,
+    read: figure_rows::metrics,
 };
-
-fn metrics_row(row: Reader<'_>, span: Span) -> Result<MetricsRow, StoreError> {
-    let records = row.counter("intervals")?;
-    let metrics = |sum: &str, peak: &str, low: &str| {
-        Ok(Metrics::new(records, row.counter(sum)?, row.count(peak)?, row.count(low)?))
-    };
-    Ok(MetricsRow {
-        span,
-        licence: row.text("licence")?.to_owned(),
-        concurrent: metrics("concurrent_sum", "concurrent_peak", "concurrent_low")?,
-        contingency: metrics("contingency_sum", "contingency_peak", "contingency_low")?,
-    })
-}
