@@ -8,10 +8,12 @@
 pub mod accounts;
 pub mod audit;
 mod audit_text;
+mod background;
 mod bill_rows;
 pub mod bills;
 mod by_time;
 mod figure_rows;
+mod figure_sql;
 mod log_rows;
 mod net_effect;
 pub mod report_fields;
