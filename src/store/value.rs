@@ -43,11 +43,6 @@ impl SessionText {
         Ulid(session.0).array_to_str(&mut text);
         Self(text)
     }
-
-    /// Its letters, all of ASCII.
-    pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
 }
 
 impl fmt::Display for SessionText {
