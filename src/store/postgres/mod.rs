@@ -13,8 +13,9 @@
 //! | `organisations`, `users` | lists of them |
 //! | `life` | when the broker ran |
 //! | `prune` | what may be forgotten |
+//! | `question` | a page, put together condition by condition |
 //! | `usage`, `report` | pages of the logs |
-//! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
+//! | `reports` | what reports ask; `by_time`, `figures`, `custom_report` answer |
 //! | `bills` | what bills are read from |
 //! | `accounts`, `audit` | who signs in to the broker itself, and who changed what |
 //! | `value` | how values stand in the tables |
@@ -30,13 +31,12 @@ mod bills;
 mod by_time;
 mod connections;
 mod custom_report;
-mod demand;
 mod error;
-mod intervals;
+mod figures;
 mod location;
-mod metrics;
 mod open;
 mod pipeline;
+mod question;
 mod report;
 mod reports;
 mod statement;
@@ -69,6 +69,7 @@ pub struct PostgresStore {
 struct Inner {
     catalogue: Arc<Catalogue>,
     connections: Connections,
+    exports: usage::Exports,
 }
 
 impl PostgresStore {
@@ -82,7 +83,9 @@ impl PostgresStore {
     pub async fn open(url: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
         let location = Location::parse(url)?;
         let connections = open::open(&location).await.map_err(|error| error.of(&location))?;
-        Ok(Self { inner: Arc::new(Inner { catalogue, connections }) })
+        Ok(Self {
+            inner: Arc::new(Inner { catalogue, connections, exports: usage::Exports::default() }),
+        })
     }
 }
 
@@ -164,7 +167,8 @@ impl Store for PostgresStore {
         page: Page,
         scribe: Box<dyn UsageScribe>,
     ) -> Result<Part, StoreError> {
-        usage::part(&self.inner.connections, organisation, filter, page, scribe).await
+        let Inner { connections, exports, .. } = &*self.inner;
+        exports.part(connections, organisation, filter, page, scribe).await
     }
 
     /// Nothing: the index by user is an ordinary one here, kept by every commit.
