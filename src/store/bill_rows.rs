@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use super::bills::{ClosedLine, MaximumRow, TotalsRow};
+use super::loaded::totals;
 use super::value::{Columns, Reader};
 use crate::domain::pool::Totals;
 use rust_decimal::Decimal;
@@ -45,14 +46,4 @@ pub(super) fn maxima<C: Columns>(rows: &[C]) -> Result<Vec<MaximumRow>, StoreErr
 /// A change of what was bought.
 pub(super) fn change<C: Columns>(row: Reader<'_, C>) -> Result<TotalsRow, StoreError> {
     Ok(TotalsRow { at: row.instant("at")?, totals: totals(row)? })
-}
-
-/// What was bought.
-pub(super) fn totals<C: Columns>(row: Reader<'_, C>) -> Result<Totals, StoreError> {
-    Ok(Totals {
-        base: row.count("base")?,
-        concurrent: row.count("concurrent")?,
-        contingency: row.count("contingency")?,
-        fixed: row.count("fixed")?,
-    })
 }

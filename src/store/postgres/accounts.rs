@@ -4,7 +4,8 @@
 //! sign-ins for one account are judged one after the other, whichever node they come to.
 
 use super::connections::Transaction;
-use super::question::{KEY_OF_NUMBER, can_be_kept, stored};
+use super::organisations::{KEY_OF_NUMBER, stored};
+use super::question::can_be_kept;
 use super::statement::Statement;
 use super::value::{Reader, millis, number};
 use super::{Page, PostgresStore, StoreError, Stored, audit};

@@ -1,7 +1,8 @@
 //! Reads what bills are made of.
 
 use super::PostgresStore;
-use super::question::{KEY_OF_NUMBER, can_be_kept};
+use super::organisations::KEY_OF_NUMBER;
+use super::question::can_be_kept;
 use super::statement::Statement;
 use super::value::{Reader, millis, month_text, number};
 use crate::domain::ids::OrganisationId;

@@ -3,7 +3,8 @@
 
 use super::by_time::Snapshot;
 use super::connections::Connections;
-use super::question::{KEY_OF_NUMBER, can_be_kept, stored};
+use super::organisations::{KEY_OF_NUMBER, stored};
+use super::question::can_be_kept;
 use super::statement::Statement;
 use super::value::{Reader, millis, number};
 use crate::domain::catalogue::Catalogue;

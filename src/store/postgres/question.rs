@@ -1,13 +1,10 @@
 //! Pages of logs and lists, put together condition by condition.
 
+use super::organisations::KEY_OF_NUMBER;
 use super::statement::Statement;
-use super::value::{Columns, Reader, millis, number};
+use super::value::{millis, number};
 use crate::domain::ids::OrganisationId;
-use crate::store::{Page, Range, StoreError, Stored};
-
-/// The organisation that has the number of the first value now, by its internal key.
-pub(super) const KEY_OF_NUMBER: &str =
-    "(SELECT key FROM organisations WHERE number = $1 AND removed_at IS NULL)";
+use crate::store::{Page, Range};
 
 /// By what a page is in order, and where the one before it ended.
 #[derive(Clone, Copy, Debug)]
@@ -87,13 +84,4 @@ impl Question {
 /// Whether a text can be one of the database's: it has none with this character, and refuses it as a value.
 pub(super) fn can_be_kept(text: &str) -> bool {
     !text.contains('\0')
-}
-
-/// The rows of a page, each with its cursor.
-pub(super) fn stored<C: Columns, T>(
-    rows: &[C],
-    read: impl Fn(Reader<'_, C>) -> Result<T, StoreError>,
-) -> Result<Vec<Stored<T>>, StoreError> {
-    let one = |row| Ok(Stored { cursor: Reader(row).integer("cursor")?, row: read(Reader(row))? });
-    rows.iter().map(one).collect()
 }

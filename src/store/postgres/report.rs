@@ -1,7 +1,8 @@
 //! Pages of the denials and of the audit.
 
 use super::connections::Connections;
-use super::question::{Order, Question, stored};
+use super::organisations::stored;
+use super::question::{Order, Question};
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::DenialReason;
 use crate::store::log_rows::{self, AUDIT_COLUMNS, DENIAL_COLUMNS};
