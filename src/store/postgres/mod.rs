@@ -212,4 +212,3 @@ impl Store for PostgresStore {
         report::audit_page(&self.inner.connections, organisation, filter, page).await
     }
 }
-
