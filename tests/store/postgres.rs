@@ -9,24 +9,24 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Store, StoreError};
-use server::{Database, Server};
+use server::Server;
 use std::sync::Arc;
 
 /// A database of its own; nothing where there is no PostgreSQL.
 pub(crate) struct PostgresBackend {
-    database: Database,
+    url: String,
 }
 
 impl PostgresBackend {
     pub(crate) async fn new() -> Option<Self> {
-        Some(Self { database: Server::shared()?.database().await })
+        Some(Self { url: Server::shared()?.new_database().await })
     }
 }
 
 impl Backend for PostgresBackend {
     fn open(&self) -> BoxFuture<'_, Result<Arc<dyn Store>, StoreError>> {
         async {
-            let store = PostgresStore::open(&self.database.url, catalogue()).await?;
+            let store = PostgresStore::open(&self.url, catalogue()).await?;
             Ok(Arc::new(store) as Arc<dyn Store>)
         }
         .boxed()

@@ -3,7 +3,7 @@
 //! One server serves all processes of a run, for nextest gives every test a process of its own and a server
 //! takes a second to start. Each of them holds a lock on a file for as long as it lives; a keeper beside the
 //! server (a shell, no child of any test) stops it and removes its folder once nobody holds that lock any
-//! more, however they ended. Each test has a database of its own, which goes with it.
+//! more, however they ended. Each test has a database of its own.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -126,12 +126,8 @@ impl Server {
         format!("postgres://broker@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// A new, empty database.
-    pub async fn database(&'static self) -> Database {
-        Database { url: self.new_database().await, server: self.url("postgres") }
-    }
-
-    /// The URL of a new, empty database that stays until the server ends.
+    /// The URL of a new, empty database. It goes with the server: to drop it costs a checkpoint, for which
+    /// everybody else would wait.
     pub async fn new_database(&self) -> String {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -163,28 +159,6 @@ impl Server {
         command.args(what).arg("--pgdata").arg(self.folder.join("data"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
-    }
-}
-
-/// A database of its own; it is removed when this is dropped.
-#[derive(Debug)]
-pub struct Database {
-    /// With which stores open it.
-    pub url: String,
-    server: String,
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let name = self.url.rsplit('/').next().unwrap_or_default();
-        let text = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        let server = self.server.clone();
-        // A runtime of its own: the test's may be over. What fails here goes with the server.
-        let drop = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.is_ok_and(|runtime| runtime.block_on(administer(&server, &text)).is_ok())
-        });
-        let _ = drop.join();
     }
 }
 
