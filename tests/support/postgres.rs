@@ -62,17 +62,21 @@ impl Installed {
         if let Some(folder) = folders.into_iter().find(has_all) {
             return Some(Self(folder));
         }
-        let missing = "initdb or postgres is missing: apt-get install postgresql";
-        let wanted = std::env::var_os("CHECK").is_some_and(|check| check == "full");
-        assert!(!wanted, "the tests of PostgreSQL cannot run: {missing}");
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            // Not `eprintln!`: the test harness swallows that of tests that pass.
-            let told = writeln!(std::io::stderr(), "\n!!! POSTGRESQL LEFT OUT: {missing}\n");
-            told.expect("standard error can be written to");
-        });
+        said_to_be_missing("initdb or postgres is missing: apt-get install postgresql");
         None
     }
+}
+
+/// Fails where the environment asks for everything; else says once that something is left out.
+pub fn said_to_be_missing(missing: &str) {
+    let wanted = std::env::var_os("CHECK").is_some_and(|check| check == "full");
+    assert!(!wanted, "the tests of PostgreSQL cannot run: {missing}");
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Not `eprintln!`: the test harness swallows that of tests that pass.
+        let told = writeln!(std::io::stderr(), "\n!!! POSTGRESQL LEFT OUT: {missing}\n");
+        told.expect("standard error can be written to");
+    });
 }
 
 /// A running server; it ends some time after the last process that knows it.
@@ -252,7 +256,8 @@ fn is_ready(port: u16) -> bool {
     look.join().unwrap_or(false)
 }
 
-fn free_port() -> u16 {
+/// A port on which nobody listens.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
@@ -269,16 +274,21 @@ fn account() -> &'static str {
 }
 
 /// A command as somebody whom the server obeys.
-fn unprivileged(folder: &Path, program: &Path) -> Command {
-    if !is_root() {
-        let mut command = Command::new(program);
-        command.current_dir(folder);
-        return command;
-    }
+pub fn unprivileged(folder: &Path, program: &Path) -> Command {
+    let group = || Command::new("id").args(["-g", account()]).output().expect("id runs").stdout;
     let mut command = Command::new("setpriv");
-    let group = Command::new("id").args(["-g", account()]).output().expect("id runs").stdout;
-    let group = String::from_utf8_lossy(&group).trim().to_owned();
-    command.args(["--reuid", account(), "--regid", &group, "--clear-groups", "--"]).arg(program);
-    command.current_dir(folder);
+    if is_root() {
+        let group = String::from_utf8_lossy(&group()).trim().to_owned();
+        command.args(["--reuid", account(), "--regid", &group, "--clear-groups"]);
+    }
+    command.arg("--").arg(program).current_dir(folder);
+    command
+}
+
+/// The same, of a process that ends with the test.
+pub fn unprivileged_child(folder: &Path, program: &Path) -> Command {
+    let whole = unprivileged(folder, program);
+    let mut command = Command::new(whole.get_program());
+    command.args(["--pdeathsig", "KILL"]).args(whole.get_args()).current_dir(folder);
     command
 }
