@@ -12,15 +12,18 @@ pub mod bills;
 mod change;
 mod loaded;
 mod net_effect;
+pub mod open;
 pub mod ownership;
 pub mod postgres;
 pub mod report_fields;
 pub mod reports;
 pub mod sqlite;
 mod value;
+pub mod whole;
 
 pub use accounts::Accounts;
 pub use audit::{AuditFilter, AuditRow};
+pub use open::open;
 pub use ownership::Ownership;
 
 use crate::domain::audit::Author;
