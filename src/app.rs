@@ -113,7 +113,9 @@ impl StartError {
     /// The same, with the name of the database where it is what cannot be used.
     fn of_database(self, database: &str) -> Self {
         match self {
-            Self::Store(error) => Self::Store(error.of(format_args!("database {}", store::open::shown(database)))),
+            Self::Store(error) => {
+                Self::Store(error.of(format_args!("database {}", store::open::shown(database))))
+            }
             listen @ Self::Listen { .. } => listen,
         }
     }
