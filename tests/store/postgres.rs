@@ -8,12 +8,14 @@ mod pooler;
 mod server;
 
 use crate::fixture::{
-    ALL, Backend, at, batch, catalogue, commit, id, load, logged_in, open_with_129, usage,
+    ALL, Backend, at, batch, catalogue, commit, denial, id, load, logged_in, open_with_129, usage,
     user_saved,
 };
 use crate::line::{Cut, Line};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, Event};
+use licence_broker::domain::reason::DenialReason;
 use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Batch, Store, StoreError, UsageFilter, UserFilter};
 use pooler::Pooler;
@@ -38,6 +40,10 @@ impl PostgresBackend {
         let pooler = Pooler::before(server)?;
         let url = pooler.through(&server.new_database().await);
         Some(Self { url, _pooler: Some(pooler) })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Does something past the store, as an operator's tool does.
@@ -187,4 +193,20 @@ async fn what_cannot_be_opened_says_what_is_wrong() {
             PostgresStore::open(&url, catalogue()).await.expect_err("refused").to_string();
         assert!(refused.contains(words) && !refused.contains("secret"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn what_a_client_sends_with_a_nul_in_it_is_kept_and_found() {
+    let Some(backend) = PostgresBackend::new().await else { return };
+    let store = open_with_129(&backend).await;
+    let denied = Denied {
+        licence: DeniedName::Unknown("chat\0room".into()),
+        reason: DenialReason::UnknownLicence,
+    };
+    let record = DenialRecord { denied, ..denial("edred", "agent_email", at(1)) };
+    commit(&*store, 1, 1, vec![Event::Denied(record)]).await;
+    let filter = UserFilter { search: Some("\0".into()), ..UserFilter::default() };
+    let users = store.users_page(id(129), &filter, ALL).await.expect("a page");
+    assert!(users.is_empty(), "nobody is named like that");
+    assert_eq!(load(&*store, 129).await.batch, 1);
 }
