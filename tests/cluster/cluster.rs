@@ -1,0 +1,106 @@
+//! Some nodes on one database, and who calls them.
+
+use crate::caller::Caller;
+use crate::floor::Floor;
+use crate::node::{Node, Settings};
+use crate::support::until::until_seen;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
+pub(crate) const LEASE: Duration = Duration::from_secs(3);
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// Nodes, and the folder that they live in.
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) caller: Caller,
+    folder: TempDir,
+    /// One cluster at a time: each has the machine for itself.
+    _turn: File,
+}
+
+impl Cluster {
+    /// A broker by itself, with a file.
+    pub(crate) async fn alone() -> Self {
+        let (heartbeat_s, lease_s) = (HEARTBEAT.as_secs(), LEASE.as_secs());
+        Self::with(1, &Settings { heartbeat_s, lease_s, database: None }).await
+    }
+
+    async fn with(count: usize, settings: &Settings) -> Self {
+        let turn = tokio::task::spawn_blocking(turn).await.unwrap();
+        let folder = TempDir::new().unwrap();
+        let mut nodes = Vec::new();
+        for name in NAMES.into_iter().take(count) {
+            nodes.push(Node::new(name, folder.path(), settings).await);
+        }
+        let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
+        let caller = Caller::new(addresses, Floor::operator_token());
+        Self { nodes, caller, folder, _turn: turn }
+    }
+
+    /// Starts all that do not run, and waits until they take logins.
+    pub(crate) async fn start(&mut self) {
+        for node in self.nodes.iter_mut().filter(|node| !node.is_running()) {
+            node.spawn();
+        }
+        for node in &mut self.nodes {
+            node.until_ready().await;
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.address).collect()
+    }
+
+    /// The node that owns an organisation, by its place among the nodes.
+    pub(crate) async fn owner(&self, organisation: u64) -> usize {
+        until_seen("an owner that runs", async || {
+            let path = format!("/v1/organisations/{organisation}/endpoint");
+            let endpoint = self.caller.get(&path).await;
+            self.nodes.iter().position(|node| endpoint["node"] == node.name && node.is_running())
+        })
+        .await
+    }
+
+    /// Which organisations each node owns.
+    pub(crate) async fn owned(&self, organisations: &[u64]) -> BTreeMap<usize, Vec<u64>> {
+        let mut owned: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for organisation in organisations {
+            let owner = self.owner(*organisation).await;
+            owned.entry(owner).or_default().push(*organisation);
+        }
+        owned
+    }
+
+    /// The node that owns most, and what.
+    pub(crate) async fn busiest(&self, organisations: &[u64]) -> (usize, Vec<u64>) {
+        let owned = self.owned(organisations).await;
+        owned.into_iter().max_by_key(|(_, owned)| owned.len()).expect("organisations")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for node in &self.nodes {
+            eprintln!("--- the last words of node {}:\n{}", node.name, node.last_words());
+        }
+        self.folder.disable_cleanup(true);
+        eprintln!("--- everything is left in {}", self.folder.path().display());
+    }
+}
+
+/// Waits for the cluster before this one to be gone, whichever process it belongs to.
+fn turn() -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster.turn");
+    let file = File::options().create(true).append(true).open(path).unwrap();
+    file.lock().unwrap();
+    file
+}
