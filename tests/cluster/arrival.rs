@@ -49,7 +49,7 @@ pub(crate) enum Away {
     Later,
 }
 
-/// Names of the type, the answer and the next step: how one answer to the first message is taken.
+/// What one answer to the first message comes to.
 enum First {
     In(Box<Connected>),
     Wait(Stream),
@@ -59,8 +59,6 @@ enum First {
 /// The longest pause before a further try; the pause is of any length up to it.
 const SOON_MS: u64 = 250;
 const LATER_MS: u64 = 1_200;
-/// A node that answers nothing for so long is left; how long differs from try to try.
-const PATIENCE_MS: std::ops::Range<u64> = 1_200..6_000;
 
 impl Device {
     /// One try to log in, or to resume what was lost.
@@ -69,8 +67,7 @@ impl Device {
             Some(node) => node,
             None => *self.floor.nodes.choose(&mut self.rng).expect("nodes"),
         };
-        let patience = Duration::from_millis(self.rng.random_range(PATIENCE_MS));
-        let came = timeout(patience, self.arrive_at(node)).await;
+        let came = timeout(self.patience(), self.arrive_at(node)).await;
         came.unwrap_or(Err(Away::Soon))
     }
 

@@ -2,11 +2,12 @@
 
 use crate::caller::Caller;
 use crate::floor::Floor;
-use crate::node::{Node, Settings};
+use crate::node::{Database, Node, Settings};
+use crate::support::postgres::Server;
 use crate::support::until::until_seen;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,6 +20,8 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) caller: Caller,
+    /// None where the one node has a file.
+    database: Option<Server>,
     folder: TempDir,
     /// One cluster at a time: each has the machine for itself.
     _turn: File,
@@ -28,11 +31,30 @@ impl Cluster {
     /// A broker by itself, with a file.
     pub(crate) async fn alone() -> Self {
         let (heartbeat_s, lease_s) = (HEARTBEAT.as_secs(), LEASE.as_secs());
-        Self::with(1, &Settings { heartbeat_s, lease_s, database: None }).await
+        let turn = tokio::task::spawn_blocking(turn).await.unwrap();
+        Self::with(1, &Settings { heartbeat_s, lease_s, database: None }, None, turn).await
     }
 
-    async fn with(count: usize, settings: &Settings) -> Self {
+    /// Three nodes that run, on a PostgreSQL of their own; `None` where there is none.
+    pub(crate) async fn three() -> Option<Self> {
+        let mut cluster = Self::three_stopped().await?;
+        cluster.start().await;
+        Some(cluster)
+    }
+
+    /// The same, not started yet.
+    pub(crate) async fn three_stopped() -> Option<Self> {
         let turn = tokio::task::spawn_blocking(turn).await.unwrap();
+        let server = tokio::task::spawn_blocking(Server::own).await.unwrap()?;
+        let url = server.new_database().await;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
+        let database = Some(Database { url, address });
+        let (heartbeat_s, lease_s) = (HEARTBEAT.as_secs(), LEASE.as_secs());
+        let settings = Settings { heartbeat_s, lease_s, database };
+        Some(Self::with(NAMES.len(), &settings, Some(server), turn).await)
+    }
+
+    async fn with(count: usize, settings: &Settings, database: Option<Server>, turn: File) -> Self {
         let folder = TempDir::new().unwrap();
         let mut nodes = Vec::new();
         for name in NAMES.into_iter().take(count) {
@@ -40,7 +62,7 @@ impl Cluster {
         }
         let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
         let caller = Caller::new(addresses, Floor::operator_token());
-        Self { nodes, caller, folder, _turn: turn }
+        Self { nodes, caller, database, folder, _turn: turn }
     }
 
     /// Starts all that do not run, and waits until they take logins.
@@ -51,6 +73,16 @@ impl Cluster {
         for node in &mut self.nodes {
             node.until_ready().await;
         }
+    }
+
+    /// PostgreSQL.
+    pub(crate) fn database(&self) -> &Server {
+        self.database.as_ref().expect("nodes that share a database")
+    }
+
+    /// Whether nobody shares its database.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.database.is_none()
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {

@@ -2,6 +2,7 @@
 
 use crate::arrival::{Connected, Credentials, seen};
 use crate::auditor::{Farewell, names};
+use crate::estate::newcomer;
 use crate::floor::{Floor, Mode};
 use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
@@ -9,14 +10,17 @@ use rand::seq::IteratorRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 /// Between two things that a device does.
-const PAUSE_MS: std::ops::Range<u64> = 100..900;
+const PAUSE_MS: Range<u64> = 100..900;
 /// A logout that is not answered for so long was sent to nobody.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(3);
+const PATIENCE_MS: Range<u64> = 1_200..6_000;
+const NEWCOMERS_PATIENCE_MS: Range<u64> = 400..800;
 /// Which channels a device carries.
 const OF_DESKTOP: [&str; 2] = ["agent_email", "agent_sms"];
 const OF_PHONE: [&str; 2] = ["agent_calls", "recording"];
@@ -39,6 +43,8 @@ pub(crate) struct Device {
     pub(crate) lost: Option<Credentials>,
     /// Its last session, which a login takes over if the broker still has it.
     pub(crate) before: Option<String>,
+    /// A node that answers nothing for so many milliseconds is left; how long differs from try to try.
+    patience_ms: Range<u64>,
     next_id: u64,
 }
 
@@ -82,8 +88,21 @@ impl Device {
             sent_on: 0,
             lost: None,
             before: None,
+            patience_ms: PATIENCE_MS,
             next_id: 1,
         }
+    }
+
+    /// Somebody who comes for the first time, and soon tries elsewhere.
+    pub(crate) fn newcomer(floor: &Floor, organisation: u64, number: usize) -> Self {
+        let user = newcomer(number);
+        let device = Self::new(floor, organisation, &user, "agent_desktop", organisation);
+        Self { grace: Duration::ZERO, waits: false, patience_ms: NEWCOMERS_PATIENCE_MS, ..device }
+    }
+
+    /// How long it waits for an answer this time.
+    pub(crate) fn patience(&mut self) -> Duration {
+        Duration::from_millis(self.rng.random_range(self.patience_ms.clone()))
     }
 
     /// Works until everybody goes home.
@@ -273,6 +292,11 @@ impl Device {
         let farewell = if has_grace { Farewell::Broke } else { Farewell::OwnWish };
         self.floor.auditor.ended(&connected.credentials.session, farewell);
         if has_grace { Next::Lost(connected) } else { Next::Gone }
+    }
+
+    /// Logs out and goes home, whether it is answered or not.
+    pub(crate) async fn leave(&mut self, connected: Connected) {
+        self.log_out(Box::new(connected)).await;
     }
 
     async fn log_out(&mut self, mut connected: Box<Connected>) -> Next {

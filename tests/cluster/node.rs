@@ -22,19 +22,19 @@ pub(crate) struct Settings {
     pub(crate) database: Option<Database>,
 }
 
-/// Where PostgreSQL is, and as whom it is used.
+/// A database of a PostgreSQL on this machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
+    /// Its URL, past all lines.
+    pub(crate) url: String,
+    /// Where the server listens.
     pub(crate) address: SocketAddr,
-    /// `user:password`.
-    pub(crate) user: String,
-    pub(crate) name: String,
 }
 
 impl Database {
-    /// Its URL by way of this address.
-    pub(crate) fn url_by(&self, address: SocketAddr) -> String {
-        format!("postgres://{}@{address}/{}?sslmode=disable", self.user, self.name)
+    /// Its URL by way of a line.
+    fn url_by(&self, line: SocketAddr) -> String {
+        self.url.replace(&self.address.to_string(), &line.to_string())
     }
 }
 
@@ -177,7 +177,8 @@ impl Node {
     /// The last lines of its log, for whoever has to find out why a test failed.
     pub(crate) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
+        let is_request = |line: &&str| line.contains("http::observe");
+        let lines: Vec<&str> = log.lines().filter(|line| !is_request(line)).collect();
         lines[lines.len().saturating_sub(LOG_LINES_TOLD)..].join("\n")
     }
 }

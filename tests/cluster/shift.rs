@@ -9,7 +9,8 @@ use crate::floor::{Close, Floor, Mode};
 use crate::support::audit::{Ledger, held_by_sessions};
 use crate::support::eventually::eventually;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -31,7 +32,12 @@ impl Shift {
     /// Furnishes organisations `1..=count` and has their devices begin; every third agent has two.
     pub(crate) async fn begin(cluster: &Cluster, count: u64, seed: u64) -> Self {
         let (mode, on) = watch::channel(Mode::Work);
-        let floor = Floor::new(Auditor::new(HEARTBEAT), cluster.addresses(), on, HEARTBEAT);
+        let floor = Floor::new(
+            Auditor::new(HEARTBEAT, cluster.is_alone()),
+            cluster.addresses(),
+            on,
+            HEARTBEAT,
+        );
         let organisations: Vec<u64> = (1..=count).collect();
         for organisation in &organisations {
             furnish(&cluster.caller, &floor, *organisation, "UTC").await;
@@ -63,16 +69,23 @@ impl Shift {
 
     /// Lets them work for as long as some grants take.
     pub(crate) async fn work(&self) {
-        let enough = self.floor.auditor.grants() + SOME_GRANTS;
+        self.work_for(SOME_GRANTS).await;
+    }
+
+    /// Lets them work for as long as so many grants take.
+    pub(crate) async fn work_for(&self, grants: usize) {
+        let enough = self.floor.auditor.grants() + grants;
         eventually(WORK_WITHIN, "devices that are granted something", async || {
             self.floor.auditor.grants() >= enough
         })
         .await;
     }
 
-    /// What nodes said at the end of connections so far.
-    pub(crate) fn closes(&self) -> Vec<Close> {
-        self.floor.closes.lock().unwrap().clone()
+    /// What a node said since then to devices that were in, at the end of their connections.
+    pub(crate) fn told_by(&self, node: SocketAddr, since: Instant) -> Vec<Close> {
+        let closes = self.floor.closes.lock().unwrap();
+        let told = closes.iter().filter(|close| close.node == node && close.at >= since);
+        told.filter(|close| close.was_in).cloned().collect()
     }
 
     /// Everybody stops, everything is read, and what was told is held against it.

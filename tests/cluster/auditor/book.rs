@@ -16,6 +16,9 @@ const TOLD_MAX: usize = 25;
 pub(super) struct Book {
     /// How long a frame of the broker proves anything: 1.5 × `heartbeat_s`.
     pub(super) lease: Duration,
+    /// Whoever takes an organisation over keeps what it finds, grace or not (§4). A broker by itself that is
+    /// started again releases who has no grace.
+    keeps_without_grace: bool,
     pub(super) bought: BTreeMap<(u64, String), usize>,
     pub(super) sittings: BTreeMap<String, Sitting>,
     pub(super) resumes: usize,
@@ -24,9 +27,10 @@ pub(super) struct Book {
 }
 
 impl Book {
-    pub(super) fn new(lease: Duration) -> Self {
+    pub(super) fn new(lease: Duration, keeps_without_grace: bool) -> Self {
         Self {
             lease,
+            keeps_without_grace,
             bought: BTreeMap::new(),
             sittings: BTreeMap::new(),
             resumes: 0,
@@ -149,7 +153,7 @@ impl Book {
     pub(super) fn ended(&mut self, at: Duration, session: &str, farewell: Farewell) {
         let Some(sitting) = self.sittings.get_mut(session) else { return };
         let organisation = sitting.organisation;
-        sitting.end(at, farewell);
+        sitting.end(at, farewell, self.keeps_without_grace);
         self.remember(at, organisation, format!("{session} ended: {farewell:?}"));
     }
 

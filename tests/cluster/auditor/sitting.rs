@@ -84,12 +84,15 @@ impl Sitting {
     }
 
     /// The end of a connection.
-    pub(super) fn end(&mut self, at: Duration, farewell: Farewell) {
+    pub(super) fn end(&mut self, at: Duration, farewell: Farewell, keeps_without_grace: bool) {
         self.may_know_less = true;
         self.standing = match (self.standing, farewell) {
             (Standing::Over, _) | (_, Farewell::OwnWish) => Standing::Over,
             (Standing::Lapsed, _) => Standing::Lapsed,
-            (_, Farewell::Broke) => Standing::Adrift,
+            (_, Farewell::Broke) if keeps_without_grace || self.grace > Duration::ZERO => {
+                Standing::Adrift
+            }
+            (_, Farewell::Broke) => Standing::Over,
             (_, Farewell::Closed(code)) if is_unclean(code) && self.grace > Duration::ZERO => {
                 Standing::Lingering { until: at + self.grace }
             }
