@@ -38,8 +38,14 @@ const CRATES_OF_THE_DOMAIN: &[&str] =
     &["alloc", "chrono", "chrono_tz", "core", "foldhash", "rpds", "rust_decimal", "std", "subtle"];
 
 /// A crate that only one layer (or the foundation, or the root) may name.
-const CRATES_AT_HOME: &[(&str, &str)] =
-    &[("sqlx", "store"), ("rusqlite", "store"), ("actix_web_actors", "ws")];
+const CRATES_AT_HOME: &[(&str, &str)] = &[
+    ("sqlx", "store"),
+    ("rusqlite", "store"),
+    ("tokio_postgres", "store"),
+    ("deadpool_postgres", "store"),
+    ("refinery", "store"),
+    ("actix_web_actors", "ws"),
+];
 
 /// The names, as Rust writes them, of the crates that `Cargo.toml` depends on.
 pub(crate) fn dependencies(manifest: &str) -> BTreeSet<String> {

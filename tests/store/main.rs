@@ -9,6 +9,7 @@ mod faults;
 mod fixture;
 mod logs;
 mod months;
+mod postgres;
 mod random;
 mod reports;
 mod restart;

@@ -6,6 +6,7 @@ use super::value::{Reader, corrupt, millis};
 use crate::store::audit::AuditRow;
 use rusqlite::{Connection, params};
 use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
 
 /// The columns that [`row`] reads.
 pub(super) const COLUMNS: &str = "at, actor, role, action, target, before, after";
@@ -33,7 +34,7 @@ pub(super) fn write(
     written.map(|_| ()).map_err(aborted)
 }
 
-pub(super) fn row(row: Reader<'_>) -> Result<AuditRow, StoreError> {
+pub(super) fn row(row: Reader<'_, SqliteRow>) -> Result<AuditRow, StoreError> {
     let value = |column| {
         let text = row.optional_text(column)?;
         text.map(|text| serde_json::from_str(text).map_err(|_| corrupt(column, text))).transpose()

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteRow;
 use std::collections::HashMap;
 
 #[async_trait]
@@ -28,7 +29,7 @@ impl Bills for SqliteStore {
         let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
         let query = query.bind(month_text(month));
         let rows = query.fetch_all(self.readers()).await.map_err(aborted)?;
-        let line = |row: Reader<'_>| {
+        let line = |row: Reader<'_, SqliteRow>| {
             Ok(ClosedLine {
                 licence: row.text("licence")?.to_owned(),
                 bought: Totals {
@@ -88,7 +89,7 @@ impl Bills for SqliteStore {
         let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
         let query = query.bind(licence).bind(millis(to));
         let rows = query.fetch_all(self.readers()).await.map_err(aborted)?;
-        let change = |row: Reader<'_>| {
+        let change = |row: Reader<'_, SqliteRow>| {
             Ok(TotalsRow { at: row.instant("at")?, totals: super::load_estate::totals(row)? })
         };
         rows.iter().map(|row| change(Reader(row))).collect()

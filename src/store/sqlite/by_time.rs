@@ -27,7 +27,7 @@ pub(super) struct Figure<R> {
     /// Answers a row for each licence type. `?3` and `?4` bound the whole hours, UTC, within.
     pub(super) rows: &'static str,
     /// Reads one of them.
-    pub(super) read: fn(Reader<'_>, Span) -> Result<R, StoreError>,
+    pub(super) read: fn(Reader<'_, SqliteRow>, Span) -> Result<R, StoreError>,
 }
 
 /// One statement after the other, on how things stood at one instant.

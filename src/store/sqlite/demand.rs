@@ -9,7 +9,7 @@ use crate::domain::ids::{LicenceId, OrganisationId};
 use crate::domain::period::Span;
 use crate::store::StoreError;
 use crate::store::reports::{DemandRow, DeniedRow};
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 /// Denials for want of a licence, not of a right to one.
 pub(super) const DENIED: Figure<DeniedRow> = Figure {
@@ -29,7 +29,7 @@ pub(super) const DENIED: Figure<DeniedRow> = Figure {
     read: denied_row,
 };
 
-fn denied_row(row: Reader<'_>, span: Span) -> Result<DeniedRow, StoreError> {
+fn denied_row(row: Reader<'_, SqliteRow>, span: Span) -> Result<DeniedRow, StoreError> {
     Ok(DeniedRow {
         span,
         licence: row.text("licence")?.to_owned(),
@@ -94,7 +94,7 @@ pub(super) async fn demand(
     Ok(rows)
 }
 
-fn demand_row(row: Reader<'_>) -> Result<DemandRow, StoreError> {
+fn demand_row(row: Reader<'_, SqliteRow>) -> Result<DemandRow, StoreError> {
     Ok(DemandRow {
         licence: row.text("licence")?.to_owned(),
         held_peak: row.count("held_peak")?,

@@ -5,6 +5,7 @@ use super::value::Reader;
 use crate::domain::period::Span;
 use crate::store::StoreError;
 use crate::store::reports::{Metrics, MetricsRow};
+use sqlx::sqlite::SqliteRow;
 
 /// The figures of a span as a table `parts`: whole hours from the table of hours, what is left at both
 /// ends from that of intervals. Parameters as in [`super::by_time`].
@@ -46,7 +47,7 @@ pub(super) const METRICS: Figure<MetricsRow> = Figure {
     read: metrics_row,
 };
 
-fn metrics_row(row: Reader<'_>, span: Span) -> Result<MetricsRow, StoreError> {
+fn metrics_row(row: Reader<'_, SqliteRow>, span: Span) -> Result<MetricsRow, StoreError> {
     let records = row.counter("intervals")?;
     let metrics = |sum: &str, peak: &str, low: &str| {
         Ok(Metrics::new(records, row.counter(sum)?, row.count(peak)?, row.count(low)?))

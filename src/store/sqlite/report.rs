@@ -28,7 +28,7 @@ pub(super) async fn organisations(
          FROM organisations WHERE removed_at IS NULL ORDER BY key",
     );
     let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    let entry = |row: Reader<'_>| {
+    let entry = |row: Reader<'_, SqliteRow>| {
         Ok(OrganisationEntry {
             id: row.organisation()?,
             has_open_sessions: row.integer("has_sessions")? != 0,
@@ -213,7 +213,7 @@ fn stored<T>(
     rows.iter().map(one).collect()
 }
 
-fn denial_row(row: Reader<'_>) -> Result<DenialRow, StoreError> {
+fn denial_row(row: Reader<'_, SqliteRow>) -> Result<DenialRow, StoreError> {
     Ok(DenialRow {
         at: row.instant("at")?,
         licence: row.text("licence")?.to_owned(),

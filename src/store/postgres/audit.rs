@@ -1,0 +1,1 @@
+//! Records of the audit as they are kept and read.

@@ -1,0 +1,1 @@
+//! Rows by licence type and time.

@@ -1,0 +1,1 @@
+//! Demand that could not be served.

@@ -1,0 +1,1 @@
+//! Metrics over five-minute records.
