@@ -51,7 +51,7 @@ pub(crate) enum Away {
 
 /// What one answer to the first message comes to.
 enum First {
-    In(Box<Connected>),
+    In(Connected),
     Wait(Stream),
     Away(Away),
 }
@@ -88,7 +88,7 @@ impl Device {
             Ok(connected) => connected,
             Err(Error::Http(answer)) => {
                 if !answer.status().is_server_error() {
-                    self.floor.auditor.object(format!("an upgrade was answered {answer:?}"));
+                    self.floor.auditor.object(&format!("an upgrade was answered {answer:?}"));
                 }
                 return Err(Away::Soon);
             }
@@ -99,7 +99,7 @@ impl Device {
         socket.send(text).await.map_err(|_| Away::Soon)?;
         loop {
             match self.take_first(node, socket).await {
-                First::In(connected) => return Ok(*connected),
+                First::In(connected) => return Ok(connected),
                 First::Wait(still) => socket = still,
                 First::Away(away) => return Err(away),
             }
@@ -127,12 +127,12 @@ impl Device {
                 let message: Value = serde_json::from_str(&text).expect("JSON");
                 match message["type"].as_str() {
                     Some("logged_in" | "resumed") => {
-                        First::In(Box::new(self.welcomed(node, socket, &message)))
+                        First::In(self.welcomed(node, socket, &message))
                     }
                     // Its close follows.
                     Some("login_refused" | "draining") => First::Wait(socket),
                     _ => {
-                        self.floor.auditor.object(format!("a first answer: {message}"));
+                        self.floor.auditor.object(&format!("a first answer: {message}"));
                         First::Away(Away::Soon)
                     }
                 }
@@ -176,21 +176,21 @@ impl Device {
     /// A close frame instead of an answer.
     fn sent_away(&mut self, node: SocketAddr, frame: Option<CloseFrame>) -> Away {
         let (code, reason) = parts(frame);
-        self.note_close(node, code, &reason, false);
+        self.note_close(node, code, false);
         match code {
             4010 | 4011 => return Away::Later,
             4508 => {
                 if let Some(lost) = self.lost.take() {
                     self.floor.auditor.could_not_resume(&lost.session);
                 } else {
-                    self.floor.auditor.object("a login was answered by 4508".to_owned());
+                    self.floor.auditor.object("a login was answered by 4508");
                 }
             }
             4002 => self.go_where_sent(&reason),
             1001 | 4000 | 4001 | 4003 | 4004 => {}
             // Nobody had to say who it is for so long: it was not read in time.
             4501 => {}
-            _ => self.floor.auditor.object(format!("a first message was closed {code} {reason}")),
+            _ => self.floor.auditor.object(&format!("a first message was closed {code} {reason}")),
         }
         Away::Soon
     }
@@ -201,13 +201,12 @@ impl Device {
         let rest = reason.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
         self.target = rest.and_then(|rest| rest.parse().ok());
         if self.target.is_none() {
-            self.floor.auditor.object(format!("4002 without a URL: {reason:?}"));
+            self.floor.auditor.object(&format!("4002 without a URL: {reason:?}"));
         }
     }
 
-    pub(crate) fn note_close(&self, node: SocketAddr, code: u16, reason: &str, was_in: bool) {
-        let (organisation, reason) = (self.organisation, reason.to_owned());
-        let close = Close { at: Instant::now(), node, organisation, code, reason, was_in };
+    pub(crate) fn note_close(&self, node: SocketAddr, code: u16, was_in: bool) {
+        let close = Close { at: Instant::now(), node, code, was_in };
         self.floor.closes.lock().unwrap().push(close);
     }
 }

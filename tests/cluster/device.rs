@@ -154,7 +154,7 @@ impl Device {
                 frame = connected.socket.next() => {
                     match self.take(connected, seen(frame)) {
                         Next::On(still) => connected = still,
-                        other => return other,
+                        gone @ (Next::Lost(_) | Next::Gone) => return gone,
                     }
                 }
                 () = sleep_until(lapses_at) => {
@@ -178,7 +178,7 @@ impl Device {
                 return Next::Lost(connected);
             }
             Seen::Closed(code, reason) => {
-                self.note_close(connected.node, code, &reason, is_in_time);
+                self.note_close(connected.node, code, is_in_time);
                 auditor.ended(&session, Farewell::Closed(code));
                 return self.told_to_go(connected, code, &reason);
             }
@@ -197,7 +197,7 @@ impl Device {
         match code {
             4002 => self.go_where_sent(reason),
             1001 | 4000 | 4001 | 4003 | 4004 => {}
-            _ => self.floor.auditor.object(format!("a session was closed {code} {reason}")),
+            _ => self.floor.auditor.object(&format!("a session was closed {code} {reason}")),
         }
         if connected.grace == Duration::ZERO { Next::Gone } else { Next::Lost(connected) }
     }
@@ -224,7 +224,7 @@ impl Device {
                 auditor.released(session, &licences, reason);
             }
             Some("pong" | "draining") => {}
-            _ => auditor.object(format!("session {session} was told {message}")),
+            _ => auditor.object(&format!("session {session} was told {message}")),
         }
     }
 

@@ -26,9 +26,7 @@ pub(crate) enum Mode {
 pub(crate) struct Close {
     pub(crate) at: Instant,
     pub(crate) node: SocketAddr,
-    pub(crate) organisation: u64,
     pub(crate) code: u16,
-    pub(crate) reason: String,
     /// The session was connected, and its lease not over.
     pub(crate) was_in: bool,
 }

@@ -87,10 +87,10 @@ async fn connect(node: TcpStream, database: SocketAddr, mut state: watch::Receiv
     // The test's end ends it too.
     let Ok(now) = state.wait_for(is_open).await.map(|state| *state) else { return };
     if now.flow == Flow::Cut || now.generation != generation {
-        return reset(node);
+        return reset(&node);
     }
     // A database that is not there refuses, and so does its line.
-    let Ok(server) = TcpStream::connect(database).await else { return reset(node) };
+    let Ok(server) = TcpStream::connect(database).await else { return reset(&node) };
     let ((from_node, to_node), (from_server, to_server)) = (node.into_split(), server.into_split());
     let up = Pump { state: state.clone(), generation, answers: false };
     let down = Pump { state, generation, answers: true };
@@ -134,7 +134,7 @@ impl Pump {
     }
 }
 
-fn reset(stream: TcpStream) {
+fn reset(stream: &TcpStream) {
     // The peer may have gone already.
-    let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }

@@ -47,9 +47,9 @@ impl Book {
     pub(super) fn logged_in(&mut self, at: Duration, welcome: Welcome) {
         let (session, granted) = (welcome.session.clone(), welcome.granted.clone());
         let organisation = welcome.organisation;
-        self.remember(at, organisation, format!("{session} of {} in: {granted:?}", welcome.user));
+        self.remember(at, organisation, &format!("{session} of {} in: {granted:?}", welcome.user));
         if self.sittings.insert(session.clone(), Sitting::new(at, welcome)).is_some() {
-            self.object(at, format!("two logins were answered with session {session}"));
+            self.object(at, &format!("two logins were answered with session {session}"));
         }
         self.count(at, organisation, &granted);
     }
@@ -57,7 +57,7 @@ impl Book {
     pub(super) fn resumed(&mut self, at: Duration, session: &str, granted: &BTreeSet<String>) {
         self.resumes += 1;
         let Some(sitting) = self.sittings.get_mut(session) else {
-            return self.object(at, format!("session {session} was resumed and never told"));
+            return self.object(at, &format!("session {session} was resumed and never told"));
         };
         let organisation = sitting.organisation;
         let kept = sitting.held.iter().filter(|licence| !sitting.in_doubt.contains(*licence));
@@ -73,9 +73,9 @@ impl Book {
         sitting.in_doubt.clear();
         (sitting.standing, sitting.heard_at) = (Standing::Connected, at);
         (sitting.may_know_less, sitting.kept_until) = (false, None);
-        self.remember(at, organisation, format!("{session} resumed: {granted:?}"));
+        self.remember(at, organisation, &format!("{session} resumed: {granted:?}"));
         if !missing.is_empty() {
-            self.object(at, format!("session {session} was resumed without {missing:?}"));
+            self.object(at, &format!("session {session} was resumed without {missing:?}"));
         }
         self.count(at, organisation, granted);
     }
@@ -84,15 +84,15 @@ impl Book {
         let Some(sitting) = self.sittings.get_mut(session) else { return };
         let (had_grace, organisation) = (sitting.is_within_grace(at), sitting.organisation);
         sitting.standing = Standing::Over;
-        self.remember(at, organisation, format!("{session} could not resume"));
+        self.remember(at, organisation, &format!("{session} could not resume"));
         if had_grace {
-            self.object(at, format!("session {session} has grace and could not resume"));
+            self.object(at, &format!("session {session} has grace and could not resume"));
         }
     }
 
     pub(super) fn granted(&mut self, at: Duration, session: &str, licences: &BTreeSet<String>) {
         let Some(sitting) = self.sittings.get_mut(session) else {
-            return self.object(at, format!("{licences:?} granted to nobody: {session}"));
+            return self.object(at, &format!("{licences:?} granted to nobody: {session}"));
         };
         let organisation = sitting.organisation;
         for licence in licences {
@@ -101,9 +101,9 @@ impl Book {
         }
         let again: Vec<String> = licences.intersection(&sitting.held).cloned().collect();
         sitting.held.extend(licences.iter().cloned());
-        self.remember(at, organisation, format!("{session} granted: {licences:?}"));
+        self.remember(at, organisation, &format!("{session} granted: {licences:?}"));
         if !again.is_empty() {
-            self.object(at, format!("session {session} was granted {again:?} that it has"));
+            self.object(at, &format!("session {session} was granted {again:?} that it has"));
         }
         self.count(at, organisation, licences);
     }
@@ -114,7 +114,7 @@ impl Book {
         let is_in_time = sitting.hear(at, lease);
         if !is_in_time {
             let organisation = sitting.organisation;
-            self.remember(at, organisation, format!("{session} heard too late"));
+            self.remember(at, organisation, &format!("{session} heard too late"));
         }
         is_in_time
     }
@@ -125,7 +125,7 @@ impl Book {
         if sitting.held.remove(licence) {
             sitting.in_doubt.insert(licence.to_owned());
         }
-        self.remember(at, organisation, format!("{session} gives up {licence}"));
+        self.remember(at, organisation, &format!("{session} gives up {licence}"));
     }
 
     pub(super) fn released(
@@ -147,14 +147,14 @@ impl Book {
         }
         // It read to the end, so nothing was missed.
         sitting.may_know_less &= reason != "logout";
-        self.remember(at, organisation, format!("{session} released ({reason}): {licences:?}"));
+        self.remember(at, organisation, &format!("{session} released ({reason}): {licences:?}"));
     }
 
     pub(super) fn ended(&mut self, at: Duration, session: &str, farewell: Farewell) {
         let Some(sitting) = self.sittings.get_mut(session) else { return };
         let organisation = sitting.organisation;
         sitting.end(at, farewell, self.keeps_without_grace);
-        self.remember(at, organisation, format!("{session} ended: {farewell:?}"));
+        self.remember(at, organisation, &format!("{session} ended: {farewell:?}"));
     }
 
     pub(super) fn node_lost(
@@ -175,7 +175,7 @@ impl Book {
             sitting.kept_until = Some(by_records + kept_for);
         }
         for organisation in organisations {
-            self.remember(at, *organisation, "its node was lost".to_owned());
+            self.remember(at, *organisation, "its node was lost");
         }
     }
 
@@ -224,7 +224,7 @@ impl Book {
                 let history = self.history(organisation);
                 self.object(
                     at,
-                    format!(
+                    &format!(
                         "OVER-GRANT: {holders} hold {licence} of organisation {organisation}, \
                          bought {bought}\n{history}"
                     ),
@@ -233,7 +233,7 @@ impl Book {
         }
     }
 
-    pub(super) fn object(&mut self, at: Duration, what: String) {
+    pub(super) fn object(&mut self, at: Duration, what: &str) {
         self.faults.push(format!("{:>9.3} s: {what}", at.as_secs_f64()));
     }
 
@@ -241,7 +241,7 @@ impl Book {
         &self.faults
     }
 
-    fn remember(&mut self, at: Duration, organisation: u64, what: String) {
+    fn remember(&mut self, at: Duration, organisation: u64, what: &str) {
         if self.remembered.len() == REMEMBERED_MAX {
             self.remembered.pop_front();
         }

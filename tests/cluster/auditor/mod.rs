@@ -109,7 +109,7 @@ impl Auditor {
     }
 
     /// What no client may be told, whatever happens to nodes.
-    pub(crate) fn object(&self, what: String) {
+    pub(crate) fn object(&self, what: &str) {
         let at = self.now();
         self.book().object(at, what);
     }

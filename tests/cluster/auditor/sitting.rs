@@ -73,10 +73,9 @@ impl Sitting {
     /// A frame; whether it came in time to prove anything.
     pub(super) fn hear(&mut self, at: Duration, lease: Duration) -> bool {
         if self.standing != Standing::Connected || at > self.heard_at + lease {
-            self.standing = match self.standing {
-                Standing::Connected => Standing::Lapsed,
-                other => other,
-            };
+            if self.standing == Standing::Connected {
+                self.standing = Standing::Lapsed;
+            }
             return false;
         }
         self.heard_at = at;
