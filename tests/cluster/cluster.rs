@@ -2,15 +2,19 @@
 
 use crate::caller::Caller;
 use crate::floor::Floor;
+use crate::hand::{Hand, library};
 use crate::node::{Database, Node, Settings};
 use crate::support::postgres::Server;
 use crate::support::until::until_seen;
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
-use tempfile::TempDir;
+use tempfile::{Builder, TempDir};
 
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
@@ -22,6 +26,8 @@ pub(crate) struct Cluster {
     pub(crate) caller: Caller,
     /// None where the one node has a file.
     database: Option<Server>,
+    /// By which PostgreSQL lives, if it is not the machine's.
+    clock: Option<TempDir>,
     folder: TempDir,
     /// One cluster at a time: each has the machine for itself.
     _turn: File,
@@ -42,10 +48,32 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// The same, not started yet.
+    /// Three nodes that run, by whose clocks, and PostgreSQL's, it is `now`; `None` where there is no
+    /// PostgreSQL or no clock can be set.
+    pub(crate) async fn three_at(now: DateTime<Utc>) -> Option<Self> {
+        let library = library()?;
+        // PostgreSQL runs as somebody else, who must be able to read the clock.
+        let folder = Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+        let hand = Hand::at(folder.path(), now);
+        let mut cluster = Self::stopped(hand.variables(&library)).await?;
+        for node in &mut cluster.nodes {
+            node.set_clock(now);
+        }
+        cluster.clock = Some(folder);
+        cluster.start().await;
+        Some(cluster)
+    }
+
+    /// Three nodes, not started yet.
     pub(crate) async fn three_stopped() -> Option<Self> {
+        Self::stopped(Vec::new()).await
+    }
+
+    /// The same, on a PostgreSQL that finds this in its environment.
+    async fn stopped(variables: Vec<(&'static str, OsString)>) -> Option<Self> {
         let turn = tokio::task::spawn_blocking(turn).await.unwrap();
-        let server = tokio::task::spawn_blocking(Server::own).await.unwrap()?;
+        let own = tokio::task::spawn_blocking(|| Server::own_with(variables));
+        let server = own.await.unwrap()?;
         let url = server.new_database().await;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
         let database = Some(Database { url, address });
@@ -62,7 +90,7 @@ impl Cluster {
         }
         let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.address).collect();
         let caller = Caller::new(addresses, Floor::operator_token());
-        Self { nodes, caller, database, folder, _turn: turn }
+        Self { nodes, caller, database, clock: None, folder, _turn: turn }
     }
 
     /// Starts all that do not run, and waits until they take logins.
