@@ -60,17 +60,15 @@ impl Book {
             return self.object(at, &format!("session {session} was resumed and never told"));
         };
         let organisation = sitting.organisation;
-        let kept = sitting.held.iter().filter(|licence| !sitting.in_doubt.contains(*licence));
-        let missing: Vec<String> =
-            kept.filter(|licence| !granted.contains(*licence)).cloned().collect();
+        let missing: Vec<String> = sitting.held.difference(granted).cloned().collect();
         for licence in granted.difference(&sitting.held.clone()) {
-            // An answer was lost that granted it, or it was asked back and that did not arrive.
-            if !sitting.in_doubt.contains(licence) {
+            // An answer was lost that granted it, unless it was asked back and that did not arrive.
+            if sitting.given_up.get(licence) != Some(&true) {
                 *sitting.told.entry(licence.clone()).or_default() += 1;
             }
         }
         sitting.held.clone_from(granted);
-        sitting.in_doubt.clear();
+        sitting.given_up.clear();
         (sitting.standing, sitting.heard_at) = (Standing::Connected, at);
         (sitting.may_know_less, sitting.kept_until) = (false, None);
         self.remember(at, organisation, &format!("{session} resumed: {granted:?}"));
@@ -97,10 +95,14 @@ impl Book {
         let organisation = sitting.organisation;
         for licence in licences {
             *sitting.told.entry(licence.clone()).or_default() += 1;
-            sitting.in_doubt.remove(licence);
         }
         let again: Vec<String> = licences.intersection(&sitting.held).cloned().collect();
-        sitting.held.extend(licences.iter().cloned());
+        for licence in licences {
+            match sitting.given_up.get_mut(licence) {
+                Some(was_granted) => *was_granted = true,
+                None => _ = sitting.held.insert(licence.clone()),
+            }
+        }
         self.remember(at, organisation, &format!("{session} granted: {licences:?}"));
         if !again.is_empty() {
             self.object(at, &format!("session {session} was granted {again:?} that it has"));
@@ -122,9 +124,8 @@ impl Book {
     pub(super) fn gives_up(&mut self, at: Duration, session: &str, licence: &str) {
         let Some(sitting) = self.sittings.get_mut(session) else { return };
         let organisation = sitting.organisation;
-        if sitting.held.remove(licence) {
-            sitting.in_doubt.insert(licence.to_owned());
-        }
+        let was_granted = sitting.held.remove(licence);
+        sitting.given_up.insert(licence.to_owned(), was_granted);
         self.remember(at, organisation, &format!("{session} gives up {licence}"));
     }
 
@@ -138,7 +139,8 @@ impl Book {
         let Some(sitting) = self.sittings.get_mut(session) else { return };
         let organisation = sitting.organisation;
         for licence in licences {
-            let was_held = sitting.in_doubt.remove(licence) | sitting.held.remove(licence);
+            let was_given_up = sitting.given_up.remove(licence).unwrap_or(false);
+            let was_held = sitting.held.remove(licence) || was_given_up;
             // What was only waited for is withdrawn without a record.
             if was_held {
                 let key = (licence.clone(), reason.to_owned());

@@ -147,6 +147,19 @@ fn a_session_with_grace_must_be_resumable_with_what_it_had() {
 }
 
 #[test]
+fn what_is_granted_to_whoever_withdraws_is_not_held() {
+    let mut book = book(&[(0, "ann", 0)]);
+    let (user, session) = ("bob".to_owned(), "of-bob".to_owned());
+    let granted = BTreeSet::new();
+    book.logged_in(s(1), Welcome { organisation: 1, user, session, grace: s(0), granted });
+    book.gives_up(s(1), "of-bob", SEAT);
+    book.granted(s(1), "of-bob", &seat());
+    book.released(s(1), "of-bob", &seat(), "requested");
+    assert!(book.faults().is_empty(), "{:?}", book.faults());
+    assert_fault(&book.against(&found(&["+ann"], &["ann"])), "LOST GRANT: inbound_agent of of-bob");
+}
+
+#[test]
 fn a_successor_that_releases_early_is_found() {
     let noon: DateTime<Utc> = "2026-11-02T12:00:00Z".parse().unwrap();
     let mut book = book(&[(0, "ann", 0)]);

@@ -34,8 +34,9 @@ pub(super) struct Sitting {
     pub(super) told: BTreeMap<String, usize>,
     /// How often each licence was told as released, by the reason.
     pub(super) told_released: BTreeMap<(String, String), usize>,
-    /// What was asked back without having heard that it was.
-    pub(super) in_doubt: BTreeSet<String>,
+    /// What the device has asked to be taken back and heard nothing of yet, and whether it was granted: what
+    /// it only waited for may be granted while it withdraws, and is not used then.
+    pub(super) given_up: BTreeMap<String, bool>,
     /// It ended while something may have been under way to it: more may be kept than was told.
     pub(super) may_know_less: bool,
     /// Its owner was lost while it held: no release but by its own user may be dated before this.
@@ -54,7 +55,7 @@ impl Sitting {
             heard_at: at,
             told,
             told_released: BTreeMap::new(),
-            in_doubt: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             may_know_less: false,
             kept_until: None,
         }
