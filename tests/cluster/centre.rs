@@ -40,6 +40,11 @@ impl Centre {
         format!("/v1/organisations/{ORGANISATION}/{what}")
     }
 
+    /// Nothing contradicts itself in the database.
+    pub(crate) async fn assert_kept(&self) {
+        self.cluster.assert_kept().await;
+    }
+
     /// A list of this organisation's, whole.
     pub(crate) async fn all(&self, what: &str) -> Vec<Value> {
         self.cluster.caller.all(&Self::path(what)).await

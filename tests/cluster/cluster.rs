@@ -108,6 +108,15 @@ impl Cluster {
         self.database.as_ref().expect("nodes that share a database")
     }
 
+    /// The URL of the nodes' database, past all lines; none where the one node has a file.
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.nodes[0].database_url_past_lines()
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Whether nobody shares its database.
     pub(crate) fn is_alone(&self) -> bool {
         self.database.is_none()

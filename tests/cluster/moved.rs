@@ -64,6 +64,7 @@ async fn what_is_under_way_when_an_organisation_moves_is_whole_afterwards() {
     assert_eq!(granted["type"], "granted", "he is next: {granted}");
     assert_eq!(granted["licences"], json!([{ "licence": "agent_email", "pool": "concurrent" }]));
     bob.leave().await;
+    centre.assert_kept().await;
 }
 
 /// One record of each type, of both nodes together.

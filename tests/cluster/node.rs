@@ -106,6 +106,11 @@ impl Node {
         self.process = Some(command.spawn().unwrap());
     }
 
+    /// The URL of the shared database.
+    pub(crate) fn database_url_past_lines(&self) -> Option<&str> {
+        self.settings.database.as_ref().map(|database| database.url.as_str())
+    }
+
     fn database_url(&self) -> String {
         match (&self.settings.database, &self.line) {
             (Some(database), Some(line)) => database.url_by(line.address),

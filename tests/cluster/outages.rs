@@ -2,8 +2,9 @@
 
 use crate::cluster::Cluster;
 use crate::line::Flow;
-use crate::newcomers::{served_after, tell};
+use crate::newcomers::{SERVED_WITHIN, served_after, tell};
 use crate::shift::Shift;
+use crate::support::eventually::eventually;
 use crate::support::postgres::administer;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -30,6 +31,30 @@ async fn a_database_that_is_restarted_at_once_costs_nobody_a_licence() {
         tell("a restart of the database", &served);
         shift.work().await;
     }
+    shift.end(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_nobody_reaches_for_longer_than_a_lease_costs_nobody_a_licence() {
+    let Some(cluster) = Cluster::three().await else { return };
+    let shift = Shift::begin(&cluster, ORGANISATIONS, 23).await;
+    for node in &cluster.nodes {
+        node.line().set(Flow::Stalled);
+    }
+    let lost_at = Instant::now();
+    for node in &cluster.nodes {
+        eventually(SERVED_WITHIN, "devices that are told", async || {
+            !shift.told_by(node.address, lost_at).is_empty()
+        })
+        .await;
+    }
+    let back_at = Instant::now();
+    for node in &cluster.nodes {
+        node.line().heal();
+    }
+    let served = served_after(back_at, &shift.floor, &shift.organisations).await;
+    tell("the database's return", &served);
+    shift.work().await;
     shift.end(&cluster).await;
 }
 

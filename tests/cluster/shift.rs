@@ -101,6 +101,7 @@ impl Shift {
             found.insert(*organisation, self.read(cluster, *organisation).await);
         }
         auditor.verdict(&found);
+        cluster.assert_kept().await;
         let records: usize = found.values().map(|found| found.usage.len()).sum();
         eprintln!(
             "AUDIT: {} grants told, {} sessions resumed, {records} records; over-grants 0, lost 0, \
