@@ -115,6 +115,25 @@ async fn two_of_three_nodes_lost_together_leave_everything_to_the_third() {
     shift.end(&cluster).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_that_is_killed_while_it_takes_over_costs_nobody_a_licence() {
+    let Some(mut cluster) = Cluster::three().await else { return };
+    let shift = Shift::begin(&cluster, ORGANISATIONS, 16).await;
+    let (first, lost) = cluster.busiest(&shift.organisations).await;
+    cluster.nodes[first].kill();
+    let mut lost_at = shift.lose(&lost);
+    tell("kill -9", &served_after(lost_at, &shift.floor, &lost[..1]).await);
+    // What else it took over by then nobody has asked about.
+    let second = cluster.owner(lost[0]).await;
+    let lost = cluster.owned(&shift.organisations).await.remove(&second).expect("one at least");
+    cluster.nodes[second].kill();
+    lost_at = shift.lose(&lost);
+    tell("kill -9 of its successor", &served_after(lost_at, &shift.floor, &lost).await);
+    cluster.start().await;
+    shift.work().await;
+    shift.end(&cluster).await;
+}
+
 impl Shift {
     /// The node of these organisations was lost just now.
     pub(crate) fn lose(&self, organisations: &[u64]) -> Instant {
