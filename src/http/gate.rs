@@ -1,8 +1,11 @@
 //! The order of judgement (SPEC §9): token 401, organisation 404, role 403, path 404, method 405. What
 //! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
 
+use super::nodes::nobody;
+use crate::actor::directory::estate::Whereabouts;
 use crate::auth::{Claims, Role, only_bearer};
 use crate::broker::{Broker, Phase};
+use crate::cluster::Elsewhere;
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Kind, Problem};
@@ -92,7 +95,11 @@ pub(super) fn path<const N: usize>(
             request.head_mut().method = Method::GET;
         }
         async move {
-            match judge_method(&request, &permitted) {
+            let judged = match judge_method(&request, &permitted) {
+                Ok(()) => check_home(&request).await,
+                refused => refused,
+            };
+            match judged {
                 Ok(()) => next.call(request).await,
                 Err(problem) => Ok(refuse(request, &problem)),
             }
@@ -106,6 +113,7 @@ pub(super) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
+    learn_of(&request).await;
     match judge_organisation(&request) {
         Ok(organisation) => {
             request.extensions_mut().insert(organisation);
@@ -126,6 +134,55 @@ pub(super) fn check_started(broker: &Broker) -> Result<(), Problem> {
         return Err(problem.header(RETRY_AFTER, "1"));
     }
     Ok(())
+}
+
+/// Another node may have just created the organisation.
+async fn learn_of(request: &ServiceRequest) {
+    let directory = &broker(request).directory;
+    let named = request.match_info().get("org").and_then(|named| named.parse().ok());
+    if let Some(organisation) = named.and_then(OrganisationId::new)
+        && directory.nodes().is_some()
+        && !directory.exists(organisation)
+        && caller(request).is_ok()
+    {
+        directory.learn_of(organisation).await;
+    }
+}
+
+/// Another node's organisation is asked there, by the same request.
+async fn check_home(request: &ServiceRequest) -> Result<(), Problem> {
+    let organisation = request.extensions().get::<OrganisationId>().copied();
+    let directory = &broker(request).directory;
+    let Some(organisation) = organisation.filter(|one| !directory.is_served_here(*one)) else {
+        return Ok(());
+    };
+    match directory.whereabouts(organisation).await {
+        Whereabouts::Here => Ok(()),
+        Whereabouts::Elsewhere(Elsewhere { url, .. }) => {
+            Err(Problem::moved(format!("{url}{}", request.uri())))
+        }
+        Whereabouts::Unknown => Err(Problem::not_found("there is no such organisation")),
+        Whereabouts::Unavailable => Err(nobody()),
+    }
+}
+
+/// The organisation of a path that every bearer of a token for it may use, wherever it is served.
+pub(super) async fn admit_anybody<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    learn_of(&request).await;
+    let judged = caller(&request).and_then(|Caller(claims)| {
+        let named = request.match_info().get("org").unwrap_or_default();
+        organisation_of(&claims, named, |one| broker(&request).directory.exists(one))
+    });
+    match judged {
+        Ok(organisation) => {
+            request.extensions_mut().insert(organisation);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(problem) => Ok(refuse(request, &problem)),
+    }
 }
 
 fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse {

@@ -33,6 +33,7 @@ mod import_file;
 mod licence_metrics;
 mod licence_sync;
 mod licences;
+mod nodes;
 mod observe;
 mod openapi;
 mod organisation_usage;
@@ -88,6 +89,14 @@ pub fn configure(config: &mut ServiceConfig) {
             "/v1/organisations",
             [get(Admin, organisations::list), post(Operator, organisations::create)],
         ))
+        .service(path("/v1/nodes", [get(Operator, nodes::list)]))
+        .service(
+            web::resource("/v1/organisations/{org}/endpoint")
+                .wrap(from_fn(gate::admit_anybody))
+                .route(web::get().to(nodes::endpoint))
+                .route(web::head().to(nodes::endpoint))
+                .default_service(web::to(nodes::only_get)),
+        )
         .service(
             web::scope("/v1/organisations/{org}")
                 .wrap(from_fn(gate::admit))
@@ -142,6 +151,7 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/sessions", [get(Supervisor, sessions::list)]))
         .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
         .service(path("/holders", [get(Supervisor, holders::list)]))
+        .service(path("/move", [post(Operator, nodes::relocate)]))
         .configure(what_was_recorded)
         // `GET` is taken before it comes here; this is for the other methods.
         .service(path("/session", [get(Supervisor, problem::no_such_path)]))

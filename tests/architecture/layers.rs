@@ -1,4 +1,4 @@
-//! Which layer may name which: `domain` ← `protocol`, `store` ← `actor` ← `ws`, `http` ← `app`.
+//! Which layer may name which: `domain` ← `protocol`, `store` ← `cluster` ← `actor` ← `ws`, `http` ← `app`.
 
 use super::Offences;
 use super::source::{Source, Token};
@@ -25,8 +25,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("protocol", &["domain"]),
     ("store", &["domain"]),
-    ("actor", &["domain", "store"]),
-    ("broker", &["domain", "store", "actor"]),
+    ("cluster", &["domain", "store"]),
+    ("actor", &["domain", "store", "cluster"]),
+    ("broker", &["domain", "store", "cluster", "actor"]),
     ("problem", &["domain", "store", "actor"]),
     ("transport", &[]),
     ("ws", &["domain", "protocol", "actor", "broker", "problem", "transport"]),
