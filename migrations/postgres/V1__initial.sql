@@ -305,11 +305,11 @@ CREATE INDEX audit_organisation ON audit (organisation, id);
 
 -- Ends a transaction whose statements were all sent before the first was answered: where a statement did not
 -- find what it must, nothing of what was sent after it is done.
-CREATE FUNCTION must_be(found bigint, expected bigint, what text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION must_be(counted bigint, expected bigint, what text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    IF found <> expected THEN
-        RAISE EXCEPTION USING ERRCODE = 'LB001', MESSAGE = format('%s: %s of %s', what, found, expected);
+    IF counted <> expected THEN
+        RAISE EXCEPTION USING ERRCODE = 'LB001', MESSAGE = format('%s: %s of %s', what, counted, expected);
     END IF;
-    RETURN found;
+    RETURN counted;
 END
 $$;

@@ -10,6 +10,7 @@ pub mod audit;
 mod audit_text;
 pub mod bills;
 mod change;
+mod loaded;
 mod net_effect;
 pub mod ownership;
 pub mod postgres;

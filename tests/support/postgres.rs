@@ -3,7 +3,7 @@
 //! One server serves all processes of a run, for nextest gives every test a process of its own and a server
 //! takes a second to start. Each of them holds a lock on a file for as long as it lives; a keeper beside the
 //! server (a shell, no child of any test) stops it and removes its folder once nobody holds that lock any
-//! more, however they ended. Each test has a database of its own, which goes with it.
+//! more, however they ended. Each test has a database of its own.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -63,21 +63,25 @@ impl Installed {
         if let Some(folder) = folders.into_iter().find(has_all) {
             return Some(Self(folder));
         }
-        let missing = "initdb or postgres is missing: apt-get install postgresql";
-        let wanted = std::env::var_os("CHECK").is_some_and(|check| check == "full");
-        assert!(!wanted, "the tests of PostgreSQL cannot run: {missing}");
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            // Not `eprintln!`: the test harness swallows that of tests that pass.
-            let told = writeln!(std::io::stderr(), "\n!!! POSTGRESQL LEFT OUT: {missing}\n");
-            told.expect("standard error can be written to");
-        });
+        said_to_be_missing("initdb or postgres is missing: apt-get install postgresql");
         None
     }
 }
 
 /// What a server finds in its environment besides: names and values.
 type Variables = Vec<(&'static str, OsString)>;
+
+/// Fails where the environment asks for everything; else says once that something is left out.
+pub fn said_to_be_missing(missing: &str) {
+    let wanted = std::env::var_os("CHECK").is_some_and(|check| check == "full");
+    assert!(!wanted, "the tests of PostgreSQL cannot run: {missing}");
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Not `eprintln!`: the test harness swallows that of tests that pass.
+        let told = writeln!(std::io::stderr(), "\n!!! POSTGRESQL LEFT OUT: {missing}\n");
+        told.expect("standard error can be written to");
+    });
+}
 
 /// A running server; it ends some time after the last process that knows it.
 #[derive(Debug)]
@@ -136,12 +140,8 @@ impl Server {
         format!("postgres://broker@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// A new, empty database.
-    pub async fn database(&'static self) -> Database {
-        Database { url: self.new_database().await, server: self.url("postgres") }
-    }
-
-    /// The URL of a new, empty database that stays until the server ends.
+    /// The URL of a new, empty database. It goes with the server: to drop it costs a checkpoint, for which
+    /// everybody else would wait.
     pub async fn new_database(&self) -> String {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -173,28 +173,6 @@ impl Server {
         command.args(what).arg("--pgdata").arg(self.folder.join("data"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
-    }
-}
-
-/// A database of its own; it is removed when this is dropped.
-#[derive(Debug)]
-pub struct Database {
-    /// With which stores open it.
-    pub url: String,
-    server: String,
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let name = self.url.rsplit('/').next().unwrap_or_default();
-        let text = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        let server = self.server.clone();
-        // A runtime of its own: the test's may be over. What fails here goes with the server.
-        let drop = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.is_ok_and(|runtime| runtime.block_on(administer(&server, &text)).is_ok())
-        });
-        let _ = drop.join();
     }
 }
 
@@ -289,7 +267,8 @@ fn is_ready(port: u16) -> bool {
     look.join().unwrap_or(false)
 }
 
-fn free_port() -> u16 {
+/// A port on which nobody listens.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
@@ -306,16 +285,21 @@ fn account() -> &'static str {
 }
 
 /// A command as somebody whom the server obeys.
-fn unprivileged(folder: &Path, program: &Path) -> Command {
-    if !is_root() {
-        let mut command = Command::new(program);
-        command.current_dir(folder);
-        return command;
-    }
+pub fn unprivileged(folder: &Path, program: &Path) -> Command {
+    let group = || Command::new("id").args(["-g", account()]).output().expect("id runs").stdout;
     let mut command = Command::new("setpriv");
-    let group = Command::new("id").args(["-g", account()]).output().expect("id runs").stdout;
-    let group = String::from_utf8_lossy(&group).trim().to_owned();
-    command.args(["--reuid", account(), "--regid", &group, "--clear-groups", "--"]).arg(program);
-    command.current_dir(folder);
+    if is_root() {
+        let group = String::from_utf8_lossy(&group()).trim().to_owned();
+        command.args(["--reuid", account(), "--regid", &group, "--clear-groups"]);
+    }
+    command.arg("--").arg(program).current_dir(folder);
+    command
+}
+
+/// The same, of a process that ends with the test.
+pub fn unprivileged_child(folder: &Path, program: &Path) -> Command {
+    let whole = unprivileged(folder, program);
+    let mut command = Command::new(whole.get_program());
+    command.args(["--pdeathsig", "KILL"]).args(whole.get_args()).current_dir(folder);
     command
 }

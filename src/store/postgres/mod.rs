@@ -7,11 +7,11 @@
 //! | `connections` | the pools, and what is done with one connection |
 //! | `statement`, `pipeline` | what is sent, and that all of it is sent at once |
 //! | `create` | a new organisation |
-//! | `commit` | batches, fenced by their numbers and epochs |
+//! | `commit`, `keys` | batches, fenced by their numbers and epochs |
 //! | `writing` | what they come to, table by table |
 //! | `load` | an organisation as a whole |
-//! | `organisations`, `users` | lists of them |
-//! | `life` | when the broker ran |
+//! | `organisations` | lists of them and of their users |
+//! | `life` | when the broker ran, and how large the database is |
 //! | `prune` | what may be forgotten |
 //! | `usage`, `report` | pages of the logs |
 //! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
@@ -28,15 +28,22 @@ mod accounts;
 mod audit;
 mod bills;
 mod by_time;
+mod commit;
 mod connections;
+mod create;
 mod custom_report;
 mod demand;
 mod error;
 mod intervals;
+mod keys;
+mod life;
+mod load;
 mod location;
 mod metrics;
 mod open;
+mod organisations;
 mod pipeline;
+mod prune;
 mod report;
 mod reports;
 mod statement;
@@ -56,6 +63,7 @@ use crate::domain::user::UserRecord;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use connections::Connections;
+use keys::Keys;
 use location::Location;
 use std::sync::Arc;
 
@@ -69,6 +77,7 @@ pub struct PostgresStore {
 struct Inner {
     catalogue: Arc<Catalogue>,
     connections: Connections,
+    keys: Keys,
 }
 
 impl PostgresStore {
@@ -82,7 +91,13 @@ impl PostgresStore {
     pub async fn open(url: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
         let location = Location::parse(url)?;
         let connections = open::open(&location).await.map_err(|error| error.of(&location))?;
-        Ok(Self { inner: Arc::new(Inner { catalogue, connections }) })
+        Ok(Self { inner: Arc::new(Inner { catalogue, connections, keys: Keys::default() }) })
+    }
+}
+
+impl Inner {
+    async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        load::load(&self.connections, &self.keys, organisation, &self.catalogue).await
     }
 }
 
@@ -90,62 +105,62 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn create_organisation(
         &self,
-        _settings: &Settings,
-        _author: Option<&Author>,
+        settings: &Settings,
+        author: Option<&Author>,
     ) -> Result<bool, StoreError> {
-        Err(later())
+        create::organisation(&self.inner.connections, settings, author).await
     }
 
     async fn organisations(&self) -> Result<Vec<OrganisationEntry>, StoreError> {
-        Err(later())
+        organisations::all(&self.inner.connections).await
     }
 
-    async fn load(&self, _organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
-        Err(later())
+    async fn load(&self, organisation: OrganisationId) -> Result<Option<Loaded>, StoreError> {
+        self.inner.load(organisation).await
     }
 
-    async fn commit(&self, _batches: &[Batch]) -> Result<(), StoreError> {
-        Err(later())
+    async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
+        let Inner { catalogue, connections, keys } = &*self.inner;
+        commit::apply(connections, keys, batches, catalogue).await
     }
 
-    async fn record_life(&self, _run: Run) -> Result<(), StoreError> {
-        Err(later())
+    async fn record_life(&self, run: Run) -> Result<(), StoreError> {
+        life::record(&self.inner.connections, run).await
     }
 
     async fn last_run(&self) -> Result<Option<Run>, StoreError> {
-        Err(later())
+        life::last_run(&self.inner.connections).await
     }
 
-    async fn prune(&self, _before: DateTime<Utc>, _limit: u32) -> Result<u64, StoreError> {
-        Err(later())
+    async fn prune(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        prune::prune(&self.inner.connections, before, limit).await
     }
 
-    async fn settings(
-        &self,
-        _organisation: OrganisationId,
-    ) -> Result<Option<Settings>, StoreError> {
-        Err(later())
+    async fn settings(&self, organisation: OrganisationId) -> Result<Option<Settings>, StoreError> {
+        organisations::settings(&self.inner.connections, organisation).await
     }
 
-    async fn settings_page(&self, _page: Page) -> Result<Vec<Stored<Settings>>, StoreError> {
-        Err(later())
+    async fn settings_page(&self, page: Page) -> Result<Vec<Stored<Settings>>, StoreError> {
+        organisations::settings_page(&self.inner.connections, page).await
     }
 
     async fn user(
         &self,
-        _organisation: OrganisationId,
-        _user: &str,
+        organisation: OrganisationId,
+        user: &str,
     ) -> Result<Option<UserRecord>, StoreError> {
-        Err(later())
+        let Inner { catalogue, connections, .. } = &*self.inner;
+        organisations::user(connections, organisation, user, catalogue).await
     }
 
     async fn users_page(
         &self,
-        _organisation: OrganisationId,
-        _filter: &UserFilter,
-        _page: Page,
+        organisation: OrganisationId,
+        filter: &UserFilter,
+        page: Page,
     ) -> Result<Vec<Stored<UserRecord>>, StoreError> {
-        Err(later())
+        let Inner { catalogue, connections, .. } = &*self.inner;
+        organisations::users_page(connections, organisation, filter, page, catalogue).await
     }
 
     async fn usage_page(
@@ -173,7 +188,7 @@ impl Store for PostgresStore {
     }
 
     async fn extent(&self) -> Result<Extent, StoreError> {
-        Err(later())
+        life::extent(&self.inner.connections).await
     }
 
     async fn denials_page(

@@ -90,7 +90,7 @@ impl Bills for SqliteStore {
         let query = query.bind(licence).bind(millis(to));
         let rows = query.fetch_all(self.readers()).await.map_err(aborted)?;
         let change = |row: Reader<'_, SqliteRow>| {
-            Ok(TotalsRow { at: row.instant("at")?, totals: super::load_estate::totals(row)? })
+            Ok(TotalsRow { at: row.instant("at")?, totals: crate::store::loaded::totals(row)? })
         };
         rows.iter().map(|row| change(Reader(row))).collect()
     }

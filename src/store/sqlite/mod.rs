@@ -12,7 +12,7 @@
 //! | `figures`, `estate`, `lapses` | the same: what is counted, and what is had beside sessions |
 //! | `bills` | what bills are read from |
 //! | `bulk` | one statement over many rows |
-//! | `load`, `load_estate` | an organisation as a whole |
+//! | `load` | an organisation as a whole |
 //! | `report` | pages |
 //! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
 //! | `accounts` | who signs in to the broker itself |
@@ -49,7 +49,6 @@ mod figures;
 mod intervals;
 mod lapses;
 mod load;
-mod load_estate;
 mod location;
 mod memory;
 mod metrics;
