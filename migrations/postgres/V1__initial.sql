@@ -134,8 +134,8 @@ CREATE TABLE usage (
 );
 
 CREATE INDEX usage_at ON usage (organisation, at, id);
-CREATE INDEX usage_user ON usage (organisation, "user", id);
-CREATE INDEX usage_session ON usage (session);
+CREATE INDEX usage_user ON usage (organisation, "user", at, id);
+CREATE INDEX usage_session ON usage (session, id);
 
 CREATE TABLE denials (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -4,13 +4,14 @@
 //! between, and give the next one to another server process.
 
 use super::StoreError;
-use super::error::{aborted, of_commit, unreachable};
+use super::error::{aborted, after_sending, of_commit, unreachable};
 use super::location::Location;
 use super::pipeline::{self, Request};
 use super::statement::Statement;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use rustls::ClientConfig;
 use std::time::Duration;
-use tokio_postgres::{NoTls, Row};
+use tokio_postgres::{CancelToken, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Questions that are answered at the same time; further ones wait for one of these.
@@ -24,23 +25,28 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Begins a transaction that writes. What is answered is on the disk, whatever the server's own setting is.
 pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; \
-    SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '4s'";
+    SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '4s'; \
+    SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// Begins a transaction that reads everything at one instant.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL statement_timeout = '60s'";
 
 /// The pools of a database.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connections {
     readers: Pool,
     writers: Pool,
+    /// Where the server is spoken to by TLS.
+    tls: Option<ClientConfig>,
 }
 
 impl Connections {
     /// Opens nothing yet.
     pub(super) fn new(location: &Location) -> Result<Self, StoreError> {
-        Ok(Self { readers: pool(location, READERS_MAX)?, writers: pool(location, WRITERS_MAX)? })
+        let tls = location.tls.clone();
+        let (readers, writers) = (pool(location, READERS_MAX)?, pool(location, WRITERS_MAX)?);
+        Ok(Self { readers, writers, tls })
     }
 
     /// A connection for what is sent by [`pipeline::send`] as a whole transaction.
@@ -68,6 +74,17 @@ impl Connections {
     /// A transaction that writes.
     pub(super) async fn transaction(&self) -> Result<Transaction, StoreError> {
         Transaction::begin(self.writer().await?, BEGIN).await
+    }
+
+    /// Has the server stop whatever the connection of this token is doing; it may be too late for that.
+    pub(super) async fn cancel(&self, token: CancelToken) {
+        let asked = match &self.tls {
+            Some(tls) => token.cancel_query(MakeRustlsConnect::new(tls.clone())).await,
+            None => token.cancel_query(NoTls).await,
+        };
+        if let Err(error) = asked {
+            tracing::debug!(%error, "a statement could not be cancelled");
+        }
     }
 }
 
@@ -136,6 +153,24 @@ impl Transaction {
         let requests = statements.iter().map(Request::Statement);
         let answers = pipeline::send(self.connection()?, requests).await;
         answers.into_iter().map(|answer| answer.map_err(aborted)).collect()
+    }
+
+    /// What stops a statement of it; see [`Connections::cancel`].
+    pub(super) fn cancel_token(&self) -> Result<CancelToken, StoreError> {
+        Ok(self.connection()?.cancel_token())
+    }
+
+    /// Sends its last statements and its end together, so that what they lock is locked for no longer than the
+    /// server needs.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub(super) async fn end_with(mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
+        let requests = statements.iter().map(Request::Statement).chain([Request::Text("COMMIT")]);
+        let answers = pipeline::send(self.connection()?, requests).await;
+        answers.into_iter().try_for_each(|answer| answer.map(drop).map_err(after_sending))?;
+        drop(self.connection.take());
+        Ok(())
     }
 
     /// Ends it; what it wrote is on the disk.

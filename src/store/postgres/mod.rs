@@ -13,8 +13,9 @@
 //! | `organisations` | lists of them and of their users |
 //! | `life` | when the broker ran, and how large the database is |
 //! | `prune` | what may be forgotten |
+//! | `question` | a page, put together condition by condition |
 //! | `usage`, `report` | pages of the logs |
-//! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
+//! | `reports` | what reports ask; `by_time`, `figures`, `custom_report` answer |
 //! | `bills` | what bills are read from |
 //! | `accounts`, `audit` | who signs in to the broker itself, and who changed what |
 //! | `value` | how values stand in the tables |
@@ -32,18 +33,17 @@ mod commit;
 mod connections;
 mod create;
 mod custom_report;
-mod demand;
 mod error;
-mod intervals;
+mod figures;
 mod keys;
 mod life;
 mod load;
 mod location;
-mod metrics;
 mod open;
 mod organisations;
 mod pipeline;
 mod prune;
+mod question;
 mod report;
 mod reports;
 mod statement;
@@ -77,6 +77,7 @@ pub struct PostgresStore {
 struct Inner {
     catalogue: Arc<Catalogue>,
     connections: Connections,
+    exports: usage::Exports,
     keys: Keys,
 }
 
@@ -91,7 +92,8 @@ impl PostgresStore {
     pub async fn open(url: &str, catalogue: Arc<Catalogue>) -> Result<Self, StoreError> {
         let location = Location::parse(url)?;
         let connections = open::open(&location).await.map_err(|error| error.of(&location))?;
-        Ok(Self { inner: Arc::new(Inner { catalogue, connections, keys: Keys::default() }) })
+        let (keys, exports) = (Keys::default(), usage::Exports::default());
+        Ok(Self { inner: Arc::new(Inner { catalogue, connections, exports, keys }) })
     }
 }
 
@@ -120,7 +122,7 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, batches: &[Batch]) -> Result<(), StoreError> {
-        let Inner { catalogue, connections, keys } = &*self.inner;
+        let Inner { catalogue, connections, keys, .. } = &*self.inner;
         commit::apply(connections, keys, batches, catalogue).await
     }
 
@@ -179,7 +181,8 @@ impl Store for PostgresStore {
         page: Page,
         scribe: Box<dyn UsageScribe>,
     ) -> Result<Part, StoreError> {
-        usage::part(&self.inner.connections, organisation, filter, page, scribe).await
+        let Inner { connections, exports, .. } = &*self.inner;
+        exports.part(connections, organisation, filter, page, scribe).await
     }
 
     /// Nothing: the index by user is an ordinary one here, kept by every commit.
@@ -208,9 +211,4 @@ impl Store for PostgresStore {
     ) -> Result<Vec<Stored<AuditRow>>, StoreError> {
         report::audit_page(&self.inner.connections, organisation, filter, page).await
     }
-}
-
-/// What is not written yet.
-fn later() -> StoreError {
-    StoreError::Aborted("this part of the store is not written yet".to_owned())
 }

@@ -25,14 +25,13 @@
 //! | `usage` | pages of the per-user log, kept or written |
 //! | `extent` | how large it is |
 //! | `scan` | rows that are lent to whoever reads |
-//! | `background` | the thread of least priority, for exports |
 //! | `runs` | the index by user, written behind the log |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
 mod accounts;
 mod audit;
-mod background;
+
 pub mod backup;
 mod bills;
 mod bulk;

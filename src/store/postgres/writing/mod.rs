@@ -3,6 +3,7 @@
 
 mod estate;
 mod figures;
+mod lapses;
 mod sessions;
 mod table;
 

@@ -1,1 +1,0 @@
-//! Demand that could not be served.

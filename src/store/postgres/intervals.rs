@@ -1,1 +1,0 @@
-//! Five-minute records.
