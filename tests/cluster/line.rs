@@ -1,7 +1,10 @@
 //! The network between a node and its database: passes bytes until it is told otherwise.
 
+use crate::support::until::until_seen;
 use socket2::SockRef;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -35,6 +38,8 @@ struct State {
 pub(crate) struct Line {
     pub(crate) address: SocketAddr,
     state: watch::Sender<State>,
+    /// Answers that were lost, in bytes.
+    lost: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -43,18 +48,29 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = watch::Sender::new(State { flow: Flow::Whole, generation: 0 });
-        let current = state.clone();
+        let lost = Arc::new(AtomicUsize::new(0));
+        let (current, counter) = (state.clone(), lost.clone());
         let accepting = tokio::spawn(async move {
             while let Ok((node, _)) = listener.accept().await {
-                tokio::spawn(connect(node, database, current.subscribe()));
+                tokio::spawn(connect(node, database, current.subscribe(), counter.clone()));
             }
         });
-        Self { address, state, accepting }
+        Self { address, state, lost, accepting }
     }
 
     /// From now on, for the connections that are there and for new ones.
     pub(crate) fn set(&self, flow: Flow) {
         self.state.send_modify(|state| state.flow = flow);
+    }
+
+    /// Loses answers from now on, until there was one.
+    pub(crate) async fn lose_an_answer(&self) {
+        let before = self.lost.load(Ordering::Relaxed);
+        self.set(Flow::AnswersLost);
+        until_seen("an answer, on its way to nowhere", async || {
+            (self.lost.load(Ordering::Relaxed) > before).then_some(())
+        })
+        .await;
     }
 
     /// Whole again; of connections that lost bytes nothing is left.
@@ -81,7 +97,12 @@ impl Drop for Line {
     }
 }
 
-async fn connect(node: TcpStream, database: SocketAddr, mut state: watch::Receiver<State>) {
+async fn connect(
+    node: TcpStream,
+    database: SocketAddr,
+    mut state: watch::Receiver<State>,
+    lost: Arc<AtomicUsize>,
+) {
     let generation = state.borrow().generation;
     let is_open = |state: &State| state.flow != Flow::Stalled || state.generation != generation;
     // The test's end ends it too.
@@ -92,8 +113,8 @@ async fn connect(node: TcpStream, database: SocketAddr, mut state: watch::Receiv
     // A database that is not there refuses, and so does its line.
     let Ok(server) = TcpStream::connect(database).await else { return reset(&node) };
     let ((from_node, to_node), (from_server, to_server)) = (node.into_split(), server.into_split());
-    let up = Pump { state: state.clone(), generation, answers: false };
-    let down = Pump { state, generation, answers: true };
+    let up = Pump { state: state.clone(), generation, answers: None };
+    let down = Pump { state, generation, answers: Some(lost) };
     tokio::join!(up.run(from_node, to_server), down.run(from_server, to_node));
 }
 
@@ -101,7 +122,8 @@ async fn connect(node: TcpStream, database: SocketAddr, mut state: watch::Receiv
 struct Pump {
     state: watch::Receiver<State>,
     generation: u64,
-    answers: bool,
+    /// Of the direction from the database: counts what is lost.
+    answers: Option<Arc<AtomicUsize>>,
 }
 
 impl Pump {
@@ -126,9 +148,15 @@ impl Pump {
                 Ok(()) = self.state.changed() => continue,
                 read = from.read(&mut buffer) => read.unwrap_or(0),
             };
-            let is_lost = self.answers && state.flow == Flow::AnswersLost;
-            if count == 0 || (!is_lost && to.write_all(&buffer[..count]).await.is_err()) {
+            if count == 0 {
                 return;
+            }
+            match &self.answers {
+                Some(lost) if state.flow == Flow::AnswersLost => {
+                    lost.fetch_add(count, Ordering::Relaxed);
+                }
+                Some(_) | None if to.write_all(&buffer[..count]).await.is_err() => return,
+                Some(_) | None => {}
             }
         }
     }

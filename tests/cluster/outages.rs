@@ -70,9 +70,7 @@ async fn connections_cut_in_the_middle_of_commits_lose_and_double_nothing() {
             0 => node.line().snap(),
             1 => {
                 // Whatever is committed just now is, and its node does not hear of it.
-                node.line().set(Flow::AnswersLost);
-                tokio::task::yield_now().await;
-                shift.work_for(1).await;
+                node.line().lose_an_answer().await;
                 node.line().heal();
             }
             _ => terminate_backends(&cluster).await,
