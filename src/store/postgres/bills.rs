@@ -23,7 +23,7 @@ impl Bills for PostgresStore {
              FROM bill_lines WHERE organisation = {KEY_OF_NUMBER} AND month = $2"
         );
         let question = Statement::new(text).bind(number(organisation)).bind(month_text(month));
-        let rows = &self.inner.connections.rows(&question).await?;
+        let rows = self.inner.connections.rows(&question).await?;
         rows.iter().map(|row| bill_rows::closed_line(Reader(row))).collect()
     }
 
@@ -39,7 +39,7 @@ impl Bills for PostgresStore {
              WHERE m.organisation = {KEY_OF_NUMBER} AND m.month = $2 ORDER BY m.licence, session"
         );
         let question = Statement::new(text).bind(number(organisation)).bind(month_text(month));
-        bill_rows::maxima(&&self.inner.connections.rows(&question).await?)
+        bill_rows::maxima(&self.inner.connections.rows(&question).await?)
     }
 
     async fn totals_history(
@@ -57,7 +57,7 @@ impl Bills for PostgresStore {
         );
         let question = Statement::new(text).bind(number(organisation));
         let question = question.bind(licence).bind(millis(to));
-        let rows = &self.inner.connections.rows(&question).await?;
+        let rows = self.inner.connections.rows(&question).await?;
         rows.iter().map(|row| bill_rows::change(Reader(row))).collect()
     }
 }
