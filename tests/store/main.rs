@@ -11,6 +11,7 @@ mod line;
 mod logs;
 mod months;
 mod moving;
+mod ownership;
 mod postgres;
 mod random;
 mod reports;
