@@ -232,7 +232,7 @@ async fn the_tables_have_the_columns_of_those_of_a_file() {
         .map(|column| column.as_str())
         .filter(|column| !["nodes", "refinery_schema_history"].contains(&table(column).as_str()))
         .collect();
-    let owners = ["epoch", "incarnation", "moved", "owned_since", "owner"];
+    let owners = ["epoch", "incarnation", "moved", "owned_since", "owned_until", "owner"];
     assert_eq!(more, owners.map(|column| format!("organisations.{column}")));
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn apply(
     batches: &[Batch],
     catalogue: &Catalogue,
 ) -> Result<(), StoreError> {
-    let connection = connections.writer().await?;
+    let connection = connections.committer().await?;
     let outcome = attempt(&connection, keys, batches, catalogue).await;
     if matches!(outcome, Err(StoreError::MaybeApplied(_))) {
         // Nobody waits for its answers any more.

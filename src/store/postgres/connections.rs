@@ -20,8 +20,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// Questions that are answered at the same time; further ones wait for one of these.
 const READERS_MAX: usize = 8;
 
-/// Transactions that write at the same time: commits, accounts, what is forgotten, the node's lease.
+/// Transactions that write at the same time: claims, accounts, what is forgotten.
 const WRITERS_MAX: usize = 6;
+
+/// Commits at the same time; they follow each other, and wait for nobody else.
+const COMMITTERS_MAX: usize = 2;
+
+/// For the node's lease, which must not wait for anybody.
+const KEEPERS_MAX: usize = 2;
 
 /// For so long a connection is waited for; then the store takes nothing.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -50,6 +56,8 @@ const READ_TIME_MAX: Duration = Duration::from_secs(65);
 pub(super) struct Connections {
     readers: Pool,
     writers: Pool,
+    committers: Pool,
+    keepers: Pool,
     /// Where the server is spoken to by TLS.
     tls: Option<ClientConfig>,
     /// Last: the lines end before them.
@@ -63,14 +71,16 @@ impl Connections {
         Ok(Self {
             readers: pool(location, READERS_MAX, &threads)?,
             writers: pool(location, WRITERS_MAX, &threads)?,
+            committers: pool(location, COMMITTERS_MAX, &threads)?,
+            keepers: pool(location, KEEPERS_MAX, &threads)?,
             tls: location.tls.clone(),
             _threads: Arc::new(threads),
         })
     }
 
-    /// A connection for what is sent by [`pipeline::send`] as a whole transaction.
-    pub(super) async fn writer(&self) -> Result<Object, StoreError> {
-        self.writers.get().await.map_err(unreachable)
+    /// A connection for commits, which are sent by [`pipeline::send`] as a whole.
+    pub(super) async fn committer(&self) -> Result<Object, StoreError> {
+        self.committers.get().await.map_err(unreachable)
     }
 
     /// The rows that a question is answered with; it may only read.
@@ -99,6 +109,11 @@ impl Connections {
     /// A transaction that writes.
     pub(super) async fn transaction(&self) -> Result<Transaction, StoreError> {
         Transaction::begin(Lent::of(&self.writers).await?, BEGIN, WRITE_TIME_MAX).await
+    }
+
+    /// The same, for the node's lease.
+    pub(super) async fn lease_transaction(&self) -> Result<Transaction, StoreError> {
+        Transaction::begin(Lent::of(&self.keepers).await?, BEGIN, WRITE_TIME_MAX).await
     }
 
     /// Has the server stop whatever the connection of this token is doing; it may be too late for that.

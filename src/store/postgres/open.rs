@@ -30,7 +30,7 @@ pub(super) async fn open(location: &Location) -> Result<Connections, StoreError>
     // of another connection, for each migration is a transaction as well.
     let turn = connections.snapshot().await?;
     turn.rows(&Statement::new("SELECT pg_advisory_xact_lock($1)").bind(MIGRATING)).await?;
-    let mut connection = connections.writer().await?;
+    let mut connection = connections.committer().await?;
     migrations::migrations::runner().run_async(&mut **connection).await.map_err(migration)?;
     turn.roll_back().await?;
     Ok(connections)
