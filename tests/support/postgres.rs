@@ -151,6 +151,28 @@ impl Server {
         self.url(&name)
     }
 
+    /// What its processes have used of the processors: those that run, and those that have ended.
+    pub fn processor_time(&self) -> Duration {
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        let pid = pid.lines().next().unwrap_or_default().to_owned();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let of_one = |stat: String| {
+            // After the name, which may have spaces in it: state, parent, … and times in hundredths.
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let sum = |range: std::ops::Range<usize>| -> Option<u64> {
+                fields.get(range)?.iter().map(|field| field.parse::<u64>().ok()).sum()
+            };
+            let own = stat.split(' ').next() == Some(pid.as_str());
+            match (own, fields.get(1) == Some(&pid.as_str())) {
+                (true, _) => sum(11..15),
+                (false, true) => sum(11..13),
+                (false, false) => None,
+            }
+        };
+        let stats = processes.filter_map(|one| fs::read_to_string(one.path().join("stat")).ok());
+        Duration::from_millis(stats.filter_map(of_one).sum::<u64>() * 10)
+    }
+
     /// Stops it as an administrator does, cutting every connection; [`Self::start_again`] starts it.
     pub fn stop(&self) {
         let mut command = self.control(&["stop", "--mode=fast", "--wait"]);

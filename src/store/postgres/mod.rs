@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `location` | what the URL says |
 //! | `open` | opening it, and its schema |
-//! | `connections` | the pools, and what is done with one connection |
+//! | `threads` | on which the lines to the server live |
+//! | `connections`, `transaction` | the pools, and what is done with one connection |
 //! | `statement`, `pipeline` | what is sent, and that all of it is sent at once |
 //! | `create` | a new organisation |
 //! | `commit`, `keys` | batches, fenced by their numbers and epochs |
@@ -50,6 +51,8 @@ mod question;
 mod report;
 mod reports;
 mod statement;
+mod threads;
+mod transaction;
 mod usage;
 mod value;
 pub(super) mod whole;
