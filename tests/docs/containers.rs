@@ -45,7 +45,7 @@ fn included() -> BTreeSet<PathBuf> {
     for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
         let text = fs::read_to_string(file).unwrap();
         for (marker, at) in
-            INCLUDES.iter().flat_map(|it| text.match_indices(it).map(|(at, _)| (it, at)))
+            INCLUDES.iter().flat_map(|it| text.match_indices(it).map(move |(at, _)| (it, at)))
         {
             let path = text[at + marker.len()..].split('"').next().unwrap();
             let from = if marker.starts_with("include_") { file.parent().unwrap() } else { root() };
@@ -128,7 +128,9 @@ fn a_node_is_routed_to_by_readiness_and_restarted_by_life_alone() {
 fn the_balancers_know_as_many_nodes_as_there_are() {
     let nodes = names(HAPROXY, "server \"${NAME_");
     assert_eq!(nodes.len(), 3, "{nodes:?}");
-    assert_eq!(names(NGINX, "~^/node/"), BTreeSet::from(["a", "b", "c"]));
+    let mut by_path = names(NGINX, "~^/node/");
+    by_path.retain(|name| !name.starts_with('[')); // the pattern for every name
+    assert_eq!(by_path, BTreeSet::from(["a", "b", "c"]));
     assert_eq!(names(NGINX, "upstream broker_"), BTreeSet::from(["a", "b", "c"]));
     let replicas = documents(NODES)[0]["spec"]["replicas"].as_u64().unwrap();
     assert_eq!(replicas, nodes.len() as u64);
