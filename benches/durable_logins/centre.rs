@@ -61,6 +61,7 @@ impl Centre {
         let batch = Batch {
             organisation: id(),
             number: self.batch,
+            epoch: 0,
             events: events.into(),
             at: now().at,
             sequence: self.organisation.sequence(),

@@ -193,6 +193,7 @@ impl Centre {
         let batch = Batch {
             organisation: self.organisation.settings().id,
             number: self.batch,
+            epoch: 0,
             events: events.into(),
             at: Utc::now(),
             sequence: self.organisation.sequence(),

@@ -159,6 +159,7 @@ impl Life {
         let batch = Batch {
             organisation: self.organisation.settings().id,
             number: self.batch,
+            epoch: 0,
             events: events.into(),
             at,
             sequence: self.organisation.sequence(),

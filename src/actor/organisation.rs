@@ -328,7 +328,8 @@ impl OrganisationActor {
             return;
         };
         let Standing { at, sequence } = standing;
-        let batch = Batch { organisation, number, events: events.into(), at, sequence };
+        let epoch = 0;
+        let batch = Batch { organisation, number, epoch, events: events.into(), at, sequence };
         let address = ctx.address();
         self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
     }

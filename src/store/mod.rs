@@ -10,12 +10,14 @@ pub mod audit;
 mod audit_text;
 pub mod bills;
 mod net_effect;
+pub mod ownership;
 pub mod report_fields;
 pub mod reports;
 pub mod sqlite;
 
 pub use accounts::Accounts;
 pub use audit::{AuditFilter, AuditRow};
+pub use ownership::Ownership;
 
 use crate::domain::audit::Author;
 use crate::domain::event::Event;
@@ -41,6 +43,9 @@ pub struct Batch {
     /// The number of this batch: one more than that of the organisation's batch before. A batch that
     /// is committed twice is applied once; one that skips a number is refused.
     pub number: u64,
+    /// Under which claim of the organisation it was decided; 0 where nobody claims ([`Ownership`]). A batch
+    /// of another claim than the last one is refused, whatever its number.
+    pub epoch: u64,
     /// What changed, in the order of the decisions.
     pub events: Arc<[Event]>,
     /// The instant of the last of them.
@@ -370,6 +375,11 @@ pub trait Store: Accounts + bills::Bills + Reports + Send + Sync + 'static {
     /// Does a small piece of the work that commits leave behind (indexes that are written later); whether
     /// there is more of it. Commits wait while it runs. Answers are the same whether it is done or not.
     async fn upkeep(&self) -> Result<bool, StoreError>;
+
+    /// Who has which organisation, where several nodes share the store. `None`: one has them all.
+    fn ownership(&self) -> Option<&dyn Ownership> {
+        None
+    }
 
     /// How large the store is, for whoever looks from outside. One that keeps no files has nothing to say.
     async fn extent(&self) -> Result<Extent, StoreError> {

@@ -79,6 +79,7 @@ async fn measure(what: &str, grace_s: u32, kept: u32) {
     let batch = Batch {
         organisation,
         number: loaded.batch + 1,
+        epoch: 0,
         events: events(&catalogue, grace_s).into(),
         at: Utc::now(),
         sequence: u64::from(SESSIONS) + 2,

@@ -95,7 +95,14 @@ pub(crate) fn batch(
     at: DateTime<Utc>,
     events: Vec<Event>,
 ) -> Batch {
-    Batch { organisation: id(organisation), number, events: events.into(), at, sequence: 0 }
+    Batch {
+        organisation: id(organisation),
+        number,
+        epoch: 0,
+        events: events.into(),
+        at,
+        sequence: 0,
+    }
 }
 
 /// Commits one batch of organisation 129, at that many seconds.

@@ -224,6 +224,7 @@ impl<'a> World<'a> {
         let batch = Batch {
             organisation: self.organisation.id(),
             number: self.batch,
+            epoch: 0,
             events: std::mem::take(&mut self.events).into(),
             at: self.now.at,
             sequence: self.organisation.sequence(),
