@@ -11,14 +11,15 @@ use crate::broker::admission::Admission;
 use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
 use crate::clock::Clock;
+use crate::cluster::{Cluster, Node};
 use crate::config::Config;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
-    FILES_BESIDE_SOCKETS, Heartbeat, LIFE_INTERVAL, Limits, PRUNE_INTERVAL, PRUNE_PAUSE,
-    PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
+    EDITIONS_INTERVAL, FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits,
+    PRUNE_INTERVAL, PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -60,10 +61,37 @@ pub struct Parts {
     pub allowed_origins: Vec<String>,
     /// How long records of the logs are kept; `None` for ever.
     pub retention: Option<TimeDelta>,
+    /// This node, where several share the store.
+    pub node: NodeSettings,
     /// Threads that serve connections; at least 1.
     pub workers: usize,
     /// Further routes: the demo's pages.
     pub routes: fn(&mut web::ServiceConfig),
+}
+
+/// This node, as its operator describes it.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// No two nodes that share a store may run under one name.
+    pub name: Arc<str>,
+    /// Where clients reach it, without a path; where it listens, if nothing is said.
+    pub url: Option<Arc<str>>,
+    /// How long its lease is: so long after it is lost others take over what it had.
+    pub lease: Duration,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self { name: "node".into(), url: None, lease: LEASE_DEFAULT }
+    }
+}
+
+impl NodeSettings {
+    fn at(self, address: SocketAddr, serves_tls: bool) -> Node {
+        let scheme = if serves_tls { "https" } else { "http" };
+        let url = self.url.unwrap_or_else(|| format!("{scheme}://{address}").into());
+        Node { name: self.name, url, lease: self.lease }
+    }
 }
 
 /// Why a broker did not start.
@@ -181,6 +209,11 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
         allowed_origins: config.allow_origin,
         retention: config.retention_days.map(|days| TimeDelta::days(days.into())),
         workers: config.workers,
+        node: NodeSettings {
+            name: config.node.into(),
+            url: config.advertise_url.map(Into::into),
+            lease: Duration::from_secs(config.lease_s.into()),
+        },
         routes: |_| {},
     })
 }
@@ -304,9 +337,13 @@ fn arbiters() -> Vec<Arbiter> {
 /// See [`StartError`].
 pub async fn open(parts: Parts) -> Result<Running, StartError> {
     // First of all: an address that is taken leaves nothing running.
-    let listener = listener::bind(parts.listen)
-        .map_err(|source| StartError::Listen { address: parts.listen, source })?;
-    let last_run = parts.store.last_run().await?;
+    let cannot_listen = |source| StartError::Listen { address: parts.listen, source };
+    let listener = listener::bind(parts.listen).map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    let node = parts.node.at(address, parts.certificate.is_some());
+    let cluster = Cluster::join(&parts.store, &parts.clock, node.clone()).await?;
+    // Where several nodes share the store, each organisation has a last run of its own.
+    let last_run = if cluster.is_none() { parts.store.last_run().await? } else { None };
     parts.authenticator.editions().load(parts.store.editions().await?);
     let running_since = parts.clock.now().at;
     let (journal, committing) = Journal::start(parts.store.clone(), parts.clock.clone());
@@ -325,6 +362,7 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         asks_max: parts.limits.requests_under_way_max,
         last_run,
         running_since,
+        cluster: cluster.clone(),
     })
     .await?;
     let broker = web::Data::new(Broker {
@@ -343,23 +381,55 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         serves_tls: parts.certificate.is_some(),
         allowed_origins: parts.allowed_origins,
         links: LinkNumbers::default(),
+        node,
     });
-    let retaining =
-        parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
-    let tasks = [
-        committing,
+    let door = Door::new(parts.certificate.as_ref(), &broker.limits);
+    let mut tasks = vec![committing];
+    tasks.extend(keep_house(&broker, parts.retention, parts.certificate));
+    tasks.extend(cluster.map(|cluster| keep_its_place(cluster, &broker)).into_iter().flatten());
+    let (address, server, serving) =
+        listener::serve(listener, door, &broker, parts.workers, parts.routes)
+            .map_err(cannot_listen)?;
+    Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
+}
+
+/// What is done beside serving, for as long as the broker runs.
+fn keep_house(
+    broker: &web::Data<Broker>,
+    retention: Option<TimeDelta>,
+    certificate: Option<Arc<Certificate>>,
+) -> Vec<JoinHandle<()>> {
+    let every = broker.limits.tls_look_every;
+    let retaining = retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
+    let watching = certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
+    let always = [
         tokio::spawn(keep_up(broker.clone())),
         tokio::spawn(keep_store_up(broker.store.clone())),
         tokio::spawn(close_intervals(broker.clone())),
     ];
-    let door = Door::new(parts.certificate.as_ref(), &broker.limits);
-    let every = broker.limits.tls_look_every;
-    let watching = parts.certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
-    let tasks = tasks.into_iter().chain(retaining).chain(watching).collect();
-    let (address, server, serving) =
-        listener::serve(listener, door, &broker, parts.workers, parts.routes)
-            .map_err(|source| StartError::Listen { address: parts.listen, source })?;
-    Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
+    always.into_iter().chain(retaining).chain(watching).collect()
+}
+
+/// Keeps the lease, what this node has of the organisations, and what it knows of accounts.
+fn keep_its_place(cluster: Arc<Cluster>, broker: &web::Data<Broker>) -> [JoinHandle<()>; 3] {
+    let losing = broker.directory.clone();
+    let keeping = cluster.keep_lease(move || losing.give_up_all());
+    [
+        tokio::spawn(keeping),
+        tokio::spawn(broker.directory.clone().keep_estate()),
+        tokio::spawn(follow_editions(broker.clone())),
+    ]
+}
+
+/// An account that is changed on one node ends its tokens on all.
+async fn follow_editions(broker: web::Data<Broker>) {
+    let mut interval = tokio::time::interval(EDITIONS_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = broker.authenticator.editions().replace(broker.store.editions()).await {
+            telemetry::count_store_error("editions", error.kind());
+        }
+    }
 }
 
 /// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.

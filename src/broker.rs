@@ -7,6 +7,7 @@ pub mod rates;
 use crate::actor::directory::Directory;
 use crate::auth::{Authenticator, Hashing};
 use crate::clock::Clock;
+use crate::cluster::Node;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::LinkId;
 use crate::limits::{Heartbeat, Limits};
@@ -49,6 +50,8 @@ pub struct Broker {
     pub admission: Admission,
     /// Numbers connections.
     pub links: LinkNumbers,
+    /// This node, whether or not there are others.
+    pub node: Node,
 }
 
 /// Where the broker is between start and stop.

@@ -2,8 +2,12 @@
 
 use crate::domain::moment::Moment;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// As far as two clocks may be apart before one is put right: more than an answer is under way.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::milliseconds(500);
 
 /// Wall-clock and monotonic time, or a hand that a test turns.
 #[derive(Clone, Debug)]
@@ -11,14 +15,18 @@ pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    System { started: Instant },
+    System {
+        started: Instant,
+        /// What the wall clock is told to add, in milliseconds.
+        ahead_ms: AtomicI64,
+    },
     Manual(Mutex<Moment>),
 }
 
 impl Clock {
     /// The machine's clocks; monotonic time counts from this call.
     pub fn system() -> Self {
-        Self(Arc::new(Source::System { started: Instant::now() }))
+        Self(Arc::new(Source::System { started: Instant::now(), ahead_ms: AtomicI64::new(0) }))
     }
 
     /// A clock that stands still until it is turned.
@@ -29,8 +37,9 @@ impl Clock {
     /// The present instant; the wall clock to the millisecond.
     pub fn now(&self) -> Moment {
         match &*self.0 {
-            Source::System { started } => {
-                Moment { at: Utc::now().trunc_subsecs(3), elapsed: started.elapsed() }
+            Source::System { started, ahead_ms } => {
+                let ahead = TimeDelta::milliseconds(ahead_ms.load(Ordering::Relaxed));
+                Moment { at: Utc::now().trunc_subsecs(3) + ahead, elapsed: started.elapsed() }
             }
             Source::Manual(hand) => *hand.lock().unwrap_or_else(PoisonError::into_inner),
         }
@@ -39,9 +48,21 @@ impl Clock {
     /// Monotonic time alone, where nobody asks for the date.
     pub fn elapsed(&self) -> Duration {
         match &*self.0 {
-            Source::System { started } => started.elapsed(),
+            Source::System { started, .. } => started.elapsed(),
             Source::Manual(hand) => hand.lock().unwrap_or_else(PoisonError::into_inner).elapsed,
         }
+    }
+
+    /// Goes by another clock from now on, which shows `at`; differences that a network makes are left alone.
+    /// By how much this one was wrong, if it is put right. A manual clock stays as it is.
+    pub fn follow(&self, at: DateTime<Utc>) -> Option<TimeDelta> {
+        let Source::System { ahead_ms, .. } = &*self.0 else { return None };
+        let behind = at - self.now().at;
+        if behind.abs() <= CLOCKS_APART_MAX {
+            return None;
+        }
+        ahead_ms.fetch_add(behind.num_milliseconds(), Ordering::Relaxed);
+        Some(behind)
     }
 
     /// Turns a manual clock forward, both hands alike.

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod catalogue_file;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod domain;

@@ -23,6 +23,12 @@ pub const BATCHES_PER_COMMIT_MAX: usize = 512;
 pub const EVENTS_PER_PORTION: usize = 192;
 /// Of the portions that wait behind the first, a batch takes one in so many as well.
 pub const PORTIONS_SHARE: usize = 8;
+/// How long a node's lease is, where its operator says nothing: what a node that is lost had is served again
+/// within five seconds, and a store that hangs for two costs nobody anything.
+pub const LEASE_DEFAULT: Duration = Duration::from_secs(3);
+/// How often a node that shares its store reads which accounts were changed elsewhere: so long a token may
+/// outlive its account there.
+pub const EDITIONS_INTERVAL: Duration = Duration::from_secs(2);
 /// Upgrades of one organisation that a worker serves before it looks after everything else that is ready.
 pub const UPGRADES_PER_TURN: usize = 4;
 /// For so long after another organisation left something to be committed an organisation is in company.
@@ -230,6 +236,12 @@ impl Heartbeat {
     /// the contract's 2 × heartbeat; a peer that answers pings is never silent for more than one.
     pub fn silence_max(self) -> Duration {
         self.every.mul_f64(1.7)
+    }
+
+    /// Sessions that are found where an organisation is taken over from another node are kept so long, grace
+    /// or not (SPEC §4): devices whose node is lost hold on to what they have for three quarters of it.
+    pub fn held_after_takeover(self) -> Duration {
+        self.every * 2
     }
 
     /// How often sessions are looked at.

@@ -8,7 +8,9 @@ use crate::limits::bound::Bound;
 use crate::store::StoreError;
 use crate::telemetry;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    ALLOW, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -61,6 +63,8 @@ pub enum Kind {
     ImportRejected,
     /// This path is a WebSocket, and the request asks for none.
     UpgradeRequired,
+    /// Another node decides for the organisation.
+    Moved,
     /// Something broke that should not.
     Internal,
     /// Too much is under way.
@@ -115,6 +119,7 @@ impl Kind {
             Self::UpgradeRequired => {
                 ("upgrade_required", StatusCode::UPGRADE_REQUIRED, "WebSocket needed")
             }
+            Self::Moved => ("moved", StatusCode::TEMPORARY_REDIRECT, "Served elsewhere"),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
             Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
@@ -204,6 +209,12 @@ impl Problem {
     pub fn stopping() -> Self {
         Self::new(Kind::Unavailable, "the broker is not taking connections at the moment")
             .header(RETRY_AFTER, RETRY_AFTER_S.to_string())
+    }
+
+    /// 307: the same is to be asked of another node.
+    pub fn moved(url: String) -> Self {
+        let detail = "another node decides for this organisation";
+        Self::new(Kind::Moved, detail).header(LOCATION, url)
     }
 
     fn document(&self) -> Value {

@@ -171,8 +171,8 @@ export class LicenceBrokerClient extends EventTarget {
   #url;
   /** Where the last session was; null before the first. */
   #lastGoodUrl = null;
-  /** How often in a row we were sent on without a session. */
-  #hops = 0;
+  /** Where we were sent on from, in a row and without a session. */
+  #hops = new Set();
 
   #state = "idle";
   #holdings = new Holdings();
@@ -340,7 +340,7 @@ export class LicenceBrokerClient extends EventTarget {
     this.#ticket = ticket;
     this.#url = this.#homes[0];
     this.#lastGoodUrl = null;
-    this.#hops = 0;
+    this.#hops.clear();
     this.#attempt = 0;
     this.#drainWindow_ms = 0;
     this.#refusal = null;
@@ -435,7 +435,7 @@ export class LicenceBrokerClient extends EventTarget {
     this.#heldUntil_ms = null;
     this.#keptUntil_ms = null;
     this.#lastGoodUrl = this.#url;
-    this.#hops = 0;
+    this.#hops.clear();
     const { session, resume_token, user, device, heartbeat_s, grace_s = 0 } = message;
     this.#ticket = { session, resume_token: resume_token ?? this.#ticket?.resume_token };
     this.#details = { session, user, device, heartbeat_s, grace_s };
@@ -634,15 +634,19 @@ export class LicenceBrokerClient extends EventTarget {
     this.#retry(code, reason, { at_once: moved !== null && !wasOpen });
   }
 
-  /** The node that we are sent to; null if we may not go there, or have been sent on too often. */
+  /**
+   * The node that we are sent to; null if we may not go there, or have just been there: then nodes do not agree yet, as
+   * when one has died and its lease has not.
+   */
   #moved(reason) {
-    this.#hops += 1;
-    return this.#hops <= HOPS_MAX ? movedUrl(reason, this.#url) : null;
+    this.#hops.add(this.#url);
+    const url = movedUrl(reason, this.#url);
+    return url !== null && !this.#hops.has(url) && this.#hops.size <= HOPS_MAX ? url : null;
   }
 
   /** Where to try next when nobody said where: each home in turn, and where the last session was. */
   #elsewhere() {
-    this.#hops = 0;
+    this.#hops.clear();
     const places = [...new Set([...this.#homes, this.#lastGoodUrl ?? this.#homes[0]])];
     return places[(places.indexOf(this.#url) + 1) % places.length];
   }

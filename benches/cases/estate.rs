@@ -71,7 +71,8 @@ impl Estate {
         let bounds = Bounds { waiting_per_licence_max: 0, users_max: usize::MAX };
         let mut organisation = Organisation::restore(snapshot, catalogue, bounds, now().at);
         let connected = (0..holders).map(|n| (session_id(n), LinkId(n.into()))).collect();
-        organisation.apply(Reattach { connected, departed: Vec::new() }, now());
+        organisation
+            .apply(Reattach { connected, departed: Vec::new(), held_for: Duration::ZERO }, now());
         // In an order that has nothing to do with that of their names or of their places in memory.
         let spare = (0..SPARE).map(|n| name(holders + n * 619 % SPARE)).collect();
         Self { organisation, spare, turn: 0 }

@@ -79,6 +79,7 @@ async fn open(store: Arc<dyn Store>, arbiter: &Arbiter) -> Directory {
         asks_max: 10,
         last_run: None,
         running_since: now().at,
+        cluster: None,
     });
     opened.await.expect("opened").0
 }

@@ -54,6 +54,7 @@ async fn open(url: &str, arbiter: &Arbiter) -> Directory {
         asks_max: 1_000,
         last_run: None,
         running_since,
+        cluster: None,
     })
     .await
     .expect("a directory");

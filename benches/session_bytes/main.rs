@@ -124,6 +124,7 @@ impl Bench {
             asks_max: 1_000,
             last_run: None,
             running_since,
+            cluster: None,
         };
         let (directory, _) = Directory::open(parts).await.expect("a directory");
         provision(&directory).await;

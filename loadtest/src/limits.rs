@@ -87,7 +87,7 @@ pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.
 pub(crate) const HEARTBEAT_S: u64 = 15;
 /// How often in a row a login is sent on to another node before that looks like a circle.
-pub(crate) const HOPS_MAX: usize = 4;
+pub(crate) const HOPS_MAX: usize = 2;
 /// The close code of whoever has the organisation no more; its reason is the other node's URL.
 pub(crate) const MOVED: u16 = 4002;
 /// How long the question which node has an organisation may take.

@@ -16,10 +16,22 @@ use crate::domain::release::LeaveAnswer;
 use crate::limits::ACTOR_RESTART_PAUSE_MAX;
 use crate::store::Run;
 use actix::Addr;
+use chrono::{DateTime, Utc};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// How an organisation came to be run here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past {
+    /// The last run before, until what was open then is settled.
+    pub(super) last_run: Option<Run>,
+    /// Since when it is run without a break.
+    pub(super) running_since: DateTime<Utc>,
+    /// Monotonic time until which sessions linger that may be on another node's sockets still.
+    pub(super) held_until: Duration,
+}
 
 /// What of an organisation outlives its actor.
 pub(super) struct Cell {
@@ -35,8 +47,13 @@ pub(super) struct Cell {
     logins: LoginQueue,
     /// How many connections each wallboard has.
     wallboards: Mutex<HashMap<Arc<str>, usize>>,
-    /// The broker's last run before this process, until what was open then is settled.
-    last_run: Mutex<Option<Run>>,
+    /// How this organisation came to be run here.
+    past: Mutex<Past>,
+    /// Whether an actor of this node decides for it. Where one node has all, that is not asked.
+    is_served: AtomicBool,
+    /// Set when it is another node's from now on, or nobody's: its actor ends, and is started again only
+    /// when it is asked for.
+    is_given_up: AtomicBool,
     /// Notices of decisions whose commit the actor did not live to see, until one starts anew.
     untold: Mutex<Vec<(LinkId, Notice)>>,
     /// Set when the organisation is gone or the broker stops: its actor is not started again.
@@ -48,8 +65,14 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub(super) fn new(id: OrganisationId, clock: Clock, last_run: Option<Run>) -> Self {
+    pub(super) fn new(
+        id: OrganisationId,
+        clock: Clock,
+        last_run: Option<Run>,
+        running_since: DateTime<Utc>,
+    ) -> Self {
         let live = Live::new(clock.now().at);
+        let past = Past { last_run, running_since, held_until: Duration::ZERO };
         Self {
             id,
             clock,
@@ -59,7 +82,9 @@ impl Cell {
             gauges: Gauges::default(),
             logins: LoginQueue::default(),
             wallboards: Mutex::default(),
-            last_run: Mutex::new(last_run),
+            past: Mutex::new(past),
+            is_served: AtomicBool::new(false),
+            is_given_up: AtomicBool::new(false),
             untold: Mutex::default(),
             is_retired: AtomicBool::new(false),
             is_removed: AtomicBool::new(false),
@@ -87,13 +112,42 @@ impl Cell {
         &self.logins
     }
 
-    pub(super) fn last_run(&self) -> Option<Run> {
-        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn past(&self) -> Past {
+        *self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It was claimed from another run, or from nobody.
+    pub(super) fn take_over(&self, past: Past) {
+        *self.past.lock().unwrap_or_else(PoisonError::into_inner) = past;
     }
 
     pub(super) fn forget_last_run(&self) {
-        *self.last_run.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.past.lock().unwrap_or_else(PoisonError::into_inner).last_run = None;
         self.deaths.store(0, Ordering::Relaxed);
+    }
+
+    /// An actor of this node decides from now on, or does no more.
+    pub(super) fn set_served(&self, is_served: bool) {
+        self.is_served.store(is_served, Ordering::Release);
+    }
+
+    pub(super) fn is_served(&self) -> bool {
+        self.is_served.load(Ordering::Acquire)
+    }
+
+    /// Its actor, which is about to end, is not started again by itself.
+    pub(super) fn give_up(&self) {
+        self.set_served(false);
+        self.is_given_up.store(true, Ordering::Release);
+    }
+
+    /// Whether it was given up when its actor ended: then whoever asks for it next starts one anew.
+    pub(super) fn vacate_if_given_up(&self) -> bool {
+        let is_given_up = self.is_given_up.swap(false, Ordering::AcqRel);
+        if is_given_up {
+            *self.address.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        is_given_up
     }
 
     pub(super) fn keep_untold(&self, notices: Vec<(LinkId, Notice)>) {

@@ -4,6 +4,7 @@
 //! What outlives it — the connections and the latest counts — stands in the organisation's [`Cell`].
 
 pub mod census;
+pub mod estate;
 mod recovery;
 
 use super::cell::Cell;
@@ -14,6 +15,7 @@ use super::organisation::{OrganisationActor, Retire, Tell, View};
 pub use super::organisation_ref::OrganisationRef;
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
@@ -65,10 +67,17 @@ pub(super) struct Shared {
     pub(super) running_since: DateTime<Utc>,
     /// Monotonic time since which devices can connect, once they can.
     pub(super) ready_since: OnceLock<Duration>,
+    /// Where several nodes share the store.
+    pub(super) cluster: Option<Arc<Cluster>>,
     deaths: mpsc::UnboundedSender<Arc<Cell>>,
 }
 
 impl Shared {
+    /// Whether anything may be decided, or told of what was decided, at this instant.
+    pub(super) fn may_decide(&self) -> bool {
+        self.cluster.as_ref().is_none_or(|cluster| cluster.holds_lease())
+    }
+
     pub(super) fn report_death(&self, cell: &Arc<Cell>) {
         // Nobody listens any more when the broker itself ends.
         let _ = self.deaths.send(cell.clone());
@@ -114,6 +123,8 @@ pub struct DirectoryParts {
     pub last_run: Option<Run>,
     /// When this run of the broker began.
     pub running_since: DateTime<Utc>,
+    /// Where several nodes share the store.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 impl Directory {
@@ -134,12 +145,13 @@ impl Directory {
             asks_max,
             last_run,
             running_since,
+            cluster,
         } = parts;
         assert!(!arbiters.is_empty(), "organisations need a thread to run on");
         let entries = store.organisations().await?;
         let cells = DashMap::default();
         for entry in &entries {
-            let cell = Cell::new(entry.id, clock.clone(), last_run);
+            let cell = Cell::new(entry.id, clock.clone(), last_run, running_since);
             cells.insert(entry.id, Arc::new(cell));
         }
         let (deaths, died) = mpsc::unbounded_channel();
@@ -153,6 +165,7 @@ impl Directory {
             heartbeat,
             running_since,
             ready_since: OnceLock::new(),
+            cluster,
             deaths,
         });
         let directory = Self(Arc::new(Inner {
@@ -164,7 +177,10 @@ impl Directory {
             unsettled: AtomicUsize::new(0),
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
-        let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
+        // Where several nodes share the store, each is settled by whoever claims it.
+        let is_alone = directory.0.shared.cluster.is_none();
+        let open = entries.iter().filter(|entry| is_alone && entry.has_open_sessions);
+        let open = open.map(|entry| entry.id);
         let open: Vec<OrganisationId> = open.collect();
         directory.0.unsettled.store(open.len(), Ordering::Relaxed);
         Ok((directory, open))
@@ -173,7 +189,11 @@ impl Directory {
     /// Has every organisation see that time has passed, started or not: five-minute figures are made of
     /// all of them.
     pub async fn tick(&self) {
-        let all = self.cells().iter().map(|cell| cell.id()).collect();
+        // Where several nodes share the store, those of others are theirs.
+        let is_alone = self.0.shared.cluster.is_none();
+        let cells = self.cells();
+        let mine = cells.iter().filter(|cell| is_alone || cell.is_served());
+        let all = mine.map(|cell| cell.id()).collect();
         let failed = self.settle(all, || {}).await;
         if !failed.is_empty() {
             tracing::warn!(
@@ -196,7 +216,7 @@ impl Directory {
                 // The number may have been given anew already.
                 self.0.cells.remove_if(&cell.id(), |_, kept| Arc::ptr_eq(kept, &cell));
             }
-            if cell.is_retired() {
+            if cell.is_retired() || cell.vacate_if_given_up() {
                 continue;
             }
             let pause = cell.restart_pause();
@@ -228,6 +248,11 @@ impl Directory {
         )
     }
 
+    /// Whether this node may decide anything at this instant.
+    pub fn may_decide(&self) -> bool {
+        self.0.shared.may_decide()
+    }
+
     /// Whether the organisation exists.
     pub fn exists(&self, organisation: OrganisationId) -> bool {
         self.0.cells.contains_key(&organisation)
@@ -255,10 +280,14 @@ impl Directory {
                 AskError::Unavailable
             })?;
         if created {
-            let cell = Cell::new(settings.id, self.0.shared.clock.clone(), None);
-            self.0.cells.insert(settings.id, Arc::new(cell));
+            self.0.cells.insert(settings.id, self.new_cell(settings.id));
         }
         Ok(created)
+    }
+
+    fn new_cell(&self, organisation: OrganisationId) -> Arc<Cell> {
+        let Shared { clock, running_since, .. } = &*self.0.shared;
+        Arc::new(Cell::new(organisation, clock.clone(), None, *running_since))
     }
 
     /// Finds an organisation and starts its actor if that was not needed before.

@@ -5,6 +5,9 @@
 //! | [`directory`] | which organisations there are; starts their actors, and starts them again |
 //! | [`cell`] | what of an organisation outlives its actor |
 //! | [`organisation`] | the actor: decide, persist, dispatch |
+//! | `organisation/tenancy` | how it comes by its organisation where nodes share a store, and gives it up |
+//! | `claim` | whether an organisation is this node's to decide for |
+//! | `directory/estate` | where organisations are, and what this node takes on and gives away |
 //! | [`admission`] | whether a login that comes now can be served soon |
 //! | [`pipeline`] | what was decided and is not durable yet |
 //! | `directory/census` | what can be read of all at once, without asking any actor |
@@ -22,6 +25,7 @@
 
 pub mod admission;
 pub mod cell;
+mod claim;
 mod company;
 pub mod directory;
 pub mod gauges;

@@ -5,7 +5,10 @@
 //! a panic ends it, everything decided since is void: whoever waits is answered
 //! [`Unavailable`](super::reply::Unavailable), and the directory starts it anew from the store.
 
-use super::cell::Cell;
+mod tenancy;
+
+use super::cell::{Cell, Past};
+use super::claim::{self, Found};
 use super::directory::Shared;
 use super::gauges::{Cause, Place, State};
 use super::link::{Inventory, Link, Overdue, ToDevice};
@@ -30,7 +33,7 @@ use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
-
+pub(super) use tenancy::{GiveUp, HandOver};
 /// How long a store that does not answer is left alone, the first time; twice as long each further time.
 const LOAD_PAUSE: Duration = Duration::from_millis(250);
 /// And at most.
@@ -109,8 +112,12 @@ struct Committed(Result<(), StoreError>);
 pub(super) struct OrganisationActor {
     cell: Arc<Cell>,
     shared: Arc<Shared>,
-    /// `None` until it is loaded.
+    /// `None` until it is loaded, and once it is to be handed over.
     organisation: Option<Organisation>,
+    /// Under which claim everything is decided; 0 where one node has all.
+    epoch: u64,
+    /// To whom it goes as soon as everything that was decided is durable.
+    leaving: Option<HandOver>,
     pipeline: Pipeline<Self>,
     /// Monotonic time at which what is being decided came into the mailbox: what grace is judged by. What
     /// waits here costs nobody their grace.
@@ -149,7 +156,7 @@ impl Actor for OrganisationActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         // What is sent meanwhile waits in the mailbox for the first attempt only.
         let load = self.load();
-        ctx.wait(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
+        ctx.wait(load.map(|found, actor, ctx| actor.on_loaded(found, ctx)));
         ctx.run_interval(self.shared.heartbeat.sweep_every(), Self::sweep_soon);
     }
 }
@@ -164,6 +171,8 @@ impl OrganisationActor {
             cause,
             failures: 0,
             organisation: None,
+            epoch: 0,
+            leaving: None,
             pipeline: Pipeline::new(0),
             arrived: Duration::ZERO,
             grace_runs: false,
@@ -175,22 +184,24 @@ impl OrganisationActor {
         }
     }
 
-    fn load(
-        &self,
-    ) -> impl ActorFuture<Self, Output = Result<Option<Loaded>, StoreError>> + 'static {
+    fn load(&self) -> impl ActorFuture<Self, Output = Result<Found, StoreError>> + 'static {
         let (shared, id) = (self.shared.clone(), self.cell.id());
         let load = async move {
             // The actor before this one may have left a batch that is not committed yet.
             shared.journal.settled().await;
-            shared.store.load(id).await
+            claim::find(&shared, id).await
         };
         load.into_actor(self)
     }
 
-    fn on_loaded(&mut self, loaded: Result<Option<Loaded>, StoreError>, ctx: &mut Context<Self>) {
-        match loaded {
-            Ok(Some(loaded)) => self.begin(loaded, ctx),
-            Ok(None) => {
+    fn on_loaded(&mut self, found: Result<Found, StoreError>, ctx: &mut Context<Self>) {
+        match found {
+            Ok(Found::Here(loaded, tenure)) => {
+                self.settle_in(tenure);
+                self.begin(*loaded, ctx);
+            }
+            Ok(Found::Elsewhere) => self.part(ctx),
+            Ok(Found::Nowhere) => {
                 tracing::info!(
                     organisation = self.cell.id().get(),
                     "the store has no such organisation any more"
@@ -202,20 +213,22 @@ impl OrganisationActor {
                 }
                 ctx.stop();
             }
-            Err(error) => {
-                self.shared.journal.health().unread(&error, self.shared.clock.now().at);
-                let pause = LOAD_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
-                let pause = pause.min(LOAD_PAUSE_MAX);
-                self.tell_failure(&error, pause);
-                self.failures += 1;
-                telemetry::count_store_error("load", error.kind());
-                self.cell.gauges().set_state(State::Failing);
-                ctx.run_later(pause, |actor, ctx| {
-                    let load = actor.load();
-                    ctx.spawn(load.map(|loaded, actor, ctx| actor.on_loaded(loaded, ctx)));
-                });
-            }
+            Err(error) => self.try_again(&error, ctx),
         }
+    }
+
+    fn try_again(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
+        self.shared.journal.health().unread(error, self.shared.clock.now().at);
+        let pause = LOAD_PAUSE * 2_u32.saturating_pow(self.failures.min(10));
+        let pause = pause.min(LOAD_PAUSE_MAX);
+        self.tell_failure(error, pause);
+        self.failures += 1;
+        telemetry::count_store_error("load", error.kind());
+        self.cell.gauges().set_state(State::Failing);
+        ctx.run_later(pause, |actor, ctx| {
+            let load = actor.load();
+            ctx.spawn(load.map(|found, actor, ctx| actor.on_loaded(found, ctx)));
+        });
     }
 
     /// Once is enough to wake somebody; `/readyz` and the metrics say how long it lasts.
@@ -240,23 +253,27 @@ impl OrganisationActor {
         let now = self.shared.clock.now();
         self.arrived = now.elapsed;
         self.grace_runs = self.shared.ready_since.get().is_some();
-        let running_since = self.shared.running_since;
-        let last_run = self.cell.last_run();
+        let Past { last_run, running_since, held_until } = self.cell.past();
+        let held_for = held_until.saturating_sub(now.elapsed);
         let ran_since = last_run.map_or(running_since, |run| run.since);
         let (snapshot, bounds) = (loaded.snapshot, self.shared.bounds);
+        let found: Vec<SessionId> =
+            snapshot.sessions.iter().map(|stored| stored.opened.session).collect();
         let restored = Organisation::restore(snapshot, catalogue, bounds, ran_since);
         self.cell.live().publish_kinds(&restored);
         self.organisation = Some(restored);
         telemetry::count_reload(self.cause.as_str());
         self.cell.gauges().set_state(State::Loaded);
         let known = connected.iter().map(|(session, _)| *session);
-        let known = known.chain(departed.iter().map(|(session, _, _)| *session)).collect();
+        let known = known.chain(departed.iter().map(|(session, _, _)| *session));
+        let held = found.iter().filter(|_| !held_for.is_zero()).copied();
+        let known = known.chain(held).collect();
         let then = Moment { at: last_run.map_or(now.at, |run| run.last).min(now.at), ..now };
         self.decide_by(None, then, ReleaseAbsent { known, running_since }, ctx, |_, ()| {});
         let gone: Vec<(LinkId, Departure)> =
             departed.iter().map(|(_, link, how)| (*link, *how)).collect();
         let departed = departed.into_iter().map(|(session, _, how)| (session, how)).collect();
-        self.decide(Reattach { connected, departed }, ctx, move |actor, orphans| {
+        self.decide(Reattach { connected, departed, held_for }, ctx, move |actor, orphans| {
             actor.cell.forget_last_run();
             actor.notify(told.take());
             // A connection that the sweep had found overdue is still there, and has not been told.
@@ -294,6 +311,10 @@ impl OrganisationActor {
     ) where
         C::Answer: 'static,
     {
+        if !self.shared.may_decide() {
+            // The lease is over: another node may decide already. Whoever asked is told by the end of this.
+            return self.part(ctx);
+        }
         let Some(organisation) = self.organisation.as_mut() else { return };
         let speaks_of = command.speaks_of();
         let decision = organisation.apply_by(author, command, now);
@@ -327,8 +348,7 @@ impl OrganisationActor {
         let Some(Next { number, events, standing }) = self.pipeline.next(others_wait) else {
             return;
         };
-        let Standing { at, sequence } = standing;
-        let epoch = 0;
+        let (Standing { at, sequence }, epoch) = (standing, self.epoch);
         let batch = Batch { organisation, number, epoch, events: events.into(), at, sequence };
         let address = ctx.address();
         self.shared.journal.commit(batch, move |outcome| address.do_send(Committed(outcome)));
@@ -411,7 +431,8 @@ impl OrganisationActor {
         self.live_is_due = false;
         let now = self.shared.clock.now();
         self.live_sent = now.elapsed;
-        if let Some(organisation) = self.organisation.as_mut() {
+        if let Some(organisation) = self.organisation.as_mut().filter(|_| self.shared.may_decide())
+        {
             self.cell.live().publish(organisation, now.at);
         }
     }
@@ -505,7 +526,10 @@ impl Handler<View> for OrganisationActor {
     fn handle(&mut self, view: View, _: &mut Self::Context) {
         let View { read, when_durable, place } = view;
         drop(place);
-        let Some(organisation) = &self.organisation else { return };
+        let Some(organisation) = self.organisation.as_ref().filter(|_| self.shared.may_decide())
+        else {
+            return;
+        };
         let tell = read(organisation);
         if !when_durable {
             return tell();
@@ -541,11 +565,15 @@ impl Handler<Committed> for OrganisationActor {
 
     fn handle(&mut self, Committed(outcome): Committed, ctx: &mut Self::Context) {
         match outcome {
+            // It is durable, and another node may have begun with it: whoever hears of it from there must
+            // not hear it from here.
+            Ok(()) if !self.shared.may_decide() => self.part(ctx),
             Ok(()) => {
                 for delivery in self.pipeline.committed() {
                     delivery(self);
                 }
                 self.commit(ctx);
+                self.leave_if_settled(ctx);
             }
             Err(error) => {
                 let organisation = self.cell.id().get();

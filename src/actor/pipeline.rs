@@ -155,6 +155,11 @@ impl<T> Pipeline<T> {
         Some(Next { number: self.number, events, standing })
     }
 
+    /// Whether everything that was decided is durable.
+    pub(super) fn is_settled_all(&self) -> bool {
+        self.under_way.is_none() && self.waiting.is_empty()
+    }
+
     /// The batch under way is durable: what waited for it, in the order of the decisions.
     pub(super) fn committed(&mut self) -> Vec<Delivery<T>> {
         self.sessions_under_way.clear();

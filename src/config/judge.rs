@@ -2,6 +2,7 @@
 
 use super::layers::Layered;
 use super::{Config, ConfigError, Log, TlsFiles};
+use crate::limits::LEASE_DEFAULT;
 use actix_web::http::Uri;
 use actix_web::http::uri::Authority;
 use std::fmt::Display;
@@ -16,6 +17,13 @@ const DATA_DIR: &str = "data";
 const HEARTBEAT_S: u32 = 15;
 const MAX_GRACE_S: u32 = 60;
 const LOG_LEVEL: &str = "info";
+const LEASE_S: u32 = LEASE_DEFAULT.as_secs() as u32;
+
+/// A lease of a second is renewed four times in it; after a minute nobody waits any more.
+const LEASE_RANGE_S: RangeInclusive<u32> = 1..=60;
+const NODE_CHARACTERS_MAX: usize = 63;
+/// The reason of a close frame, which carries it, has 123 bytes (RFC 6455, 5.5).
+const ADVERTISED_BYTES_MAX: usize = 120;
 
 /// A heartbeat beyond five minutes would let the dead hold licences for ten.
 const HEARTBEAT_RANGE_S: RangeInclusive<u32> = 1..=300;
@@ -61,6 +69,13 @@ impl Layered {
                 &METRICS_ORGANISATIONS_RANGE,
             )?,
             workers: self.workers()?,
+            node: self.node()?,
+            advertise_url: self.advertise_url()?,
+            lease_s: self.within(
+                "lease_s",
+                self.settings.lease_s.unwrap_or(LEASE_S),
+                &LEASE_RANGE_S,
+            )?,
         })
     }
 
@@ -83,15 +98,48 @@ impl Layered {
         }
     }
 
+    /// Names are shown to people and stand in metrics.
+    fn node(&self) -> Result<String, ConfigError> {
+        let given = self.settings.node.clone();
+        let name = given.or_else(machine).unwrap_or_else(|| "node".to_owned());
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if name.is_empty() || name.len() > NODE_CHARACTERS_MAX || !name.chars().all(is_plain) {
+            let reason = format!(
+                "`{name}` is no name: 1 to {NODE_CHARACTERS_MAX} letters, digits, `-`, `.` and `_`"
+            );
+            return Err(self.wrong("node", reason));
+        }
+        Ok(name)
+    }
+
+    /// Nobody can be sent to every address there is.
+    fn advertise_url(&self) -> Result<Option<String>, ConfigError> {
+        let Some(url) = &self.settings.advertise_url else {
+            let listen = self.settings.listen.unwrap_or(LISTEN);
+            let is_shared = self.database()?.starts_with("postgres");
+            if is_shared && listen.ip().is_unspecified() {
+                let reason =
+                    format!("is needed, for {listen} is no address that clients can go to");
+                return Err(self.wrong("advertise_url", reason));
+            }
+            return Ok(None);
+        };
+        let reason = format!(
+            "`{url}` is not http(s)://host[:port][/prefix] of at most {ADVERTISED_BYTES_MAX} bytes"
+        );
+        advertised(url).map(Some).ok_or_else(|| self.wrong("advertise_url", reason))
+    }
+
     fn database(&self) -> Result<String, ConfigError> {
         let database = self.settings.database.as_deref().unwrap_or(DATABASE);
         let reason = match database.split_once(':') {
             Some(("sqlite", path)) if path.trim_start_matches('/').is_empty() => "names no file",
             Some(("sqlite", _)) => return Ok(database.to_owned()),
-            Some(("postgres" | "postgresql", _)) => {
-                "this build keeps its data in SQLite only: sqlite://PATH"
+            // What it says beyond that is judged by whoever opens it.
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                return Ok(database.to_owned());
             }
-            Some(_) | None => "must be sqlite://PATH",
+            Some(_) | None => "must be sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME",
         };
         Err(self.wrong("database", reason))
     }
@@ -184,6 +232,12 @@ impl Layered {
     }
 }
 
+/// The machine's own name, without its domain.
+fn machine() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().split('.').next()?.to_owned()).filter(|name| !name.is_empty())
+}
+
 fn is_on_this_machine(address: &str) -> bool {
     let Some(host) = address.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned))
     else {
@@ -191,6 +245,20 @@ fn is_on_this_machine(address: &str) -> bool {
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Where a node is reached: an origin, and behind it the path by which a balancer knows the node, if any.
+fn advertised(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let origin = normal_origin(&format!("{scheme}://{host}"))?;
+    let prefix = prefix.trim_end_matches('/');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+    let mut steps = prefix.split('/').filter(|_| !prefix.is_empty());
+    let is_path = steps
+        .all(|step| !step.is_empty() && step.chars().all(is_plain) && !matches!(step, "." | ".."));
+    let whole = if prefix.is_empty() { origin } else { format!("{origin}/{prefix}") };
+    (is_path && whole.len() <= ADVERTISED_BYTES_MAX).then_some(whole)
 }
 
 /// As a browser writes it: lower case, no path, no default port.

@@ -66,7 +66,7 @@ pub enum ConfigError {
 pub struct Config {
     /// Where connections are accepted; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// `sqlite://PATH` or `sqlite::memory:`.
+    /// `sqlite://PATH`, `sqlite::memory:` or `postgres://…`.
     pub database: String,
     /// Holds the broker's own key. Made at the first start.
     pub data_dir: PathBuf,
@@ -94,6 +94,13 @@ pub struct Config {
     pub metrics_organisations_max: usize,
     /// Threads that serve connections.
     pub workers: usize,
+    /// The name of this node.
+    pub node: String,
+    /// Where clients reach it: an origin in lower case, maybe the prefix of a path behind it, no slash at
+    /// the end; `None` where it listens.
+    pub advertise_url: Option<String>,
+    /// Seconds of its lease.
+    pub lease_s: u32,
 }
 
 /// What TLS is served with.

@@ -18,7 +18,9 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
 
-    /// Where everything is kept: sqlite://PATH; relative paths begin in the working directory
+    /// Where everything is kept: sqlite://PATH, relative paths begin in the working directory; or
+    /// postgres://USER:PASSWORD@HOST:PORT/NAME, which several nodes may share. Whoever lists processes sees
+    /// a password that stands here: put such a one into the environment or the configuration file
     /// [default: sqlite://licence-broker.db]
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
@@ -165,6 +167,21 @@ pub struct Settings {
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
 
+    /// Name of this node among those that share a PostgreSQL: no two may run under one
+    /// [default: the machine's]
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+
+    /// Where clients reach this node itself: http(s)://host[:port], or with the prefix of a path that a
+    /// balancer leads to it. Those that come to the wrong node are sent there [default: where it listens]
+    #[arg(long, value_name = "URL")]
+    pub advertise_url: Option<String>,
+
+    /// Seconds, 1 to 60, of the lease by which a node has its organisations: so long after it was lost
+    /// others take them over [default: 3]
+    #[arg(long, value_name = "SECONDS")]
+    pub lease_s: Option<u32>,
+
     /// TOML file with any of these settings, written as in --help with _ for -; flags and the
     /// environment go before it
     #[arg(long, value_name = "FILE")]
@@ -216,6 +233,9 @@ pub const KEYS: &[&str] = &[
     "retention_days",
     "metrics_organisations_max",
     "workers",
+    "node",
+    "advertise_url",
+    "lease_s",
 ];
 
 /// The variable that carries a setting.

@@ -68,7 +68,8 @@ fn every_setting_can_be_given_in_the_file() {
                  logins_per_user_per_minute = 9\nsubscribers_max = 11\n\
                  subscribers_per_organisation_max = 10\nsign_ins_per_address_per_minute = 12\n\
                  requests_under_way_max = 13\nexports_under_way_max = 14\nretention_days = 93\n\
-                 metrics_organisations_max = 5\nworkers = 7";
+                 metrics_organisations_max = 5\nworkers = 7\nnode = 'a-1'\n\
+                 advertise_url = 'https://A.example:443/'\nlease_s = 5";
     let config = resolve(file, &[], &[]).expect("good settings");
     let expected = Config {
         listen: "[::1]:9".parse().expect("an address"),
@@ -102,6 +103,9 @@ fn every_setting_can_be_given_in_the_file() {
         retention_days: Some(93),
         metrics_organisations_max: 5,
         workers: 7,
+        node: "a-1".into(),
+        advertise_url: Some("https://a.example".into()),
+        lease_s: 5,
     };
     assert_eq!(config, expected);
 }
@@ -225,10 +229,40 @@ fn tls_is_served_with_a_certificate_and_its_key() {
 }
 
 #[test]
+fn a_node_has_a_name_and_an_address_that_clients_can_go_to() {
+    let config = resolve("", &[], &[]).expect("good settings");
+    assert!(!config.node.is_empty() && config.advertise_url.is_none() && config.lease_s == 3);
+    let shared = ["--database", "postgres://host/db", "--listen"];
+    let everywhere = [&shared[..], &["0.0.0.0:8080"]].concat();
+    let error = flag_error(&everywhere);
+    assert!(error.contains("advertise_url") && error.contains("0.0.0.0:8080"), "{error}");
+    let named = [&everywhere[..], &["--advertise-url", "http://10.0.0.2:8080"]].concat();
+    let config = resolve("", &[], &named).expect("good settings");
+    assert_eq!(config.advertise_url.as_deref(), Some("http://10.0.0.2:8080"));
+    // A balancer may lead to it by a path.
+    let prefixed = ["--advertise-url", "https://Broker.example:443/node/a/"];
+    let config = resolve("", &[], &prefixed).expect("good settings");
+    assert_eq!(config.advertise_url.as_deref(), Some("https://broker.example/node/a"));
+    let long = format!("http://host/{}", "a".repeat(120));
+    for (flag, value) in [
+        ("--node", ""),
+        ("--node", "a b"),
+        ("--advertise-url", "ws://host"),
+        ("--advertise-url", "http://host/a/../b"),
+        ("--advertise-url", "http://host/a?b"),
+        ("--advertise-url", "http://host//a"),
+        ("--advertise-url", &long),
+        ("--lease-s", "0"),
+        ("--lease-s", "61"),
+    ] {
+        let error = flag_error(&[flag, value]);
+        assert!(error.contains(&format!("(from the flag {flag})")), "{error}");
+    }
+}
+
+#[test]
 fn a_database_that_this_build_cannot_open_is_refused() {
-    for database in
-        ["postgres://host/db", "postgresql://host/db", "licence.db", "sqlite://", "mysql:x"]
-    {
+    for database in ["licence.db", "sqlite://", "mysql:x"] {
         let error = flag_error(&["--database", database]);
         assert!(error.starts_with("database (from the flag --database): "), "{error}");
     }

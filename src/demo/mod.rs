@@ -4,7 +4,7 @@ mod agents;
 mod organisation;
 mod routes;
 
-use crate::app::{self, Parts, Running, StartError};
+use crate::app::{self, NodeSettings, Parts, Running, StartError};
 use crate::auth::{Authenticator, Claims, KeyError, Role};
 use crate::catalogue_file;
 use crate::clock::Clock;
@@ -85,6 +85,7 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
         certificate: None,
         allowed_origins: Vec::new(),
         retention: None,
+        node: NodeSettings::default(),
         workers: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         routes: routes::configure,
     };

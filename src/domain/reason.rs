@@ -316,6 +316,8 @@ pub enum EndReason {
     StorageUnavailable,
     /// The broker stops.
     GoingAway,
+    /// Another node decides for the organisation from now on, or will.
+    Moved,
 }
 
 vocabulary! {

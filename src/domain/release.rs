@@ -172,9 +172,15 @@ impl Organisation {
 
     /// Keeps a session without its device until its grace runs out.
     pub(super) fn linger(&mut self, session: SessionId, now: Moment) {
+        self.linger_for(session, Duration::ZERO, now);
+    }
+
+    /// For so long at least.
+    pub(super) fn linger_for(&mut self, session: SessionId, least: Duration, now: Moment) {
         self.stand_aside(session);
         let lingering = self.session_mut(session);
-        let until = now.elapsed + Duration::from_secs(u64::from(lingering.grace_s));
+        let grace = Duration::from_secs(u64::from(lingering.grace_s));
+        let until = now.elapsed + grace.max(least);
         lingering.presence = Presence::Lingering { until };
         self.lingering.insert((until, session));
     }

@@ -208,6 +208,9 @@ pub struct Reattach {
     pub connected: Vec<(SessionId, LinkId)>,
     /// Connections that ended while nobody could note it.
     pub departed: Vec<(SessionId, Departure)>,
+    /// The rest lingers for so long at least, grace or not: on another node's sockets they may be alive
+    /// still (SPEC §4, dead peers).
+    pub held_for: Duration,
 }
 
 impl Command for ReleaseAbsent {
@@ -262,7 +265,7 @@ impl Command for Reattach {
         }
         for session in organisation.session_ids() {
             if organisation.session_ref(session).link().is_none() {
-                organisation.linger(session, now);
+                organisation.linger_for(session, self.held_for, now);
             }
         }
         for (session, departure) in self.departed {

@@ -1,8 +1,11 @@
 //! The order of judgement (SPEC §9): token 401, organisation 404, role 403, path 404, method 405. What
 //! comes after (body, state) is the handlers'. Nothing of a body is read before the gate is passed.
 
+use super::nodes::nobody;
+use crate::actor::directory::estate::Whereabouts;
 use crate::auth::{Claims, Role, only_bearer};
 use crate::broker::{Broker, Phase};
+use crate::cluster::Elsewhere;
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Kind, Problem};
@@ -14,11 +17,16 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage as _, Responder, Route, web};
 use std::rc::Rc;
 
+/// The one path below an organisation that every role may use.
+const ENDPOINT: &str = "/v1/organisations/{org}/endpoint";
+
 /// The least that one must be to use a method of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     /// No token is looked at.
     Anyone,
+    /// Every role; it is answered wherever it is asked.
+    Bearer,
     /// Supervisor, administrator or operator.
     Supervisor,
     /// Administrator or operator.
@@ -30,7 +38,7 @@ pub(super) enum Who {
 impl Who {
     fn admits(self, role: Role) -> bool {
         match self {
-            Self::Anyone => true,
+            Self::Anyone | Self::Bearer => true,
             Self::Supervisor => matches!(role, Role::Supervisor | Role::Admin | Role::Operator),
             Self::Admin => matches!(role, Role::Admin | Role::Operator),
             Self::Operator => role == Role::Operator,
@@ -92,7 +100,14 @@ pub(super) fn path<const N: usize>(
             request.head_mut().method = Method::GET;
         }
         async move {
-            match judge_method(&request, &permitted) {
+            let judged = match judge_method(&request, &permitted) {
+                Ok(Who::Bearer) => Ok(()),
+                Ok(Who::Anyone | Who::Supervisor | Who::Admin | Who::Operator) => {
+                    check_home(&request).await
+                }
+                Err(problem) => Err(problem),
+            };
+            match judged {
                 Ok(()) => next.call(request).await,
                 Err(problem) => Ok(refuse(request, &problem)),
             }
@@ -106,6 +121,7 @@ pub(super) async fn admit<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
+    learn_of(&request).await;
     match judge_organisation(&request) {
         Ok(organisation) => {
             request.extensions_mut().insert(organisation);
@@ -128,6 +144,36 @@ pub(super) fn check_started(broker: &Broker) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Another node may have just created the organisation.
+async fn learn_of(request: &ServiceRequest) {
+    let directory = &broker(request).directory;
+    let named = request.match_info().get("org").and_then(|named| named.parse().ok());
+    if let Some(organisation) = named.and_then(OrganisationId::new)
+        && directory.nodes().is_some()
+        && !directory.exists(organisation)
+        && caller(request).is_ok()
+    {
+        directory.learn_of(organisation).await;
+    }
+}
+
+/// Another node's organisation is asked there, by the same request.
+async fn check_home(request: &ServiceRequest) -> Result<(), Problem> {
+    let organisation = request.extensions().get::<OrganisationId>().copied();
+    let directory = &broker(request).directory;
+    let Some(organisation) = organisation.filter(|one| !directory.is_served_here(*one)) else {
+        return Ok(());
+    };
+    match directory.whereabouts(organisation).await {
+        Whereabouts::Here => Ok(()),
+        Whereabouts::Elsewhere(Elsewhere { url, .. }) => {
+            Err(Problem::moved(format!("{url}{}", request.uri())))
+        }
+        Whereabouts::Unknown => Err(Problem::not_found("there is no such organisation")),
+        Whereabouts::Unavailable => Err(nobody()),
+    }
+}
+
 fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse {
     request.into_response(actix_web::ResponseError::error_response(problem))
 }
@@ -137,8 +183,10 @@ fn judge_organisation(request: &ServiceRequest) -> Result<OrganisationId, Proble
     let named = request.match_info().get("org").unwrap_or_default();
     let exists = |organisation| broker(request).directory.exists(organisation);
     let organisation = organisation_of(&claims, named, exists)?;
-    // Devices and wallboards have their own doors, and nothing else here is theirs, known or not.
-    if !Who::Supervisor.admits(claims.role) {
+    // Devices and wallboards have their own doors; they may ask where those are, and nothing else here is
+    // theirs, known or not.
+    let is_open = request.match_pattern().is_some_and(|pattern| pattern == ENDPOINT);
+    if !is_open && !Who::Supervisor.admits(claims.role) {
         return Err(forbidden(claims.role));
     }
     if !request.method().is_safe() {
@@ -162,7 +210,7 @@ fn organisation_of(
         .ok_or_else(|| Problem::not_found("there is no such organisation"))
 }
 
-fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result<(), Problem> {
+fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result<Who, Problem> {
     let known = permitted.iter().find(|(method, _)| method == request.method());
     if permitted.iter().any(|(_, who)| *who != Who::Anyone) {
         let role = caller(request)?.0.role;
@@ -175,8 +223,8 @@ fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result
             return Err(forbidden(role));
         }
     }
-    if known.is_some() {
-        return Ok(());
+    if let Some((_, who)) = known {
+        return Ok(*who);
     }
     let methods: Vec<&str> = permitted.iter().map(|(method, _)| method.as_str()).collect();
     Err(Problem::method_not_allowed(&methods.join(", ")))

@@ -33,6 +33,7 @@ mod import_file;
 mod licence_metrics;
 mod licence_sync;
 mod licences;
+mod nodes;
 mod observe;
 mod openapi;
 mod organisation_usage;
@@ -64,7 +65,7 @@ use crate::problem::{self, Problem};
 use actix_web::http::header::{HeaderName, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
-use gate::Who::{Admin, Anyone, Operator, Supervisor};
+use gate::Who::{Admin, Anyone, Bearer, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
 pub use headers::headers;
 pub use observe::{REQUEST_ID, Seen, observe};
@@ -88,6 +89,7 @@ pub fn configure(config: &mut ServiceConfig) {
             "/v1/organisations",
             [get(Admin, organisations::list), post(Operator, organisations::create)],
         ))
+        .service(path("/v1/nodes", [get(Operator, nodes::list)]))
         .service(
             web::scope("/v1/organisations/{org}")
                 .wrap(from_fn(gate::admit))
@@ -142,6 +144,8 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/sessions", [get(Supervisor, sessions::list)]))
         .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
         .service(path("/holders", [get(Supervisor, holders::list)]))
+        .service(path("/endpoint", [get(Bearer, nodes::endpoint)]))
+        .service(path("/move", [post(Operator, nodes::relocate)]))
         .configure(what_was_recorded)
         // `GET` is taken before it comes here; this is for the other methods.
         .service(path("/session", [get(Supervisor, problem::no_such_path)]))

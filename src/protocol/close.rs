@@ -28,6 +28,8 @@ impl Close {
     pub const HEARTBEAT_TIMEOUT: Self = Self::new(4000, "heartbeat_timeout");
     /// Too many notices waited to be taken.
     pub const SLOW_CONSUMER: Self = Self::new(4001, "slow_consumer");
+    /// Another node decides for the organisation. What is sent as the reason is that node's URL.
+    pub const MOVED: Self = Self::new(4002, "moved");
     /// The store does not take what the session needs.
     pub const STORAGE_UNAVAILABLE: Self = Self::new(4003, "storage_unavailable");
     /// Too many logins under way.
@@ -97,6 +99,7 @@ impl From<EndReason> for Close {
             EndReason::SlowConsumer => Self::SLOW_CONSUMER,
             EndReason::StorageUnavailable => Self::STORAGE_UNAVAILABLE,
             EndReason::GoingAway => Self::GOING_AWAY,
+            EndReason::Moved => Self::MOVED,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Accounts as they are kept. Each change goes into the audit with it: both or neither.
 
+pub(super) mod kept;
+pub(super) mod told;
+
 use super::{Page, StoreError, Stored};
 use crate::auth::Role;
 use crate::auth::account::{Account, Credentials, Evidence, Verdict};

@@ -8,12 +8,23 @@
 pub mod accounts;
 pub mod audit;
 mod audit_text;
+mod background;
+mod bill_rows;
 pub mod bills;
+mod by_time;
+mod change;
+mod figure_rows;
+mod figure_sql;
+mod loaded;
+mod log_rows;
 mod net_effect;
 pub mod ownership;
+pub mod postgres;
 pub mod report_fields;
+mod report_statement;
 pub mod reports;
 pub mod sqlite;
+mod value;
 
 pub use accounts::Accounts;
 pub use audit::{AuditFilter, AuditRow};

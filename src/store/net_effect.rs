@@ -286,3 +286,24 @@ fn all_of(session: SessionId) -> RangeInclusive<Held> {
     let last = (session, LicenceId::from_index(LicenceId::COUNT_MAX - 1));
     first..=last
 }
+
+/// How reports name the device of a grant, or the end that a release came from.
+pub(super) fn logon_source(record: &UsageRecord) -> &'static str {
+    let source = match record.reason {
+        Some(reason) => reason.logon_source(record.device),
+        None => record.device.logon_source(),
+    };
+    source.as_str()
+}
+
+/// What there is at the end.
+pub(super) fn with_value<K: Copy, V: Copy>(
+    map: &BTreeMap<K, Option<V>>,
+) -> impl Iterator<Item = (K, V)> {
+    map.iter().filter_map(|(key, value)| Some((*key, (*value)?)))
+}
+
+/// What there is not any more.
+pub(super) fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = K> {
+    map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key)
+}

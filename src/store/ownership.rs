@@ -90,10 +90,15 @@ pub trait Ownership: Send + Sync {
         node: &str,
         url: &str,
         lease: Duration,
-    ) -> Result<Option<NodeRun>, StoreError>;
+    ) -> Result<Option<(NodeRun, DateTime<Utc>)>, StoreError>;
 
-    /// Renews a lease; `false` if it is over, which cannot be undone.
-    async fn renew(&self, run: &NodeRun, lease: Duration) -> Result<bool, StoreError>;
+    /// Renews a lease, and tells the time by the store's clock, which all nodes go by. `None` if the lease
+    /// is over, which cannot be undone.
+    async fn renew(
+        &self,
+        run: &NodeRun,
+        lease: Duration,
+    ) -> Result<Option<DateTime<Utc>>, StoreError>;
 
     /// Gives back whatever the run has, and its lease.
     async fn leave(&self, run: &NodeRun) -> Result<(), StoreError>;

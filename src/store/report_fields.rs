@@ -195,6 +195,9 @@ const fn text(name: &'static str) -> Field {
     Field { name, kind, operators: TEXT_OPERATORS, is_dimension: true, column: name }
 }
 
+/// A word of SQL by itself, so its column is quoted.
+const USER: Field = Field { column: "\"user\"", ..text("user") };
+
 const fn word(name: &'static str, words: fn() -> Vec<&'static str>) -> Field {
     let kind = FieldKind::Word(words);
     Field { name, kind, operators: WORD_OPERATORS, is_dimension: true, column: name }
@@ -256,7 +259,7 @@ const USAGE_FIELDS: &[Field] = &[
     word("usage_type", usage_types),
     time("logged_at", "at"),
     text("licence"),
-    text("user"),
+    USER,
     word("logon_source", logon_sources),
     word("device", devices),
     text("session"),
@@ -272,7 +275,7 @@ const USAGE_FIELDS: &[Field] = &[
 const USAGE_METRICS: &[Metric] = &[
     count("acquired", "count(*) FILTER (WHERE usage_type = 'Acquired')"),
     count("released", "count(*) FILTER (WHERE usage_type = 'Released')"),
-    count("users", "count(DISTINCT user)"),
+    count("users", "count(DISTINCT \"user\")"),
     count("sessions", "count(DISTINCT session)"),
 ];
 
@@ -294,10 +297,16 @@ const INTERVAL_FIELDS: &[Field] = &[
 ];
 
 const INTERVAL_METRICS: &[Metric] = &[
-    average("concurrent_avg", "((sum(concurrent) * 200 + count(*)) / (2 * count(*)))"),
+    average(
+        "concurrent_avg",
+        "((CAST(sum(concurrent) AS bigint) * 200 + count(*)) / (2 * count(*)))",
+    ),
     count("concurrent_highest", "max(concurrent_peak)"),
     count("concurrent_lowest", "min(concurrent_low)"),
-    average("contingency_avg", "((sum(contingency) * 200 + count(*)) / (2 * count(*)))"),
+    average(
+        "contingency_avg",
+        "((CAST(sum(contingency) AS bigint) * 200 + count(*)) / (2 * count(*)))",
+    ),
     count("contingency_highest", "max(contingency_peak)"),
     count("contingency_lowest", "min(contingency_low)"),
     count("records", "count(*)"),
@@ -306,7 +315,7 @@ const INTERVAL_METRICS: &[Metric] = &[
 const DENIAL_FIELDS: &[Field] = &[
     time("at", "at"),
     text("licence"),
-    text("user"),
+    USER,
     word("device", devices),
     word("reason", denial_reasons),
     word("outcome", outcomes),
@@ -319,7 +328,7 @@ const DENIAL_FIELDS: &[Field] = &[
 
 const DENIAL_METRICS: &[Metric] = &[
     count("denials", "count(*)"),
-    count("users", "count(DISTINCT user)"),
+    count("users", "count(DISTINCT \"user\")"),
     count("refused", "count(*) FILTER (WHERE outcome = 'refused')"),
     count("partial", "count(*) FILTER (WHERE outcome = 'partial')"),
     count("waiting", "count(*) FILTER (WHERE outcome = 'waiting')"),

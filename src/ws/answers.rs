@@ -41,7 +41,7 @@ pub(super) fn on_notice(notice: &Notice, connection: &Connection, wire: &mut Wir
         }
         Notice::Ended(reason) => {
             let departure = match reason {
-                EndReason::GoingAway => Departure::Drain,
+                EndReason::GoingAway | EndReason::Moved => Departure::Drain,
                 EndReason::StorageUnavailable => Departure::StorageUnavailable,
                 // The organisation has ended the session already, or given it another connection.
                 EndReason::Superseded

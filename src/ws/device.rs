@@ -8,9 +8,11 @@ use super::resolved::Resolved;
 use super::resume_token;
 use super::session::{Connection, Flow, Peer, Who, Wire, send};
 use super::token::{self, Purpose};
+use crate::actor::directory::OrganisationRef;
 use crate::actor::link::{Link, Marks};
 use crate::actor::reply::{Reply, Unavailable};
 use crate::auth::Claims;
+use crate::broker::Broker;
 use crate::broker::admission::UserSocket;
 use crate::domain::admission::{Acquire, Login, LoginAnswer, Welcome};
 use crate::domain::bounded_login::BoundedLogin;
@@ -137,7 +139,7 @@ impl Device {
         wire: &mut Wire<Self>,
     ) -> Result<Stage, Close> {
         let broker = &connection.broker;
-        let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
+        let organisation = self.find(broker)?;
         let admitted = Admitted::by(broker, &organisation, arrived.elapsed)?;
         let millis = u64::try_from(arrived.at.timestamp_millis()).unwrap_or(0);
         let session = SessionId(Ulid::from_parts(millis, rand::random()).0);
@@ -182,7 +184,7 @@ impl Device {
             telemetry::count_resume(ResumeFailure::UnknownSession.as_str());
             Close::RESUME_FAILED
         })?;
-        let organisation = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
+        let organisation = self.find(broker)?;
         let command = Resume {
             session,
             link: self.link,
@@ -199,6 +201,16 @@ impl Device {
             Attachment::new(organisation, session, self.link, marks.clone(), departure);
         let resume_token = resume.resume_token.to_string();
         Ok(Stage::Deciding { attachment, claims, resume_token, marks })
+    }
+
+    /// The organisation, if this node decides for it.
+    fn find(&self, broker: &Broker) -> Result<OrganisationRef, Close> {
+        let found = broker.directory.find(self.organisation).ok_or(Close::UNAUTHORISED)?;
+        if broker.directory.is_served_here(self.organisation) {
+            Ok(found)
+        } else {
+            Err(Close::MOVED)
+        }
     }
 
     fn new_link(&self, session: SessionId, marks: &Arc<Marks>, wire: &mut Wire<Self>) -> Link {
@@ -351,6 +363,10 @@ impl Device {
             Ok(Request::Subscribe { .. }) => {
                 let error = RequestError::UnknownType("subscribe".to_owned());
                 send(wire, device::error(id.as_ref(), error.into()));
+            }
+            // Whoever is answered takes its licences for its own for another while.
+            Ok(Request::Ping) if !connection.broker.directory.is_served_here(self.organisation) => {
+                return Flow::Close(Close::MOVED, Departure::Drain);
             }
             Ok(Request::Ping) => send(wire, device::pong(id.as_ref())),
             Ok(Request::Refresh { token }) => {

@@ -107,6 +107,7 @@ impl Listener {
         self.following.is_removed()
             || self.claims.expires_at <= self.broker.clock.now().at
             || !self.broker.directory.exists(self.organisation)
+            || !self.broker.directory.is_served_here(self.organisation)
     }
 }
 

@@ -20,6 +20,7 @@
 //! | [`attachment`] | a session's hold on its organisation, and the goodbye that nothing can prevent |
 //! | [`token`] | judging the token of a first message |
 //! | `refresh` | a fresh token for a connection that goes on |
+//! | `sent_away` | where a connection goes that another node is to serve |
 //! | [`pulse`] | what is done for every socket several times in each heartbeat |
 //! | [`tcp`] | options and state of accepted sockets |
 
@@ -37,6 +38,7 @@ pub mod pulse;
 mod refresh;
 mod resolved;
 mod resume_token;
+mod sent_away;
 pub mod session;
 pub mod tcp;
 pub mod token;

@@ -7,6 +7,7 @@
 use super::frames::Violation;
 use super::inbox::{Fault, Fragment, Fragments, Gate, Inbound, Inbox, Next};
 use super::pulse::{Beat, Heart};
+use super::sent_away::sent_away;
 use super::upgrade::Asked;
 use crate::broker::Broker;
 use crate::domain::ids::{LinkId, OrganisationId, SessionId};
@@ -264,6 +265,8 @@ impl<P: Peer> Session<P> {
         }
         let Who { organisation, link, session } = self.peer.who();
         self.end(departure);
+        let directory = &self.connection.broker.directory;
+        let (close, elsewhere) = sent_away(close, directory, organisation);
         tracing::debug!(
             organisation = organisation.get(),
             link = link.map(|link| link.0),
@@ -274,10 +277,9 @@ impl<P: Peer> Session<P> {
         );
         telemetry::count_close(close.code, close.name);
         self.connection.heart.is_over();
-        wire.close(Some(CloseReason {
-            code: CloseCode::from(close.code),
-            description: Some(close.name.to_owned()),
-        }));
+        let description = elsewhere.map_or_else(|| close.name.to_owned(), |to| to.url.to_string());
+        let code = CloseCode::from(close.code);
+        wire.close(Some(CloseReason { code, description: Some(description) }));
         wire.run_later(CLOSE_TIMEOUT, |session, wire| {
             session.connection.heart.cut();
             wire.stop();

@@ -78,6 +78,7 @@ async fn begin(
     if let Some(organisation) = numbered(organisation) {
         turnstile::pass(organisation, broker.clock.elapsed()).await;
     }
+    look_for(broker, organisation).await;
     let (organisation, claims) = judge(broker, asked.head, organisation, Purpose::Session)?;
     check_handshake(asked.head)?;
     let link = broker.links.next();
@@ -97,6 +98,7 @@ pub async fn live(
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
     let asked = Asked::of(&request);
+    look_for(&broker, &organisation).await;
     let (organisation, claims) = judge(&broker, asked.head, &organisation, Purpose::Live)?;
     if is_upgrade(asked.head) {
         check_handshake(asked.head)?;
@@ -122,6 +124,16 @@ impl<'a> Asked<'a> {
         let pulse = request.app_data::<Rc<Pulse>>().expect("each thread that serves has its pulse");
         let socket = request.conn_data::<Socket>().copied();
         Self { head: request.head(), socket, pulse }
+    }
+}
+
+/// Where several nodes share the store: an organisation that nobody has becomes this node's, and one that
+/// was just created elsewhere is known.
+async fn look_for(broker: &Broker, organisation: &str) {
+    let number = numbered(organisation).filter(|_| broker.ready.is_ready());
+    if let Some(organisation) = number.filter(|number| !broker.directory.is_served_here(*number)) {
+        // Whoever comes to the wrong place is told when they have said who they are.
+        let _ = broker.directory.whereabouts(organisation).await;
     }
 }
 

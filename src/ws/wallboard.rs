@@ -207,6 +207,9 @@ impl Peer for Wallboard {
         if !broker.directory.exists(self.organisation) && self.is_identified() {
             return Flow::Close(Close::FORCED, Departure::ConnectionLost);
         }
+        if !broker.directory.is_served_here(self.organisation) && self.is_identified() {
+            return Flow::Close(Close::MOVED, Departure::Drain);
+        }
         Flow::Continue
     }
 

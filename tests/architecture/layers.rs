@@ -1,4 +1,4 @@
-//! Which layer may name which: `domain` ← `protocol`, `store` ← `actor` ← `ws`, `http` ← `app`.
+//! Which layer may name which: `domain` ← `protocol`, `store` ← `cluster` ← `actor` ← `ws`, `http` ← `app`.
 
 use super::Offences;
 use super::source::{Source, Token};
@@ -25,12 +25,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("protocol", &["domain"]),
     ("store", &["domain"]),
-    ("actor", &["domain", "store"]),
-    ("broker", &["domain", "store", "actor"]),
+    ("cluster", &["domain", "store"]),
+    ("actor", &["domain", "store", "cluster"]),
+    ("broker", &["domain", "store", "cluster", "actor"]),
     ("problem", &["domain", "store", "actor"]),
     ("transport", &[]),
-    ("ws", &["domain", "protocol", "actor", "broker", "problem", "transport"]),
-    ("http", &["domain", "protocol", "store", "actor", "broker", "problem", "transport"]),
+    ("ws", &["domain", "protocol", "cluster", "actor", "broker", "problem", "transport"]),
+    (
+        "http",
+        &["domain", "protocol", "store", "cluster", "actor", "broker", "problem", "transport"],
+    ),
 ];
 
 /// What the rules may name of the world outside.
@@ -38,8 +42,14 @@ const CRATES_OF_THE_DOMAIN: &[&str] =
     &["alloc", "chrono", "chrono_tz", "core", "foldhash", "rpds", "rust_decimal", "std", "subtle"];
 
 /// A crate that only one layer (or the foundation, or the root) may name.
-const CRATES_AT_HOME: &[(&str, &str)] =
-    &[("sqlx", "store"), ("rusqlite", "store"), ("actix_web_actors", "ws")];
+const CRATES_AT_HOME: &[(&str, &str)] = &[
+    ("sqlx", "store"),
+    ("rusqlite", "store"),
+    ("tokio_postgres", "store"),
+    ("deadpool_postgres", "store"),
+    ("refinery", "store"),
+    ("actix_web_actors", "ws"),
+];
 
 /// The names, as Rust writes them, of the crates that `Cargo.toml` depends on.
 pub(crate) fn dependencies(manifest: &str) -> BTreeSet<String> {

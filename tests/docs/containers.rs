@@ -1,6 +1,7 @@
 //! What containers and nodes are run by (`deploy/`) against the program: its settings, its probes, its time to drain,
 //! and what it is built from.
 
+use licence_broker::config::settings::{KEYS, variable};
 use licence_broker::limits::DRAIN_TIMEOUT;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -13,6 +14,10 @@ const NODES: &str = include_str!("../../deploy/kubernetes/nodes.yaml");
 const BALANCER: &str = include_str!("../../deploy/kubernetes/balancer.yaml");
 const HAPROXY: &str = include_str!("../../deploy/haproxy.cfg");
 const NGINX: &str = include_str!("../../deploy/nginx.conf");
+const DOCKERFILE: &str = include_str!("../../deploy/Dockerfile");
+const UNIT: &str = include_str!("../../deploy/licence-broker.service");
+const NODE: &str = include_str!("../../deploy/node.env");
+const PREFIX: &str = "LICENCE_BROKER_";
 /// What takes a path by its text when the program is built.
 const INCLUDES: &[&str] = &[
     "include_str!(\"",
@@ -142,5 +147,32 @@ fn the_balancers_know_as_many_nodes_as_there_are() {
             it["value"].as_str().is_some_and(|value| value.split('.').next() == Some(&name))
         };
         assert_eq!(variables.iter().filter(is_it).count(), 2, "name and address of {name}");
+    }
+}
+
+#[test]
+fn every_variable_that_is_set_is_one_of_a_setting() {
+    let known: BTreeSet<_> = KEYS.iter().map(|key| variable(key)).collect();
+    let is_of_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    for (file, text) in [
+        ("compose.yaml", COMPOSE),
+        ("nodes.yaml", NODES),
+        ("Dockerfile", DOCKERFILE),
+        ("licence-broker.service", UNIT),
+        ("node.env", NODE),
+    ] {
+        let starts: Vec<_> = text.match_indices(PREFIX).map(|(at, _)| at).collect();
+        assert!(starts.len() > 2, "{file} sets something");
+        for at in starts {
+            let rest = &text[at..];
+            let name = &rest[..rest.find(|c| !is_of_name(c)).unwrap_or(rest.len())];
+            assert!(known.contains(name), "{file}: {name}");
+        }
+    }
+    for variable in ["NODE", "ADVERTISE_URL", "DATABASE", "JWT_SECRET_FILE"] {
+        let name = format!("{PREFIX}{variable}");
+        for (file, text) in [("compose.yaml", COMPOSE), ("nodes.yaml", NODES), ("node.env", NODE)] {
+            assert!(text.contains(&name), "{file} lacks {name}: a node of several needs it");
+        }
     }
 }

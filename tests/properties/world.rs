@@ -350,6 +350,7 @@ impl World {
         let orphans = self.decide(Reattach {
             connected: restart.connected.clone(),
             departed: restart.departed.clone(),
+            held_for: Duration::ZERO,
         })?;
         self.compare("a reattachment", &orphans, &expected)
     }

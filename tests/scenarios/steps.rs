@@ -295,7 +295,8 @@ fn restart(stage: &mut Stage, rest: &str, is_new_process: bool) -> Result<String
     stage.organisation = Organisation::restore(snapshot, catalogue, stage.bounds, ran_since);
     let then = Moment { at: life, elapsed: now.elapsed };
     stage.apply_at(ReleaseAbsent { known, running_since }, then)?;
-    let orphans = stage.apply(Reattach { connected, departed: Vec::new() })?;
+    let orphans =
+        stage.apply(Reattach { connected, departed: Vec::new(), held_for: Duration::ZERO })?;
     if orphans.is_empty() {
         return Ok("done".to_owned());
     }

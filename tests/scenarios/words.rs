@@ -155,5 +155,6 @@ fn end_word(reason: EndReason) -> &'static str {
         EndReason::SlowConsumer => "slow_consumer",
         EndReason::StorageUnavailable => "storage_unavailable",
         EndReason::GoingAway => "going_away",
+        EndReason::Moved => "moved",
     }
 }

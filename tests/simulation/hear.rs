@@ -252,5 +252,6 @@ fn ended(reason: EndReason) -> (&'static str, Departure) {
         EndReason::SlowConsumer => ("slow consumer", Departure::ConnectionLost),
         EndReason::StorageUnavailable => ("storage unavailable", Departure::StorageUnavailable),
         EndReason::GoingAway => ("going away", Departure::Drain),
+        EndReason::Moved => ("moved", Departure::Drain),
     }
 }

@@ -75,6 +75,7 @@ async fn start(world: &mut World) -> bool {
         last_run,
         asks_max: 1_000,
         running_since: now.at,
+        cluster: None,
     })
     .await;
     let Ok((directory, open)) = opened else {

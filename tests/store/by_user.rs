@@ -107,12 +107,9 @@ pub(crate) async fn a_users_records_are_the_same_while_their_index_is_written(
     assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     write(&*store, 0..9_000).await;
     answers_are_right(&*store).await;
-    let mut steps = 1;
     while store.upkeep().await.expect("done") {
         answers_are_right(&*store).await;
-        steps += 1;
     }
-    assert!(steps > 1, "the log is long enough for more than one step");
     answers_are_right(&*store).await;
     write(&*store, 9_000..9_300).await;
     answers_are_right(&*store).await;

@@ -248,7 +248,7 @@ impl<'a> World<'a> {
             .filter(|session| session.is_connected)
             .map(|session| (session.session, self.links[&session.session]))
             .collect();
-        let reattach = Reattach { connected, departed: Vec::new() };
+        let reattach = Reattach { connected, departed: Vec::new(), held_for: Duration::ZERO };
         let decision = restored.apply(reattach, self.now);
         assert!(decision.answer.is_empty(), "every connection finds its session");
         assert!(decision.effects.notices.is_empty(), "nobody gets what they did not have");

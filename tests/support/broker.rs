@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use chrono::TimeDelta;
-use licence_broker::app::{self, Parts};
+use licence_broker::app::{self, NodeSettings, Parts};
 use licence_broker::auth::{Authenticator, Claims, KeySources, Role};
 use licence_broker::broker::Broker;
 use licence_broker::catalogue_file;
@@ -215,6 +215,7 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         certificate: setup.certificate,
         allowed_origins: setup.allowed_origins,
         retention: setup.retention,
+        node: NodeSettings::default(),
         workers: 2,
         routes: setup.routes,
     }

@@ -12,6 +12,7 @@ pub mod broker;
 pub mod eventually;
 pub mod faulty_store;
 pub mod http;
+pub mod postgres;
 pub mod raw;
 pub mod signer;
 pub mod socket;

@@ -5,42 +5,20 @@
 
 use super::error::aborted;
 use super::scan::Reading;
-use super::value::{Columns, Reader, corrupt, millis, number};
+use super::value::{Reader, millis, number};
 use super::{Page, SqliteStore, StoreError, Stored, audit};
-use crate::auth::Role;
-use crate::auth::account::{Account, Credentials, Standing, Verdict};
+use crate::auth::account::{Account, Verdict};
 use crate::auth::editions::{Edition, Owner};
-use crate::auth::password::PasswordHash;
-use crate::auth::second_factor::TotpSecret;
 use crate::domain::ids::OrganisationId;
 use crate::domain::reason::UserStatus;
-use crate::store::accounts::{AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn};
+use crate::store::accounts::kept::{self, COLUMNS, Found, PLATFORM};
+use crate::store::accounts::{
+    AccountChange, Accounts, By, Changing, Creation, NewAccount, SignIn, told,
+};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _};
-
-mod told;
-
-const COLUMNS: &str =
-    "id, user, role, password, totp_secret, totp_step, failures, locked_at, created_at, version";
-
-/// Stands for the platform where an organisation's internal key would; those begin with 1.
-const PLATFORM: i64 = 0;
-
-/// An account with its own internal key and that of its organisation.
-struct Found {
-    id: i64,
-    home: i64,
-    account: Account,
-}
-
-impl Found {
-    /// The organisation's key as the tables have it.
-    fn organisation(&self) -> Option<i64> {
-        Some(self.home).filter(|home| *home != PLATFORM)
-    }
-}
 
 #[async_trait]
 impl Accounts for SqliteStore {
@@ -70,7 +48,7 @@ impl Accounts for SqliteStore {
         let rows = query.fetch_all(&self.inner.readers).await.map_err(aborted)?;
         let one = |row| {
             let row = Reader(row);
-            Ok(Stored { cursor: row.integer("id")?, row: account(row, Some(organisation))? })
+            Ok(Stored { cursor: row.integer("id")?, row: kept::account(row, Some(organisation))? })
         };
         rows.iter().map(one).collect()
     }
@@ -151,8 +129,7 @@ fn find(
     let mut find = connection.prepare_cached(&text).map_err(aborted)?;
     let mut rows = find.query(params![home, user]).map_err(aborted)?;
     let Some(row) = rows.next().map_err(aborted)? else { return Ok(None) };
-    let row = Reader(row);
-    Ok(Some(Found { id: row.integer("id")?, home, account: account(row, organisation)? }))
+    Found::read(Reader(row), organisation, home).map(Some)
 }
 
 fn named(
@@ -164,31 +141,6 @@ fn named(
         Some(home) => find(connection, organisation, home, user),
         None => Ok(None),
     }
-}
-
-fn account(
-    row: Reader<'_, impl Columns>,
-    organisation: Option<OrganisationId>,
-) -> Result<Account, StoreError> {
-    let secret = row.blob("totp_secret")?;
-    let secret = TotpSecret::kept(secret)
-        .ok_or_else(|| corrupt("a second factor of length", secret.len()))?;
-    Ok(Account {
-        organisation,
-        user: row.shared_text("user")?,
-        role: row.word("role", Role::from_word)?,
-        credentials: Credentials {
-            password: PasswordHash::kept(row.text("password")?),
-            second_factor: secret,
-        },
-        standing: Standing {
-            last_step: row.optional_integer("totp_step")?.map(i64::cast_unsigned),
-            failures: row.count("failures")?,
-            locked_at: row.optional_instant("locked_at")?,
-        },
-        created_at: row.instant("created_at")?,
-        version: row.counter("version")?,
-    })
 }
 
 fn create(
@@ -208,18 +160,9 @@ fn create(
     if accounts >= i64::from(max) {
         return Ok(Creation::TooMany);
     }
-    let account = Account {
-        organisation: new.organisation,
-        user: new.user,
-        role: new.role,
-        credentials: new.credentials,
-        standing: Standing::default(),
-        created_at: by.at,
-        version: 1,
-    };
+    let account = kept::created(new, by);
     insert(connection, home, &account).map_err(aborted)?;
-    let organisation = Some(home).filter(|home| *home != PLATFORM);
-    audit::write(connection, organisation, &told::created(&account, by))?;
+    audit::write(connection, kept::organisation(home), &told::created(&account, by))?;
     Ok(Creation::Created(account))
 }
 
@@ -246,30 +189,12 @@ fn apply(
 ) -> Result<Account, StoreError> {
     let record = told::changed(&found.account, &change, by);
     audit::write(connection, found.organisation(), &record)?;
-    let account = &mut found.account;
-    match change {
-        AccountChange::Role(role) => account.role = role,
-        AccountChange::Password(password) => account.credentials.password = password,
-        AccountChange::Reset { password, second_factor } => {
-            account.standing.failures = 0;
-            account.standing.locked_at = None;
-            if let Some(password) = password {
-                account.credentials.password = password;
-            }
-            if let Some(second_factor) = second_factor {
-                account.credentials.second_factor = second_factor;
-                // The steps of the old secret say nothing about codes of the new one.
-                account.standing.last_step = None;
-            }
-        }
-        AccountChange::Delete => {
-            let delete = "DELETE FROM accounts WHERE id = ?";
-            connection.execute(delete, [found.id]).map_err(aborted)?;
-            return Ok(found.account);
-        }
+    if kept::stays(&mut found.account, change) {
+        update(connection, &found).map_err(aborted)?;
+    } else {
+        let delete = "DELETE FROM accounts WHERE id = ?";
+        connection.execute(delete, [found.id]).map_err(aborted)?;
     }
-    account.version += 1;
-    update(connection, &found).map_err(aborted)?;
     Ok(found.account)
 }
 

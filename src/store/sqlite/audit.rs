@@ -2,13 +2,10 @@
 
 use super::StoreError;
 use super::error::aborted;
-use super::value::{Reader, corrupt, millis};
+use super::value::millis;
 use crate::store::audit::AuditRow;
 use rusqlite::{Connection, params};
 use serde_json::Value;
-
-/// The columns that [`row`] reads.
-pub(super) const COLUMNS: &str = "at, actor, role, action, target, before, after";
 
 /// Adds a record; `key` is the organisation's internal one, `None` the platform.
 pub(super) fn write(
@@ -31,20 +28,4 @@ pub(super) fn write(
         text(&row.after),
     ]);
     written.map(|_| ()).map_err(aborted)
-}
-
-pub(super) fn row(row: Reader<'_>) -> Result<AuditRow, StoreError> {
-    let value = |column| {
-        let text = row.optional_text(column)?;
-        text.map(|text| serde_json::from_str(text).map_err(|_| corrupt(column, text))).transpose()
-    };
-    Ok(AuditRow {
-        at: row.instant("at")?,
-        actor: row.text("actor")?.to_owned(),
-        role: row.text("role")?.to_owned(),
-        action: row.text("action")?.to_owned(),
-        target: row.text("target")?.to_owned(),
-        before: value("before")?,
-        after: value("after")?,
-    })
 }

@@ -6,13 +6,11 @@ use super::error::aborted;
 use super::report::KEY_OF_NUMBER;
 use super::value::{Reader, millis, month_text, number};
 use crate::domain::ids::OrganisationId;
-use crate::domain::pool::Totals;
+use crate::store::bill_rows;
 use crate::store::bills::{Bills, ClosedLine, MaximumRow, TotalsRow};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
 use sqlx::AssertSqlSafe;
-use std::collections::HashMap;
 
 #[async_trait]
 impl Bills for SqliteStore {
@@ -28,20 +26,7 @@ impl Bills for SqliteStore {
         let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
         let query = query.bind(month_text(month));
         let rows = query.fetch_all(self.readers()).await.map_err(aborted)?;
-        let line = |row: Reader<'_>| {
-            Ok(ClosedLine {
-                licence: row.text("licence")?.to_owned(),
-                bought: Totals {
-                    base: row.count("base")?,
-                    concurrent: row.count("concurrent")?,
-                    contingency: 0,
-                    fixed: row.count("fixed")?,
-                },
-                contingency_max: row.count("contingency_max")?,
-                unit_price: row.optional_word("unit_price", |text| text.parse::<Decimal>().ok())?,
-            })
-        };
-        rows.iter().map(|row| line(Reader(row))).collect()
+        rows.iter().map(|row| bill_rows::closed_line(Reader(row))).collect()
     }
 
     async fn maxima(
@@ -58,21 +43,7 @@ impl Bills for SqliteStore {
         let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
         let query = query.bind(month_text(month));
         let rows = query.fetch_all(self.readers()).await.map_err(aborted)?;
-        let mut maxima: HashMap<&str, MaximumRow> = HashMap::new();
-        for row in rows.iter().map(Reader) {
-            let key = row.text("licence")?;
-            let (maximum, reached_at) = (row.count("maximum")?, row.instant("reached_at")?);
-            let entry = maxima.entry(key).or_insert_with(|| MaximumRow {
-                licence: key.to_owned(),
-                maximum,
-                reached_at,
-                sessions: Vec::new(),
-            });
-            if row.optional_text("session")?.is_some() {
-                entry.sessions.push((row.session()?, row.shared_text("user")?));
-            }
-        }
-        Ok(maxima.into_values().collect())
+        bill_rows::maxima(&rows)
     }
 
     async fn totals_history(
@@ -88,9 +59,6 @@ impl Bills for SqliteStore {
         let query = sqlx::query(AssertSqlSafe(text)).bind(number(organisation));
         let query = query.bind(licence).bind(millis(to));
         let rows = query.fetch_all(self.readers()).await.map_err(aborted)?;
-        let change = |row: Reader<'_>| {
-            Ok(TotalsRow { at: row.instant("at")?, totals: super::load_estate::totals(row)? })
-        };
-        rows.iter().map(|row| change(Reader(row))).collect()
+        rows.iter().map(|row| bill_rows::change(Reader(row))).collect()
     }
 }

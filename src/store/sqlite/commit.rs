@@ -6,20 +6,9 @@ use super::value::number;
 use super::{Batch, StoreError};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
-use crate::store::net_effect::NetEffect;
-use chrono::{DateTime, Utc};
+use crate::store::change::Change;
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
-
-/// What one organisation's batches come to, and under which internal key.
-pub(super) struct Change<'a> {
-    pub(super) key: i64,
-    /// The number of the last batch, once this is applied.
-    pub(super) batch: u64,
-    pub(super) last_at: DateTime<Utc>,
-    pub(super) sequence: u64,
-    pub(super) effect: NetEffect<'a>,
-}
 
 /// Writes all batches within the transaction that is under way.
 ///
@@ -56,27 +45,6 @@ fn judge<'a>(connection: &Connection, batches: &'a [Batch]) -> Result<Vec<Change
         }
     }
     Ok(changes)
-}
-
-impl<'a> Change<'a> {
-    fn new(key: i64, batch: u64, last_at: DateTime<Utc>) -> Self {
-        Self { key, batch, last_at, sequence: 0, effect: NetEffect::default() }
-    }
-
-    /// Adds a batch, or passes over it if it was applied before; whether it follows.
-    fn add(&mut self, batch: &'a Batch) -> bool {
-        if batch.number <= self.batch {
-            return true;
-        }
-        if batch.number != self.batch + 1 || self.effect.removed_at.is_some() {
-            return false;
-        }
-        self.batch = batch.number;
-        self.last_at = self.last_at.max(batch.at);
-        self.sequence = self.sequence.max(batch.sequence);
-        self.effect.fold(batch);
-        true
-    }
 }
 
 /// Internal key and last batch of an organisation, if it exists.

@@ -12,7 +12,7 @@
 //! | `figures`, `estate`, `lapses` | the same: what is counted, and what is had beside sessions |
 //! | `bills` | what bills are read from |
 //! | `bulk` | one statement over many rows |
-//! | `load`, `load_estate` | an organisation as a whole |
+//! | `load` | an organisation as a whole |
 //! | `report` | pages |
 //! | `reports` | what reports ask; `by_time`, `intervals`, `metrics`, `demand`, `custom_report` answer |
 //! | `accounts` | who signs in to the broker itself |
@@ -25,14 +25,13 @@
 //! | `usage` | pages of the per-user log, kept or written |
 //! | `extent` | how large it is |
 //! | `scan` | rows that are lent to whoever reads |
-//! | `background` | the thread of least priority, for exports |
 //! | `runs` | the index by user, written behind the log |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 
 mod accounts;
 mod audit;
-mod background;
+
 pub mod backup;
 mod bills;
 mod bulk;
@@ -49,7 +48,6 @@ mod figures;
 mod intervals;
 mod lapses;
 mod load;
-mod load_estate;
 mod location;
 mod memory;
 mod metrics;

@@ -1,7 +1,6 @@
 //! Pages for reports and lists. Within one organisation the logs' ids and instants grow together, so a
 //! page is found by whichever of them the index has.
 
-use super::audit;
 use super::error::aborted;
 use super::value::{self, Reader, SETTINGS_COLUMNS, USER_COLUMNS, millis, number};
 use super::{
@@ -11,8 +10,9 @@ use super::{
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;
 use crate::domain::organisation::Settings;
-use crate::domain::reason::{DenialOutcome, DenialReason, Device, UserStatus};
+use crate::domain::reason::{DenialReason, UserStatus};
 use crate::domain::user::UserRecord;
+use crate::store::log_rows::{self, AUDIT_COLUMNS, DENIAL_COLUMNS};
 use sqlx::sqlite::{Sqlite, SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
@@ -28,7 +28,7 @@ pub(super) async fn organisations(
          FROM organisations WHERE removed_at IS NULL ORDER BY key",
     );
     let rows = query.fetch_all(readers).await.map_err(aborted)?;
-    let entry = |row: Reader<'_>| {
+    let entry = |row: Reader<'_, SqliteRow>| {
         Ok(OrganisationEntry {
             id: row.organisation()?,
             has_open_sessions: row.integer("has_sessions")? != 0,
@@ -107,12 +107,9 @@ pub(super) async fn denials_page(
     log.within(filter.range);
     log.equals("user", filter.user.clone());
     log.equals("licence", filter.licence.clone());
-    if let Some(source) = filter.logon_source {
-        let device = Device::ALL.iter().find(|device| device.logon_source() == source);
-        log.equals("device", Some(device.map_or("", |device| device.as_str())));
-    }
+    log.equals("device", filter.logon_source.map(log_rows::device_of));
     log.equals("reason", filter.reason.map(DenialReason::as_str));
-    stored(&log.fetch(readers).await?, |row| denial_row(Reader(row)))
+    stored(&log.fetch(readers).await?, |row| log_rows::denial(Reader(row)))
 }
 
 pub(super) async fn audit_page(
@@ -126,15 +123,13 @@ pub(super) async fn audit_page(
         false => Index::Cursor("audit_organisation"),
         true => Index::CursorBack("audit_organisation"),
     };
-    let mut log = LogQuery::new("audit", audit::COLUMNS, index, organisation, page);
+    let mut log = LogQuery::new("audit", AUDIT_COLUMNS, index, organisation, page);
     log.within(filter.range);
     log.equals("actor", filter.actor.clone());
     log.equals("action", filter.action.clone());
     log.equals("target", filter.target.clone());
-    stored(&log.fetch(readers).await?, |row| audit::row(Reader(row)))
+    stored(&log.fetch(readers).await?, |row| log_rows::audit(Reader(row)))
 }
-
-const DENIAL_COLUMNS: &str = "at, licence, user, device, reason, outcome";
 
 /// By what an index leads from page to page, within what it is an index of.
 #[derive(Clone, Copy)]
@@ -211,15 +206,4 @@ fn stored<T>(
 ) -> Result<Vec<Stored<T>>, StoreError> {
     let one = |row| Ok(Stored { cursor: Reader(row).integer("cursor")?, row: read(row)? });
     rows.iter().map(one).collect()
-}
-
-fn denial_row(row: Reader<'_>) -> Result<DenialRow, StoreError> {
-    Ok(DenialRow {
-        at: row.instant("at")?,
-        licence: row.text("licence")?.to_owned(),
-        user: row.shared_text("user")?,
-        device: row.word("device", Device::from_word)?,
-        reason: row.word("reason", DenialReason::from_word)?,
-        outcome: row.word("outcome", DenialOutcome::from_word)?,
-    })
 }

@@ -4,9 +4,9 @@
 //! across with a copy of every value, which costs several times what SQLite takes to find it
 //! (docs/PERFORMANCE.md). `rusqlite` is the same SQLite, and lends the values where they stand.
 
-use super::background::Background;
 use super::error::aborted;
 use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
+use crate::store::background::Background;
 use rusqlite::{Connection, OpenFlags};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,14 +1,13 @@
 //! Writes what batches come to: each table once for all organisations of a commit.
 
 use super::bulk::{self, Append};
-use super::commit::Change;
 use super::value::{SessionText, features_text, held_text, millis, seconds_of_day};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::event::{DeniedName, UsageRecord};
+use crate::domain::event::DeniedName;
 use crate::domain::reason::ReleaseReason;
-use crate::store::net_effect::NetEffect;
+use crate::store::change::Change;
+use crate::store::net_effect::{NetEffect, logon_source, with_value, without_value};
 use rusqlite::{Connection, Statement, params};
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Writes changes, each table once for all organisations.
@@ -272,21 +271,4 @@ impl<'a> Writing<'a> {
             ])
         })
     }
-}
-
-/// How reports name the device of a grant, or the end that a release came from.
-fn logon_source(record: &UsageRecord) -> &'static str {
-    let source = match record.reason {
-        Some(reason) => reason.logon_source(record.device),
-        None => record.device.logon_source(),
-    };
-    source.as_str()
-}
-
-fn with_value<K: Copy, V: Copy>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = (K, V)> {
-    map.iter().filter_map(|(key, value)| Some((*key, (*value)?)))
-}
-
-fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = K> {
-    map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key)
 }

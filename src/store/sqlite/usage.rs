@@ -4,11 +4,11 @@ use super::error::aborted;
 use super::value::{SessionText, corrupt, millis, number};
 use super::{Page, Part, Range, StoreError, Stored, UsageFilter, UsageLine, UsageRow, UsageScribe};
 use crate::domain::ids::{OrganisationId, SessionId};
-use crate::domain::reason::{Device, GrantPool, LogonSource, ReleaseReason, UsageType};
+use crate::domain::reason::{LogonSource, ReleaseReason, UsageType};
+use crate::store::log_rows;
 use chrono::DateTime;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
-use ulid::Ulid;
 
 /// What is done with each record; the first argument is its cursor.
 type Each<'a> = dyn FnMut(i64, &UsageLine<'_>) -> Result<(), StoreError> + 'a;
@@ -22,14 +22,13 @@ pub(super) fn page(
 ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
     let mut records = Vec::new();
     read(connection, organisation, filter, page, &mut |cursor, line| {
-        records.push(stored(cursor, line)?);
+        records.push(log_rows::usage(cursor, line)?);
         Ok(())
     })?;
     Ok(records)
 }
 
-/// What `filter` lets through of the records of a page, as `scribe` writes them. All but whose and when is
-/// judged here, so that a part ends after so many records however few of them are asked for.
+/// What `filter` lets through of the records of a page, as `scribe` writes them.
 pub(super) fn part(
     connection: &mut Connection,
     organisation: OrganisationId,
@@ -37,25 +36,16 @@ pub(super) fn part(
     page: Page,
     mut scribe: Box<dyn UsageScribe>,
 ) -> Result<Part, StoreError> {
-    let UsageFilter { range, session, .. } = *filter;
-    let looked_at =
-        UsageFilter { range, user: filter.user.clone(), session, ..UsageFilter::default() };
     let mut last = 0;
+    let looked_at = log_rows::looked_at(filter);
     let count = read(connection, organisation, &looked_at, page, &mut |cursor, line| {
         last = cursor;
-        if lets_through(filter, line) {
+        if log_rows::lets_through(filter, line) {
             scribe.write(line);
         }
         Ok(())
     })?;
     Ok(Part { text: scribe.finish(), after: (count == page.limit).then_some(last) })
-}
-
-fn lets_through(filter: &UsageFilter, line: &UsageLine<'_>) -> bool {
-    filter.licence.as_deref().is_none_or(|licence| line.licence == licence)
-        && filter.usage_type.is_none_or(|usage_type| line.usage_type == usage_type.as_str())
-        && filter.logon_source.is_none_or(|source| line.logon_source == source.as_str())
-        && filter.reason.is_none_or(|reason| line.reason == Some(reason.as_str()))
 }
 
 /// Calls `each` for the records of a page, in order; how many there were.
@@ -230,28 +220,4 @@ fn line<'r>(row: &'r Row<'_>) -> Result<UsageLine<'r>, StoreError> {
         pool: text(8)?,
         reason: optional(9)?,
     })
-}
-
-/// A record by itself, its words understood.
-fn stored(cursor: i64, line: &UsageLine<'_>) -> Result<Stored<UsageRow>, StoreError> {
-    let session = Ulid::from_string(line.session).map_err(|_| corrupt("session", line.session))?;
-    let row = UsageRow {
-        usage_type: word("usage_type", line.usage_type, UsageType::from_word)?,
-        at: line.at,
-        licence: line.licence.to_owned(),
-        user: line.user.into(),
-        logon_source: word("logon_source", line.logon_source, LogonSource::from_word)?,
-        device: word("device", line.device, Device::from_word)?,
-        session: SessionId(session.0),
-        pool: word("pool", line.pool, GrantPool::from_word)?,
-        reason: line
-            .reason
-            .map(|reason| word("reason", reason, ReleaseReason::from_word))
-            .transpose()?,
-    };
-    Ok(Stored { cursor, row })
-}
-
-fn word<T>(column: &str, word: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, StoreError> {
-    parse(word).ok_or_else(|| corrupt(column, word))
 }

@@ -67,7 +67,7 @@ impl Known {
     fn add_organisation(
         &mut self,
         checking: &mut Checking<'_>,
-        row: Reader<'_>,
+        row: Reader<'_, SqliteRow>,
     ) -> Result<(), StoreError> {
         let (key, number) = (row.integer("key")?, row.integer("number")?);
         let is_removed = row.optional_instant("removed_at")?.is_some();

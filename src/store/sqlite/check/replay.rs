@@ -13,6 +13,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::error::aborted;
 use crate::store::sqlite::value::{Reader, SessionText};
 use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use ulid::Ulid;
@@ -151,7 +152,11 @@ impl<'a> Replay<'a> {
         Ok(records)
     }
 
-    fn record<'r>(&mut self, row: Reader<'r>, session: u128) -> Result<Record<'r>, StoreError> {
+    fn record<'r>(
+        &mut self,
+        row: Reader<'r, SqliteRow>,
+        session: u128,
+    ) -> Result<Record<'r>, StoreError> {
         Ok(Record {
             id: row.integer("id")?,
             organisation: row.integer("organisation")?,

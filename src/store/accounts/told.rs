@@ -1,20 +1,20 @@
 //! What the audit is told of accounts. Never a secret: that a password or a second factor was replaced,
 //! not with what.
 
+use super::{AccountChange, By};
 use crate::auth::account::Account;
 use crate::domain::audit::Author;
 use crate::domain::reason::AuditAction;
-use crate::store::accounts::{AccountChange, By};
 use crate::store::audit::AuditRow;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-pub(super) fn created(account: &Account, by: &By) -> AuditRow {
+pub(in crate::store) fn created(account: &Account, by: &By) -> AuditRow {
     record(by, AuditAction::AccountCreated, account, None, Some(shape(account)))
 }
 
 /// Of an account as it is before the change.
-pub(super) fn changed(account: &Account, change: &AccountChange, by: &By) -> AuditRow {
+pub(in crate::store) fn changed(account: &Account, change: &AccountChange, by: &By) -> AuditRow {
     let before = shape(account);
     let mut after = before.clone();
     let action = match change {
@@ -44,7 +44,7 @@ pub(super) fn changed(account: &Account, change: &AccountChange, by: &By) -> Aud
 }
 
 /// The account itself did it.
-pub(super) fn locked(before: &Account, after: &Account, at: DateTime<Utc>) -> AuditRow {
+pub(in crate::store) fn locked(before: &Account, after: &Account, at: DateTime<Utc>) -> AuditRow {
     let author = Author { name: after.user.clone(), role: after.role.as_str() };
     record(
         &By { author, at },

@@ -1,0 +1,341 @@
+//! The nodes that share a store: this one's lease, what it claims, and where everything else is.
+//!
+//! Who decides for an organisation is settled by the store alone ([`Ownership`]). This layer keeps the lease
+//! of the present run, stops holding it by this machine's own monotonic clock before the store gives it up,
+//! and remembers what it heard last of the others, so that whoever comes to the wrong node is sent on.
+
+pub mod lease;
+mod owners;
+
+use crate::clock::Clock;
+use crate::domain::ids::OrganisationId;
+use crate::store::ownership::{Claim, NodeRow, NodeRun, Ownership};
+use crate::store::{Store, StoreError};
+use lease::Lease;
+use owners::Owners;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A lease is renewed so many times while it lasts.
+const RENEWALS: u32 = 4;
+/// How long a store that does not answer is left alone before a lease is asked for again.
+const JOIN_PAUSE: Duration = Duration::from_millis(250);
+/// News of owners are read again from so long ago: who began to change first may be seen later.
+const OVERLAP: Duration = Duration::from_secs(5);
+
+/// This node among the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name: no two nodes may run under one.
+    pub name: Arc<str>,
+    /// Where clients reach it: a URL without a path.
+    pub url: Arc<str>,
+    /// How long its lease is.
+    pub lease: Duration,
+}
+
+/// See the module. Shared by everything that runs on this node.
+pub struct Cluster {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    node: Node,
+    run: Mutex<NodeRun>,
+    lease: Lease,
+    owners: Owners,
+    heard: Mutex<Heard>,
+    /// Set when the node is about to stop: it takes nothing on, and keeps no lease.
+    is_leaving: AtomicBool,
+}
+
+/// How far news of owners were read, and when.
+#[derive(Debug, Default)]
+struct Heard {
+    marks: VecDeque<(Duration, u64)>,
+    latest: u64,
+}
+
+impl Heard {
+    /// Where to read on from at `elapsed`.
+    fn from(&mut self, elapsed: Duration) -> u64 {
+        while self.marks.len() > 1 && self.marks[1].0 + OVERLAP <= elapsed {
+            self.marks.pop_front();
+        }
+        self.marks.front().map_or(0, |(_, moved)| *moved)
+    }
+
+    fn to(&mut self, moved: u64, elapsed: Duration) {
+        self.latest = self.latest.max(moved);
+        self.marks.push_back((elapsed, self.latest));
+    }
+}
+
+/// Where an organisation may be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The node's name.
+    pub node: Arc<str>,
+    /// Where clients reach it.
+    pub url: Arc<str>,
+}
+
+impl From<NodeRow> for Elsewhere {
+    fn from(row: NodeRow) -> Self {
+        Self { node: row.run.node, url: row.url }
+    }
+}
+
+impl Cluster {
+    /// Joins the nodes that share `store`; waits for the lease of an earlier run of this name to end. `None`
+    /// if the store is nobody's to share.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn join(
+        store: &Arc<dyn Store>,
+        clock: &Clock,
+        node: Node,
+    ) -> Result<Option<Arc<Self>>, StoreError> {
+        let Some(ownership) = store.ownership() else { return Ok(None) };
+        let lease = Lease::over(clock.clone());
+        let run = begin_run(ownership, clock, &node, &lease).await?;
+        let cluster = Self {
+            store: Arc::clone(store),
+            clock: clock.clone(),
+            run: Mutex::new(run),
+            lease,
+            owners: Owners::default(),
+            heard: Mutex::default(),
+            is_leaving: AtomicBool::new(false),
+            node,
+        };
+        cluster.hear().await?;
+        Ok(Some(Arc::new(cluster)))
+    }
+
+    /// This node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Whether this node may decide anything at this instant.
+    pub fn holds_lease(&self) -> bool {
+        self.lease.holds()
+    }
+
+    /// The present run of this node.
+    pub fn run(&self) -> NodeRun {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ownership(&self) -> &dyn Ownership {
+        self.store.ownership().expect("it was there when the node joined")
+    }
+
+    /// Claims an organisation, and remembers what became of it.
+    ///
+    /// # Errors
+    /// If the store does not answer: then the claim may have come through.
+    pub async fn claim(&self, organisation: OrganisationId) -> Result<Claim, StoreError> {
+        let run = self.run();
+        let claim = self.ownership().claim(&run, organisation).await?;
+        match &claim {
+            Claim::Mine(_) => self.owners.set(organisation, Some(run)),
+            Claim::Elsewhere(owner) => {
+                self.owners.set(organisation, Some(owner.clone()));
+                if self.owners.live_owner(organisation).is_none() {
+                    self.owners.set_nodes(self.ownership().nodes().await?);
+                }
+            }
+            Claim::Unknown | Claim::LeaseOver => {}
+        }
+        Ok(claim)
+    }
+
+    /// Gives an organisation to another node, or back.
+    ///
+    /// # Errors
+    /// If the store does not answer: then it may have come through.
+    pub async fn hand_over(
+        &self,
+        organisation: OrganisationId,
+        epoch: u64,
+        to: Option<&NodeRun>,
+    ) -> Result<bool, StoreError> {
+        let run = self.run();
+        let is_done = self.ownership().hand_over(&run, organisation, epoch, to).await?;
+        if is_done {
+            self.owners.set(organisation, to.cloned());
+        }
+        Ok(is_done)
+    }
+
+    /// The other node that has the organisation, as far as is known.
+    pub fn owner_elsewhere(&self, organisation: OrganisationId) -> Option<Elsewhere> {
+        let owner = self.owners.live_owner(organisation)?;
+        (owner.run.node != self.node.name).then(|| owner.into())
+    }
+
+    /// Where whoever is sent away from here should go: to the node that has the organisation, or will have
+    /// it if nothing else happens. `None` if there is no other node.
+    pub fn elsewhere(&self, organisation: OrganisationId) -> Option<Elsewhere> {
+        self.owner_elsewhere(organisation)
+            .or_else(|| self.owners.heir(organisation, &self.node.name).map(Elsewhere::from))
+    }
+
+    /// A node whose lease was in force when it was last heard of.
+    pub fn live_node(&self, name: &str) -> Option<NodeRow> {
+        self.owners.nodes().into_iter().find(|row| row.is_live && &*row.run.node == name)
+    }
+
+    /// Every node, and the organisations of its present run.
+    pub fn nodes(&self) -> Vec<(NodeRow, Vec<OrganisationId>)> {
+        self.owners.held().into_values().collect()
+    }
+
+    /// Organisations that nobody has, and that fall to this node.
+    pub fn orphans(&self) -> Vec<OrganisationId> {
+        self.owners.orphans_of(&self.run())
+    }
+
+    /// How many organisations each node has whose lease is in force.
+    pub fn shares(&self) -> Vec<(NodeRun, usize)> {
+        self.owners.shares()
+    }
+
+    /// Reads what changed among the nodes and owners. Organisations that are not there any more, and those
+    /// that were not there before, are told.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn hear(&self) -> Result<News, StoreError> {
+        let elapsed = self.clock.elapsed();
+        let from = self.heard.lock().unwrap_or_else(PoisonError::into_inner).from(elapsed);
+        self.owners.set_nodes(self.ownership().nodes().await?);
+        let mut news = News::default();
+        let mut latest = from;
+        for row in self.ownership().owners(from).await? {
+            latest = latest.max(row.moved);
+            let list = if row.is_removed { &mut news.removed } else { &mut news.present };
+            list.push(row.organisation);
+            self.owners.hear_of(&row);
+        }
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).to(latest, elapsed);
+        Ok(news)
+    }
+
+    /// Renews the lease for as long as this is polled. Whenever it is over `lost` is called, at once, and a
+    /// new run begins.
+    pub async fn keep_lease(self: Arc<Self>, lost: impl Fn() + Send) {
+        loop {
+            self.renew_until_over().await;
+            if self.is_leaving() {
+                return;
+            }
+            self.lease.end();
+            tracing::error!(node = &*self.node.name, "the lease is over: nothing is decided here");
+            lost();
+            loop {
+                match begin_run(self.ownership(), &self.clock, &self.node, &self.lease).await {
+                    Ok(run) => {
+                        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run;
+                        tracing::info!(node = &*self.node.name, "a new lease is held");
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "no new lease yet");
+                        tokio::time::sleep(JOIN_PAUSE).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn renew_until_over(&self) {
+        let length = self.node.lease;
+        let run = self.run();
+        let mut is_told = false;
+        loop {
+            let asked = self.clock.elapsed();
+            let left = self.lease.until().saturating_sub(asked);
+            if left.is_zero() {
+                return;
+            }
+            let renewing = self.ownership().renew(&run, length);
+            match tokio::time::timeout(left, renewing).await {
+                Ok(Ok(Some(at))) => {
+                    self.lease.given(asked, length);
+                    follow(&self.clock, at);
+                    is_told = false;
+                }
+                Ok(Ok(None)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!(%error, "the lease cannot be renewed at present");
+                    }
+                }
+            }
+            let left = self.lease.until().saturating_sub(self.clock.elapsed());
+            tokio::time::sleep(left.min(length / RENEWALS)).await;
+        }
+    }
+
+    /// From now on nothing more is taken on here.
+    pub fn prepare_to_leave(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+    }
+
+    /// Whether this node is about to stop.
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// Gives back everything, and the lease: nobody need wait for it to run out.
+    ///
+    /// # Errors
+    /// If the store does not answer; then the lease runs out by itself.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        let run = self.run();
+        self.lease.end();
+        self.ownership().leave(&run).await
+    }
+}
+
+/// What was heard of organisations.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// They exist; some of them may not have been known.
+    pub present: Vec<OrganisationId>,
+    /// They do not exist any more.
+    pub removed: Vec<OrganisationId>,
+}
+
+async fn begin_run(
+    ownership: &dyn Ownership,
+    clock: &Clock,
+    node: &Node,
+    lease: &Lease,
+) -> Result<NodeRun, StoreError> {
+    let mut is_told = false;
+    loop {
+        let asked = clock.elapsed();
+        if let Some((run, at)) = ownership.join(&node.name, &node.url, node.lease).await? {
+            lease.given(asked, node.lease);
+            follow(clock, at);
+            return Ok(run);
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::info!(node = &*node.name, "an earlier run of this node has a lease still");
+        }
+        tokio::time::sleep(JOIN_PAUSE).await;
+    }
+}
+
+/// All nodes go by the store's clock, so that an organisation's records do not jump when it moves.
+fn follow(clock: &Clock, at: chrono::DateTime<chrono::Utc>) {
+    if let Some(behind) = clock.follow(at) {
+        let behind_ms = behind.num_milliseconds();
+        tracing::warn!(behind_ms, "this machine's clock was put right by the store's");
+    }
+}
