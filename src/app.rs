@@ -21,6 +21,7 @@ use crate::limits::{
     EDITIONS_INTERVAL, FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits,
     PRUNE_INTERVAL, PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::telemetry;
@@ -195,7 +196,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
     };
     Ok(Parts {
         listen: config.listen,
-        store: Arc::new(SqliteStore::open(&config.database, catalogue.clone()).await?),
+        store: open_store(&config.database, &catalogue).await?,
         authenticator: Arc::new(Authenticator::start(&keys).await?),
         clock,
         catalogue,
@@ -215,6 +216,20 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
             lease: Duration::from_secs(config.lease_s.into()),
         },
         routes: |_| {},
+    })
+}
+
+/// The database that the URL names.
+///
+/// # Errors
+/// Those of the store that it is for.
+async fn open_store(url: &str, catalogue: &Arc<Catalogue>) -> Result<Arc<dyn Store>, StoreError> {
+    let catalogue = Arc::clone(catalogue);
+    let is_shared = url.starts_with("postgres:") || url.starts_with("postgresql:");
+    Ok(if is_shared {
+        Arc::new(PostgresStore::open(url, catalogue).await?)
+    } else {
+        Arc::new(SqliteStore::open(url, catalogue).await?)
     })
 }
 

@@ -41,7 +41,7 @@ impl PostgresBackend {
     }
 
     /// Does something past the store, as an operator's tool does.
-    async fn administer(&self, text: &str) {
+    pub(crate) async fn administer(&self, text: &str) {
         administer(&self.url, text).await.expect("the server does it");
     }
 }

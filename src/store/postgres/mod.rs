@@ -11,6 +11,7 @@
 //! | `writing` | what they come to, table by table |
 //! | `load` | an organisation as a whole |
 //! | `organisations` | lists of them and of their users |
+//! | `ownership` | leases of nodes, claims of organisations |
 //! | `life` | when the broker ran, and how large the database is |
 //! | `prune` | what may be forgotten |
 //! | `question` | a page, put together condition by condition |
@@ -41,6 +42,7 @@ mod load;
 mod location;
 mod open;
 mod organisations;
+mod ownership;
 mod pipeline;
 mod prune;
 mod question;
@@ -52,8 +54,9 @@ mod value;
 mod writing;
 
 use super::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
-    Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe, UserFilter,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry,
+    Ownership, Page, Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
+    UserFilter,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -188,6 +191,10 @@ impl Store for PostgresStore {
     /// Nothing: the index by user is an ordinary one here, kept by every commit.
     async fn upkeep(&self) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    fn ownership(&self) -> Option<&dyn Ownership> {
+        Some(self)
     }
 
     async fn extent(&self) -> Result<Extent, StoreError> {
