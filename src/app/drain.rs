@@ -41,6 +41,12 @@ impl Running {
         let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
         self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
+        let leaving = self.broker.directory.leave(DRAIN_BATCHES, DRAIN_BATCH_PAUSE);
+        if tokio::time::timeout(left(), leaving).await.is_err() {
+            tracing::warn!(
+                "not everything could be handed over in time: its lease runs out by itself"
+            );
+        }
         self.close_in_batches().await;
         self.wait_until_empty(left().saturating_sub(TIME_TO_KEEP)).await;
         self.broker.ready.enter(Phase::Closing);
