@@ -6,6 +6,8 @@ use crate::broker::Phase;
 use crate::limits::DRAIN_TIMEOUT;
 use std::time::Duration;
 
+/// How long organisations may take to go to other nodes.
+const TIME_TO_HAND_OVER: Duration = Duration::from_secs(1);
 /// How long devices that heard `draining` may take to leave by themselves.
 const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
 /// In how many batches those that stayed are closed.
@@ -21,7 +23,8 @@ const TIME_TO_HEAR: Duration = Duration::from_millis(1_200);
 const SPARE: Duration = Duration::from_secs(2);
 
 const _: () = assert!(
-    GRACE_TO_LEAVE.as_millis()
+    TIME_TO_HAND_OVER.as_millis()
+        + GRACE_TO_LEAVE.as_millis()
         + DRAIN_BATCH_PAUSE.as_millis() * DRAIN_BATCHES as u128
         + TIME_TO_KEEP.as_millis()
         + TIME_TO_HEAR.as_millis()
@@ -40,6 +43,9 @@ impl Running {
         self.broker.ready.enter(Phase::Draining);
         let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
         self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
+        // Where others can serve them, nobody waits for what this node still has to do.
+        let leaving = tokio::time::timeout(TIME_TO_HAND_OVER, self.broker.directory.leave());
+        let has_left = leaving.await.is_ok();
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
         let leaving = self.broker.directory.leave(DRAIN_BATCHES, DRAIN_BATCH_PAUSE);
         if tokio::time::timeout(left(), leaving).await.is_err() {
@@ -54,6 +60,10 @@ impl Running {
         let (kept, ()) = tokio::join!(keeping, self.wait_until_told(TIME_TO_HEAR.min(left())));
         if kept.is_err() {
             tracing::error!("not everything that was decided could be kept in time");
+        }
+        if !has_left {
+            // What could not be handed over is whoever's claims it first.
+            let _ = tokio::time::timeout(left(), self.broker.directory.leave()).await;
         }
         let clock = clock.clone();
         let left = DRAIN_TIMEOUT.saturating_sub(clock.elapsed().saturating_sub(started));
