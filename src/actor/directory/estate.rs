@@ -245,9 +245,9 @@ impl Directory {
         }
     }
 
-    /// Gives everything to the other nodes, in so many batches with a pause between, and then the lease back.
-    /// Devices are told where to go; where there is no other node, whoever comes next has it.
-    pub async fn leave(&self, batches: usize, pause: Duration) {
+    /// Gives everything to the other nodes, in so many batches with a pause after each; devices are told where
+    /// it went. From now on nothing is taken on. Where there is no other node, everything stays.
+    pub async fn hand_over_all(&self, batches: usize, pause: Duration) {
         let Some(cluster) = self.cluster() else { return };
         cluster.prepare_to_leave();
         let served: Vec<Arc<Cell>> =
@@ -258,6 +258,11 @@ impl Directory {
             stream::iter(leaving).buffer_unordered(HANDED_OVER_AT_ONCE).collect::<()>().await;
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Gives back whatever is left, and the lease.
+    pub async fn leave(&self) {
+        let Some(cluster) = self.cluster() else { return };
         if let Err(error) = cluster.leave().await {
             tracing::warn!(%error, "the lease runs out by itself");
         }
@@ -265,7 +270,8 @@ impl Directory {
 
     async fn leave_to_the_heir(&self, cluster: &Cluster, cell: &Cell) {
         let heir = cluster.elsewhere(cell.id()).and_then(|heir| cluster.live_node(&heir.node));
-        if let Err(error) = self.hand_over(cell, heir.map(|row| row.run)).await {
+        let Some(heir) = heir else { return };
+        if let Err(error) = self.hand_over(cell, Some(heir.run)).await {
             let organisation = cell.id().get();
             tracing::warn!(organisation, %error, "an organisation could not be handed over");
         }
