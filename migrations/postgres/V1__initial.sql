@@ -149,6 +149,7 @@ CREATE TABLE denials (
 );
 
 CREATE INDEX denials_at ON denials (organisation, at, id);
+CREATE INDEX denials_user ON denials (organisation, "user", at, id);
 
 CREATE TABLE life (
     id    bigint PRIMARY KEY CHECK (id = 1),

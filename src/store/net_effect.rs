@@ -7,7 +7,8 @@ use crate::domain::activity::LapseChange;
 use crate::domain::audit::AuditRecord;
 use crate::domain::base::BaseUnit;
 use crate::domain::billing::BillLine;
-use crate::domain::event::{DenialRecord, Event, SessionOpened, UsageRecord};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::event::{DenialRecord, DeniedName, Event, SessionOpened, UsageRecord};
 use crate::domain::ids::{LicenceId, SessionId};
 use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Settings;
@@ -18,6 +19,7 @@ use crate::domain::user::UserRecord;
 use crate::domain::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
@@ -306,4 +308,14 @@ pub(super) fn with_value<K: Copy, V: Copy>(
 /// What there is not any more.
 pub(super) fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = K> {
     map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key)
+}
+
+/// What was denied, by its key or as it was named. A device may name what no text of every database can have;
+/// that stands as what cannot be read, so that its denial keeps nobody's commit out.
+pub(super) fn denied_name<'n>(name: &'n DeniedName, catalogue: &'n Catalogue) -> Cow<'n, str> {
+    match name {
+        DeniedName::Licence(licence) => Cow::Borrowed(catalogue.key(*licence)),
+        DeniedName::Unknown(name) if name.contains('\0') => name.replace('\0', "\u{fffd}").into(),
+        DeniedName::Unknown(name) => Cow::Borrowed(name),
+    }
 }

@@ -219,6 +219,9 @@ fn fitting(kind: FieldKind, value: &ReportValue) -> Option<Bound> {
 pub(super) trait Cells {
     fn integer(&self, column: usize) -> Result<Option<i64>, StoreError>;
     fn text(&self, column: usize) -> Result<Option<String>, StoreError>;
+
+    /// A date, as [`Dialect::stretch`] gives it: `YYYY-MM-DD`.
+    fn date(&self, column: usize) -> Result<Option<String>, StoreError>;
 }
 
 /// The rows as the report shows them.
@@ -252,9 +255,10 @@ fn dimension(row: &impl Cells, column: usize, kind: FieldKind) -> Result<ReportV
             time.ok_or_else(|| corrupt("an instant", at))
         }
         FieldKind::Integer => number().map(ReportValue::Integer),
-        FieldKind::Text
-        | FieldKind::Word(_)
-        | FieldKind::Calendar(Calendar::Day | Calendar::Week | Calendar::Month) => {
+        FieldKind::Calendar(Calendar::Day | Calendar::Week) => {
+            Ok(row.date(column)?.map_or(ReportValue::Null, ReportValue::Text))
+        }
+        FieldKind::Text | FieldKind::Word(_) | FieldKind::Calendar(Calendar::Month) => {
             Ok(row.text(column)?.map_or(ReportValue::Null, ReportValue::Text))
         }
     }

@@ -154,6 +154,30 @@ pub(crate) async fn denials_are_read_and_filtered(backend: &dyn Backend) {
     assert_eq!(store.denials_page(id(129), &none(), second).await.expect("a page"), all[1..2]);
 }
 
+/// A device names what it asks for as it likes; the characters are those that JSON can say.
+pub(crate) async fn a_name_with_what_no_text_can_have_is_kept_as_unreadable(backend: &dyn Backend) {
+    let store = open_with_129(backend).await;
+    let named = |name: &str| DenialRecord {
+        denied: Denied {
+            licence: DeniedName::Unknown(name.into()),
+            reason: DenialReason::UnknownLicence,
+        },
+        ..denial("wynn", "agent_email", at(1))
+    };
+    let records = ["a\0b\0", "\u{1}\u{7f}", "\u{d7ff}\u{ffff}\u{10ffff}"].map(named);
+    commit(&*store, 1, 1, records.into_iter().map(Event::Denied).collect()).await;
+    let page = store.denials_page(id(129), &DenialFilter::default(), ALL).await.expect("a page");
+    let kept: Vec<&str> = page.iter().map(|stored| &*stored.row.licence).collect();
+    assert_eq!(kept, ["a\u{fffd}b\u{fffd}", "\u{1}\u{7f}", "\u{d7ff}\u{ffff}\u{10ffff}"]);
+    let asked = |text: &str| Some(text.to_owned());
+    let filter = DenialFilter { licence: asked("a\0b\0"), ..DenialFilter::default() };
+    assert!(store.denials_page(id(129), &filter, ALL).await.expect("a page").is_empty());
+    let filter = UsageFilter { user: asked("\0"), ..UsageFilter::default() };
+    assert!(store.usage_page(id(129), &filter, ALL).await.expect("a page").is_empty());
+    assert!(store.user(id(129), "\0").await.expect("an answer").is_none());
+    assert!(store.account(Some(id(129)), "\0").await.expect("an answer").is_none());
+}
+
 pub(crate) async fn a_range_includes_its_beginning_and_excludes_its_end(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let record = |instant: &str, session| {

@@ -55,7 +55,7 @@ pub(super) async fn intervals_page(
         .bind(filter.range.to.map_or(i64::MAX, millis))
         .bind(filter.licence.clone())
         .bind(i64::from(page.limit));
-    stored(&connections.rows(&question).await?, interval)
+    stored(&connections.page(&question).await?, interval)
 }
 
 fn interval(row: Reader<'_, Row>) -> Result<IntervalRow, StoreError> {

@@ -100,7 +100,7 @@ pub(super) async fn users_page(
         question.push(" AND user_type = ").push_bind(user_type.as_str());
     }
     question.push(" ORDER BY id LIMIT ").push_bind(i64::from(page.limit));
-    let rows = connections.rows(&question).await?;
+    let rows = connections.page(&question).await?;
     stored(&rows, |row| value::user(row, catalogue))
 }
 

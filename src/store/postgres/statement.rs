@@ -22,7 +22,7 @@ typed! {
     bool => BOOL, Vec<bool> => BOOL_ARRAY,
     String => TEXT, Option<String> => TEXT, &str => TEXT, Option<&str> => TEXT, Cow<'_, str> => TEXT,
     Vec<String> => TEXT_ARRAY, Vec<Option<String>> => TEXT_ARRAY,
-    Vec<&str> => TEXT_ARRAY, Vec<Option<&str>> => TEXT_ARRAY,
+    Vec<Cow<'_, str>> => TEXT_ARRAY, Vec<&str> => TEXT_ARRAY, Vec<Option<&str>> => TEXT_ARRAY,
     Vec<u8> => BYTEA, &[u8] => BYTEA, Vec<&[u8]> => BYTEA_ARRAY,
     f64 => FLOAT8,
 }

@@ -26,7 +26,7 @@ pub(super) async fn page(
     filter: &UsageFilter,
     page: Page,
 ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
-    let rows = connections.rows(&question(organisation, filter, page)).await?;
+    let rows = connections.page(&question(organisation, filter, page)).await?;
     rows.iter().map(|row| log_rows::usage(value(row, 0)?, &line(row)?)).collect()
 }
 
@@ -63,7 +63,7 @@ impl Exports {
     ) -> Result<Part, StoreError> {
         let _turn = self.turn.lock().await;
         let asked = question(organisation, &log_rows::looked_at(filter), page);
-        let rows = connections.rows(&asked).await?;
+        let rows = connections.page(&asked).await?;
         let filter = filter.clone();
         self.background.run(move || written(&rows, &filter, page.limit, scribe)).await
     }
