@@ -21,8 +21,7 @@ use crate::limits::{
     FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
     PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::telemetry;
 use crate::thread_priority;
 use crate::transport::certificate::Certificate;
@@ -114,7 +113,9 @@ impl StartError {
     /// The same, with the name of the database where it is what cannot be used.
     fn of_database(self, database: &str) -> Self {
         match self {
-            Self::Store(error) => Self::Store(error.of(format_args!("database {database}"))),
+            Self::Store(error) => {
+                Self::Store(error.of(format_args!("database {}", store::open::shown(database))))
+            }
             listen @ Self::Listen { .. } => listen,
         }
     }
@@ -195,7 +196,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
     };
     Ok(Parts {
         listen: config.listen,
-        store: Arc::new(SqliteStore::open(&config.database, catalogue.clone()).await?),
+        store: store::open(&config.database, catalogue.clone()).await?,
         authenticator: Arc::new(Authenticator::start(&keys).await?),
         clock,
         catalogue,

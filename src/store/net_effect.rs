@@ -19,7 +19,6 @@ use crate::domain::user::UserRecord;
 use crate::domain::wallboards::Wallboard;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
@@ -310,12 +309,10 @@ pub(super) fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> impl It
     map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key)
 }
 
-/// What was denied, by its key or as it was named. A device may name what no text of every database can have;
-/// that stands as what cannot be read, so that its denial keeps nobody's commit out.
-pub(super) fn denied_name<'n>(name: &'n DeniedName, catalogue: &'n Catalogue) -> Cow<'n, str> {
+/// What was denied, by its key or as it was named.
+pub(super) fn denied_name<'n>(name: &'n DeniedName, catalogue: &'n Catalogue) -> &'n str {
     match name {
-        DeniedName::Licence(licence) => Cow::Borrowed(catalogue.key(*licence)),
-        DeniedName::Unknown(name) if name.contains('\0') => name.replace('\0', "\u{fffd}").into(),
-        DeniedName::Unknown(name) => Cow::Borrowed(name),
+        DeniedName::Licence(licence) => catalogue.key(*licence),
+        DeniedName::Unknown(name) => name,
     }
 }

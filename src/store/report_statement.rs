@@ -203,10 +203,7 @@ fn fitting(kind: FieldKind, value: &ReportValue) -> Option<Bound> {
         FieldKind::Integer | FieldKind::Time | FieldKind::Calendar(_) => false,
     };
     match value {
-        // No database has a text with this character, nor takes one as a value.
-        ReportValue::Text(text) => {
-            (is_text && !text.contains('\0')).then(|| Bound::Text(text.clone()))
-        }
+        ReportValue::Text(text) => is_text.then(|| Bound::Text(text.clone())),
         ReportValue::Integer(number) | ReportValue::Hundredths(number) => {
             (!is_text).then_some(Bound::Integer(*number))
         }

@@ -10,7 +10,9 @@ mod fixture;
 mod line;
 mod logs;
 mod months;
+mod moving;
 mod postgres;
+mod postgres_reads;
 mod random;
 mod reports;
 mod restart;
@@ -19,6 +21,9 @@ mod sqlite;
 mod successor;
 mod year;
 
+#[path = "../support/eventually.rs"]
+#[allow(unreachable_pub, reason = "other suites use it too")]
+mod eventually;
 #[path = "../support/faulty_store.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]
 mod faulty_store;
@@ -68,7 +73,7 @@ macro_rules! on_each {
                 usage_is_read_page_by_page_in_the_order_of_decisions,
                 usage_can_be_filtered_by_every_field,
                 denials_are_read_and_filtered,
-                a_name_with_what_no_text_can_have_is_kept_as_unreadable,
+                a_name_of_any_characters_is_kept_and_found,
                 a_range_includes_its_beginning_and_excludes_its_end,
                 the_source_of_a_release_is_named_by_its_reason;
             reports:

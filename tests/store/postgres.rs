@@ -8,17 +8,20 @@ mod pooler;
 mod server;
 
 use crate::fixture::{
-    ALL, Backend, at, batch, catalogue, commit, id, load, logged_in, open_with_129, usage,
+    ALL, Backend, at, batch, catalogue, commit, denial, id, load, logged_in, open_with_129, usage,
     user_saved,
 };
 use crate::line::{Cut, Line};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, Event};
+use licence_broker::domain::reason::DenialReason;
 use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Batch, Store, StoreError, UsageFilter, UserFilter};
 use pooler::Pooler;
 use server::{Server, administer};
 use std::sync::Arc;
+use tokio_postgres::{Client, NoTls};
 
 /// A database of its own; nothing where there is no PostgreSQL.
 pub(crate) struct PostgresBackend {
@@ -40,8 +43,20 @@ impl PostgresBackend {
         Some(Self { url, _pooler: Some(pooler) })
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection past the store, as an operator's tool has it; it ends with its last handle.
+    pub(crate) async fn raw(&self) -> Client {
+        let connected = tokio_postgres::connect(&self.url, NoTls).await;
+        let (client, connection) = connected.expect("the server lets it in");
+        tokio::spawn(connection);
+        client
+    }
+
     /// Does something past the store, as an operator's tool does.
-    async fn administer(&self, text: &str) {
+    pub(crate) async fn administer(&self, text: &str) {
         administer(&self.url, text).await.expect("the server does it");
     }
 }
@@ -187,4 +202,20 @@ async fn what_cannot_be_opened_says_what_is_wrong() {
             PostgresStore::open(&url, catalogue()).await.expect_err("refused").to_string();
         assert!(refused.contains(words) && !refused.contains("secret"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn what_a_client_sends_with_a_nul_in_it_is_kept_and_found() {
+    let Some(backend) = PostgresBackend::new().await else { return };
+    let store = open_with_129(&backend).await;
+    let denied = Denied {
+        licence: DeniedName::Unknown("chat\0room".into()),
+        reason: DenialReason::UnknownLicence,
+    };
+    let record = DenialRecord { denied, ..denial("edred", "agent_email", at(1)) };
+    commit(&*store, 1, 1, vec![Event::Denied(record)]).await;
+    let filter = UserFilter { search: Some("\0".into()), ..UserFilter::default() };
+    let users = store.users_page(id(129), &filter, ALL).await.expect("a page");
+    assert!(users.is_empty(), "nobody is named like that");
+    assert_eq!(load(&*store, 129).await.batch, 1);
 }

@@ -27,7 +27,7 @@ impl SqliteBackend {
         self.directory.path().join("broker.db")
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("sqlite://{}", self.path().display())
     }
 

@@ -28,9 +28,9 @@ pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; \
     SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '4s'; \
     SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
-/// Begins a transaction that reads everything at one instant.
+/// Begins a transaction that reads everything at one instant. Reports sort a year of records in memory.
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-    SET LOCAL statement_timeout = '60s'; SET LOCAL jit = off";
+    SET LOCAL statement_timeout = '60s'; SET LOCAL jit = off; SET LOCAL work_mem = '64MB'";
 
 /// Begins the reading of a page, which is to be by an index whatever the planner takes a filter to let
 /// through: it knows neither the organisation nor the cursor's instant when it plans, nor what came since it

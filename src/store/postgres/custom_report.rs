@@ -52,7 +52,6 @@ fn statement(query: &ReportQuery, key: i64) -> Statement<'static> {
 async fn fetch(connections: Connections, statement: Statement<'static>, mut answer: Answer) {
     let outcome = async {
         let transaction = connections.snapshot().await?;
-        transaction.execute(&Statement::new(ROOM)).await?;
         let rows = wanted_rows(&connections, &transaction, &statement, &mut answer).await?;
         transaction.roll_back().await?;
         Ok(rows)
@@ -78,9 +77,6 @@ async fn wanted_rows(
         }
     }
 }
-
-/// To sort a year of records in memory; few reports are made at once.
-const ROOM: &str = "SET LOCAL work_mem = '64MB'";
 
 const DIALECT: Dialect = Dialect { mark: '$', table, stretch, place: "strpos" };
 

@@ -18,6 +18,7 @@
 //! | `reports` | what reports ask; `by_time`, `figures`, `custom_report` answer |
 //! | `bills` | what bills are read from |
 //! | `accounts`, `audit` | who signs in to the broker itself, and who changed what |
+//! | `whole` | all rows of a database |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 //!
@@ -49,6 +50,7 @@ mod reports;
 mod statement;
 mod usage;
 mod value;
+pub(super) mod whole;
 mod writing;
 
 use super::{

@@ -14,7 +14,8 @@ pub(super) async fn denials_page(
     filter: &DenialFilter,
     page: Page,
 ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
-    let mut log = Question::new(DENIAL_COLUMNS, "denials", organisation, page, Order::Instant);
+    let order = if filter.user.is_some() { Order::CursorInRange } else { Order::Instant };
+    let mut log = Question::new(DENIAL_COLUMNS, "denials", organisation, page, order);
     log.within(filter.range);
     log.equals("\"user\"", filter.user.clone());
     log.equals("licence", filter.licence.clone());

@@ -31,7 +31,11 @@ pub(super) async fn page(
 }
 
 fn question(organisation: OrganisationId, filter: &UsageFilter, page: Page) -> Statement<'static> {
-    let order = if filter.session.is_some() { Order::Cursor } else { Order::Instant };
+    let order = match (filter.session, &filter.user) {
+        (Some(_), _) => Order::Cursor,
+        (None, Some(_)) => Order::CursorInRange,
+        (None, None) => Order::Instant,
+    };
     let mut question = Question::new(COLUMNS, "usage", organisation, page, order);
     question.within(filter.range);
     question.equals("session", filter.session.map(session_text));

@@ -192,7 +192,7 @@ impl<'a> Writing<'a> {
             values
                 .put(key)?
                 .put(millis(record.at))?
-                .put(&*licence)?
+                .put(licence)?
                 .put(&record.user)?
                 .put(record.device.as_str())?
                 .put(record.denied.reason.as_str())?
