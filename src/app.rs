@@ -18,8 +18,8 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
-    FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
-    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
+    EDITIONS_INTERVAL, FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits,
+    PRUNE_INTERVAL, PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
 use crate::store::{self, Store, StoreError};
 use crate::telemetry;
@@ -338,11 +338,9 @@ fn arbiters() -> Vec<Arbiter> {
 /// See [`StartError`].
 pub async fn open(parts: Parts) -> Result<Running, StartError> {
     // First of all: an address that is taken leaves nothing running.
-    let listener = listener::bind(parts.listen)
-        .map_err(|source| StartError::Listen { address: parts.listen, source })?;
-    let address = listener
-        .local_addr()
-        .map_err(|source| StartError::Listen { address: parts.listen, source })?;
+    let cannot_listen = |source| StartError::Listen { address: parts.listen, source };
+    let listener = listener::bind(parts.listen).map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
     let node = parts.node.at(address, parts.certificate.is_some());
     let cluster = Cluster::join(&parts.store, &parts.clock, node.clone()).await?;
     // Where several nodes share the store, each organisation has a last run of its own.
@@ -386,31 +384,53 @@ pub async fn open(parts: Parts) -> Result<Running, StartError> {
         links: LinkNumbers::default(),
         node,
     });
-    let retaining =
-        parts.retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
-    let tasks = [
-        committing,
+    let door = Door::new(parts.certificate.as_ref(), &broker.limits);
+    let mut tasks = vec![committing];
+    tasks.extend(keep_house(&broker, parts.retention, parts.certificate));
+    tasks.extend(cluster.map(|cluster| keep_its_place(cluster, &broker)).into_iter().flatten());
+    let (address, server, serving) =
+        listener::serve(listener, door, &broker, parts.workers, parts.routes)
+            .map_err(cannot_listen)?;
+    Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
+}
+
+/// What is done beside serving, for as long as the broker runs.
+fn keep_house(
+    broker: &web::Data<Broker>,
+    retention: Option<TimeDelta>,
+    certificate: Option<Arc<Certificate>>,
+) -> Vec<JoinHandle<()>> {
+    let every = broker.limits.tls_look_every;
+    let retaining = retention.map(|retention| tokio::spawn(retain(broker.clone(), retention)));
+    let watching = certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
+    let always = [
         tokio::spawn(keep_up(broker.clone())),
         tokio::spawn(keep_store_up(broker.store.clone())),
         tokio::spawn(close_intervals(broker.clone())),
     ];
-    let door = Door::new(parts.certificate.as_ref(), &broker.limits);
-    let every = broker.limits.tls_look_every;
-    let watching = parts.certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
-    let shared = cluster.map(|cluster| keep_its_place(cluster, &broker.directory));
-    let tasks = tasks.into_iter().chain(retaining).chain(watching);
-    let tasks = tasks.chain(shared.into_iter().flatten()).collect();
-    let (address, server, serving) =
-        listener::serve(listener, door, &broker, parts.workers, parts.routes)
-            .map_err(|source| StartError::Listen { address: parts.listen, source })?;
-    Ok(Running { address, broker, server, serving, tasks, arbiters, unsettled })
+    always.into_iter().chain(retaining).chain(watching).collect()
 }
 
-/// Keeps the lease, and what this node has of the organisations.
-fn keep_its_place(cluster: Arc<Cluster>, directory: &Directory) -> [JoinHandle<()>; 2] {
-    let losing = directory.clone();
+/// Keeps the lease, what this node has of the organisations, and what it knows of accounts.
+fn keep_its_place(cluster: Arc<Cluster>, broker: &web::Data<Broker>) -> [JoinHandle<()>; 3] {
+    let losing = broker.directory.clone();
     let keeping = cluster.keep_lease(move || losing.give_up_all());
-    [tokio::spawn(keeping), tokio::spawn(directory.clone().keep_estate())]
+    [
+        tokio::spawn(keeping),
+        tokio::spawn(broker.directory.clone().keep_estate()),
+        tokio::spawn(follow_editions(broker.clone())),
+    ]
+}
+
+/// An account that is changed on one node ends its tokens on all.
+async fn follow_editions(broker: web::Data<Broker>) {
+    let mut interval = tokio::time::interval(EDITIONS_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = broker.authenticator.editions().replace(broker.store.editions()).await {
+            telemetry::count_store_error("editions", error.kind());
+        }
+    }
 }
 
 /// Closes the five-minute intervals of every organisation, those included that nobody asks for anything.

@@ -26,6 +26,9 @@ pub const PORTIONS_SHARE: usize = 8;
 /// How long a node's lease is, where its operator says nothing: what a node that is lost had is served again
 /// within five seconds, and a store that hangs for two costs nobody anything.
 pub const LEASE_DEFAULT: Duration = Duration::from_secs(3);
+/// How often a node that shares its store reads which accounts were changed elsewhere: so long a token may
+/// outlive its account there.
+pub const EDITIONS_INTERVAL: Duration = Duration::from_secs(2);
 /// Upgrades of one organisation that a worker serves before it looks after everything else that is ready.
 pub const UPGRADES_PER_TURN: usize = 4;
 /// For so long after another organisation left something to be committed an organisation is in company.

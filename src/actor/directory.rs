@@ -177,7 +177,10 @@ impl Directory {
             unsettled: AtomicUsize::new(0),
         }));
         tokio::spawn(directory.clone().restart_the_dead(died));
-        let open = entries.iter().filter(|entry| entry.has_open_sessions).map(|entry| entry.id);
+        // Where several nodes share the store, each is settled by whoever claims it.
+        let is_alone = directory.0.shared.cluster.is_none();
+        let open = entries.iter().filter(|entry| is_alone && entry.has_open_sessions);
+        let open = open.map(|entry| entry.id);
         let open: Vec<OrganisationId> = open.collect();
         directory.0.unsettled.store(open.len(), Ordering::Relaxed);
         Ok((directory, open))

@@ -90,6 +90,23 @@ impl Editions {
         }
     }
 
+    /// Notes all that `look_up` finds in place of what was known: other nodes change accounts too.
+    ///
+    /// # Errors
+    /// That of `look_up`; then everything stays.
+    pub async fn replace<E>(
+        &self,
+        look_up: impl Future<Output = Result<Vec<(Owner, Edition)>, E>>,
+    ) -> Result<(), E> {
+        let _noting = self.noting.lock().await;
+        let mut found = Present::new();
+        for ((organisation, user), edition) in look_up.await? {
+            found.entry(organisation).or_default().insert(user, edition);
+        }
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(())
+    }
+
     /// Notes what `look_up` finds; `None` stands for an account that there is not, or that cannot be read.
     pub async fn note(&self, owner: Owner, look_up: impl Future<Output = Option<Edition>>) {
         let _noting = self.noting.lock().await;

@@ -335,7 +335,7 @@ async fn begin_run(
 /// All nodes go by the store's clock, so that an organisation's records do not jump when it moves.
 fn follow(clock: &Clock, at: chrono::DateTime<chrono::Utc>) {
     if let Some(behind) = clock.follow(at) {
-        let milliseconds = behind.num_milliseconds();
-        tracing::warn!(milliseconds, "this machine's clock was put right by the store's");
+        let behind_ms = behind.num_milliseconds();
+        tracing::warn!(behind_ms, "this machine's clock was put right by the store's");
     }
 }

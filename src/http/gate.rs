@@ -17,11 +17,16 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, Handler, HttpMessage as _, Responder, Route, web};
 use std::rc::Rc;
 
+/// The one path below an organisation that every role may use.
+const ENDPOINT: &str = "/v1/organisations/{org}/endpoint";
+
 /// The least that one must be to use a method of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     /// No token is looked at.
     Anyone,
+    /// Every role; it is answered wherever it is asked.
+    Bearer,
     /// Supervisor, administrator or operator.
     Supervisor,
     /// Administrator or operator.
@@ -33,7 +38,7 @@ pub(super) enum Who {
 impl Who {
     fn admits(self, role: Role) -> bool {
         match self {
-            Self::Anyone => true,
+            Self::Anyone | Self::Bearer => true,
             Self::Supervisor => matches!(role, Role::Supervisor | Role::Admin | Role::Operator),
             Self::Admin => matches!(role, Role::Admin | Role::Operator),
             Self::Operator => role == Role::Operator,
@@ -96,8 +101,11 @@ pub(super) fn path<const N: usize>(
         }
         async move {
             let judged = match judge_method(&request, &permitted) {
-                Ok(()) => check_home(&request).await,
-                refused => refused,
+                Ok(Who::Bearer) => Ok(()),
+                Ok(Who::Anyone | Who::Supervisor | Who::Admin | Who::Operator) => {
+                    check_home(&request).await
+                }
+                Err(problem) => Err(problem),
             };
             match judged {
                 Ok(()) => next.call(request).await,
@@ -166,25 +174,6 @@ async fn check_home(request: &ServiceRequest) -> Result<(), Problem> {
     }
 }
 
-/// The organisation of a path that every bearer of a token for it may use, wherever it is served.
-pub(super) async fn admit_anybody<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse, Error> {
-    learn_of(&request).await;
-    let judged = caller(&request).and_then(|Caller(claims)| {
-        let named = request.match_info().get("org").unwrap_or_default();
-        organisation_of(&claims, named, |one| broker(&request).directory.exists(one))
-    });
-    match judged {
-        Ok(organisation) => {
-            request.extensions_mut().insert(organisation);
-            Ok(next.call(request).await?.map_into_boxed_body())
-        }
-        Err(problem) => Ok(refuse(request, &problem)),
-    }
-}
-
 fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse {
     request.into_response(actix_web::ResponseError::error_response(problem))
 }
@@ -194,8 +183,10 @@ fn judge_organisation(request: &ServiceRequest) -> Result<OrganisationId, Proble
     let named = request.match_info().get("org").unwrap_or_default();
     let exists = |organisation| broker(request).directory.exists(organisation);
     let organisation = organisation_of(&claims, named, exists)?;
-    // Devices and wallboards have their own doors, and nothing else here is theirs, known or not.
-    if !Who::Supervisor.admits(claims.role) {
+    // Devices and wallboards have their own doors; they may ask where those are, and nothing else here is
+    // theirs, known or not.
+    let is_open = request.match_pattern().is_some_and(|pattern| pattern == ENDPOINT);
+    if !is_open && !Who::Supervisor.admits(claims.role) {
         return Err(forbidden(claims.role));
     }
     if !request.method().is_safe() {
@@ -219,7 +210,7 @@ fn organisation_of(
         .ok_or_else(|| Problem::not_found("there is no such organisation"))
 }
 
-fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result<(), Problem> {
+fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result<Who, Problem> {
     let known = permitted.iter().find(|(method, _)| method == request.method());
     if permitted.iter().any(|(_, who)| *who != Who::Anyone) {
         let role = caller(request)?.0.role;
@@ -232,8 +223,8 @@ fn judge_method(request: &ServiceRequest, permitted: &[(Method, Who)]) -> Result
             return Err(forbidden(role));
         }
     }
-    if known.is_some() {
-        return Ok(());
+    if let Some((_, who)) = known {
+        return Ok(*who);
     }
     let methods: Vec<&str> = permitted.iter().map(|(method, _)| method.as_str()).collect();
     Err(Problem::method_not_allowed(&methods.join(", ")))

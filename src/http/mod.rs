@@ -65,7 +65,7 @@ use crate::problem::{self, Problem};
 use actix_web::http::header::{HeaderName, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::{Condition, DefaultHeaders, from_fn};
 use actix_web::web::{self, PathConfig, ServiceConfig};
-use gate::Who::{Admin, Anyone, Operator, Supervisor};
+use gate::Who::{Admin, Anyone, Bearer, Operator, Supervisor};
 use gate::{delete, get, patch, path, post, put};
 pub use headers::headers;
 pub use observe::{REQUEST_ID, Seen, observe};
@@ -90,13 +90,6 @@ pub fn configure(config: &mut ServiceConfig) {
             [get(Admin, organisations::list), post(Operator, organisations::create)],
         ))
         .service(path("/v1/nodes", [get(Operator, nodes::list)]))
-        .service(
-            web::resource("/v1/organisations/{org}/endpoint")
-                .wrap(from_fn(gate::admit_anybody))
-                .route(web::get().to(nodes::endpoint))
-                .route(web::head().to(nodes::endpoint))
-                .default_service(web::to(nodes::only_get)),
-        )
         .service(
             web::scope("/v1/organisations/{org}")
                 .wrap(from_fn(gate::admit))
@@ -151,6 +144,7 @@ fn below_an_organisation(config: &mut ServiceConfig) {
         .service(path("/sessions", [get(Supervisor, sessions::list)]))
         .service(path("/sessions/{session}", [delete(Supervisor, sessions::force_logout)]))
         .service(path("/holders", [get(Supervisor, holders::list)]))
+        .service(path("/endpoint", [get(Bearer, nodes::endpoint)]))
         .service(path("/move", [post(Operator, nodes::relocate)]))
         .configure(what_was_recorded)
         // `GET` is taken before it comes here; this is for the other methods.

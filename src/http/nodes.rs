@@ -88,11 +88,6 @@ pub(super) async fn endpoint(
     Ok(HttpResponse::Ok().json(EndpointShape::new(&broker, *organisation, at)))
 }
 
-/// For every other method.
-pub(super) async fn only_get() -> Answer {
-    Err(Problem::method_not_allowed("GET"))
-}
-
 /// The operator gives an organisation to another node. Its devices are told where it went; what they hold
 /// stays theirs.
 pub(super) async fn relocate(
@@ -111,7 +106,7 @@ pub(super) async fn relocate(
     })?;
     let organisation = *organisation;
     tracing::info!(
-        organisation = organisation.get(), node = &*at.node, by = %caller.0.subject,
+        organisation = organisation.get(), node = &*at.node, user = %caller.0.subject,
         "moved by an operator"
     );
     Ok(HttpResponse::Ok().json(EndpointShape::new(&broker, organisation, at)))

@@ -47,6 +47,10 @@ fields! {
     PAUSE = "pause",
     /// Since when.
     SINCE = "since",
+    /// The name of a node.
+    NODE = "node",
+    /// By how many milliseconds a clock was behind another.
+    BEHIND_MS = "behind_ms",
     /// Where the broker listens.
     ADDRESS = "address",
     /// A file or folder.

@@ -30,8 +30,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["domain", "store", "cluster", "actor"]),
     ("problem", &["domain", "store", "actor"]),
     ("transport", &[]),
-    ("ws", &["domain", "protocol", "actor", "broker", "problem", "transport"]),
-    ("http", &["domain", "protocol", "store", "actor", "broker", "problem", "transport"]),
+    ("ws", &["domain", "protocol", "cluster", "actor", "broker", "problem", "transport"]),
+    (
+        "http",
+        &["domain", "protocol", "store", "cluster", "actor", "broker", "problem", "transport"],
+    ),
 ];
 
 /// What the rules may name of the world outside.

@@ -59,7 +59,7 @@ async fn note(
         .bind(key)
         .bind(millis(settings.created_at))
         .bind(&*author.name)
-        .bind(&*author.role)
+        .bind(author.role)
         .bind(AuditAction::OrganisationCreated.as_str())
         .bind(settings.id.to_string())
         .bind(audit_text::organisation(settings).to_string());

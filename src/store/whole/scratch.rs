@@ -27,7 +27,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "a copy could not be removed");
+            tracing::warn!(file = %self.0.display(), %error, "a copy could not be removed");
         }
     }
 }

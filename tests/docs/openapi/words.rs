@@ -34,7 +34,7 @@ fn status_of(text: &str) -> u16 {
         let reason = status.canonical_reason().unwrap_or_default();
         reason.to_uppercase().replace([' ', '-'], "_") == name
     };
-    let known = (400..600).filter_map(|code| StatusCode::from_u16(code).ok());
+    let known = (300..600).filter_map(|code| StatusCode::from_u16(code).ok());
     known.into_iter().find(spelled).unwrap_or_else(|| panic!("{name} is a status")).as_u16()
 }
 
