@@ -31,8 +31,9 @@ CREATE TABLE organisations (
     owner               text   COLLATE "C",
     incarnation         bigint,
     epoch               bigint NOT NULL DEFAULT 0,
-    owned_since         bigint,
-    moved               bigint NOT NULL DEFAULT 0  -- from ownership_moves, a new number at each change of owner
+    owned_since         bigint,                    -- since when it is run without a break
+    owned_until         bigint,                    -- when it was given away; NULL once it is claimed again
+    moved               bigint NOT NULL DEFAULT nextval('ownership_moves')  -- anew at each change of owner
 ) WITH (fillfactor = 50);                          -- every commit moves a row on, beside where it was
 
 CREATE UNIQUE INDEX organisations_number ON organisations (number) WHERE removed_at IS NULL;
@@ -46,7 +47,8 @@ CREATE TABLE nodes (
     since       bigint      NOT NULL,
     seen_at     bigint      NOT NULL,
     lease_until timestamptz NOT NULL,
-    is_over     boolean     NOT NULL DEFAULT false
+    is_over     boolean     NOT NULL DEFAULT false,
+    seen_before bigint                             -- when the run before was last seen
 ) WITH (fillfactor = 50);
 
 CREATE TABLE users (

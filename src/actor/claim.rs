@@ -3,13 +3,9 @@
 use super::cell::Past;
 use super::directory::Shared;
 use crate::domain::ids::OrganisationId;
-use crate::store::ownership::{Claim, NodeRun, Tenure};
+use crate::store::ownership::{CHANGE_OF_HANDS_MAX, Claim, NodeRun, Tenure};
 use crate::store::{Loaded, Run, StoreError};
-use chrono::TimeDelta;
 use std::time::Duration;
-
-/// A change of hands that took no longer is no break in which the broker did not run.
-const CHANGE_OF_HANDS_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// An organisation that was looked for.
 pub(super) enum Found {
@@ -75,7 +71,7 @@ pub(super) fn past_of(tenure: &Tenure, held_until: Duration) -> Past {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::{DateTime, Utc};
+    use chrono::{DateTime, TimeDelta, Utc};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)

@@ -194,6 +194,11 @@ impl Cluster {
         self.owners.held().into_values().collect()
     }
 
+    /// Organisations that were given to this run, or claimed by it.
+    pub fn mine(&self) -> Vec<OrganisationId> {
+        self.owners.of(&self.run())
+    }
+
     /// Organisations that nobody has, and that fall to this node.
     pub fn orphans(&self) -> Vec<OrganisationId> {
         self.owners.orphans_of(&self.run())
@@ -209,16 +214,15 @@ impl Cluster {
     ///
     /// # Errors
     /// If the store does not answer.
-    pub async fn hear(&self) -> Result<News, StoreError> {
+    pub async fn hear(&self) -> Result<Vec<News>, StoreError> {
         let elapsed = self.clock.elapsed();
         let from = self.heard.lock().unwrap_or_else(PoisonError::into_inner).from(elapsed);
         self.owners.set_nodes(self.ownership().nodes().await?);
-        let mut news = News::default();
+        let mut news = Vec::new();
         let mut latest = from;
         for row in self.ownership().owners(from).await? {
             latest = latest.max(row.moved);
-            let list = if row.is_removed { &mut news.removed } else { &mut news.present };
-            list.push(row.organisation);
+            news.push(News { organisation: row.organisation, exists: !row.is_removed });
             self.owners.hear_of(&row);
         }
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).to(latest, elapsed);
@@ -302,13 +306,13 @@ impl Cluster {
     }
 }
 
-/// What was heard of organisations.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What was heard of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct News {
-    /// They exist; some of them may not have been known.
-    pub present: Vec<OrganisationId>,
-    /// They do not exist any more.
-    pub removed: Vec<OrganisationId>,
+    /// Which one.
+    pub organisation: OrganisationId,
+    /// Whether it exists. A number that was given anew is heard of twice, in this order.
+    pub exists: bool,
 }
 
 async fn begin_run(

@@ -72,6 +72,17 @@ impl Owners {
         orphans
     }
 
+    /// Organisations that a run has.
+    pub(super) fn of(&self, run: &NodeRun) -> Vec<OrganisationId> {
+        let all = self.organisations.iter();
+        let mut mine: Vec<OrganisationId> = all
+            .filter(|entry| entry.value().as_ref() == Some(run))
+            .map(|entry| *entry.key())
+            .collect();
+        mine.sort_unstable();
+        mine
+    }
+
     /// How many organisations each node has whose lease was in force, and where it can be given more.
     pub(super) fn shares(&self) -> Vec<(NodeRun, usize)> {
         let mut counts: HashMap<NodeRun, usize> = HashMap::new();

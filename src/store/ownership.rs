@@ -8,9 +8,12 @@
 use super::{Run, StoreError};
 use crate::domain::ids::OrganisationId;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A change of hands that took no longer is no break in which an organisation did not run.
+pub const CHANGE_OF_HANDS_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// One run of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod batches;
+mod both;
 mod by_user;
 mod custom_reports;
 mod exports;
@@ -11,6 +12,7 @@ mod line;
 mod logs;
 mod months;
 mod moving;
+mod ownership;
 mod postgres;
 mod postgres_reads;
 mod random;

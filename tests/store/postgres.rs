@@ -12,6 +12,7 @@ use crate::fixture::{
     user_saved,
 };
 use crate::line::{Cut, Line};
+use crate::sqlite::SqliteBackend;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, Event};
@@ -20,6 +21,7 @@ use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Batch, Store, StoreError, UsageFilter, UserFilter};
 use pooler::Pooler;
 use server::{Server, administer};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio_postgres::{Client, NoTls};
 
@@ -218,4 +220,35 @@ async fn what_a_client_sends_with_a_nul_in_it_is_kept_and_found() {
     let users = store.users_page(id(129), &filter, ALL).await.expect("a page");
     assert!(users.is_empty(), "nobody is named like that");
     assert_eq!(load(&*store, 129).await.batch, 1);
+}
+
+#[tokio::test]
+async fn the_tables_have_the_columns_of_those_of_a_file() {
+    let Some(backend) = PostgresBackend::new().await else { return };
+    let file = SqliteBackend::new();
+    drop((open_with_129(&backend).await, open_with_129(&file).await));
+    let of_server = "SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c \
+        JOIN information_schema.tables t USING (table_schema, table_name) \
+        WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
+    let here: BTreeSet<String> = texts(&backend.url, of_server).await.into_iter().collect();
+    let there: BTreeSet<String> = file.columns().await.into_iter().collect();
+    let table = |column: &str| column.split('.').next().unwrap_or_default().to_owned();
+    let missing: BTreeSet<String> = there.difference(&here).map(|column| table(column)).collect();
+    assert_eq!(missing.into_iter().collect::<Vec<_>>(), ["usage_of_user", "usage_runs"]);
+    let more: Vec<&String> = here.difference(&there).collect();
+    let more: Vec<&str> = more
+        .iter()
+        .map(|column| column.as_str())
+        .filter(|column| !["nodes", "refinery_schema_history"].contains(&table(column).as_str()))
+        .collect();
+    let owners = ["epoch", "incarnation", "moved", "owned_since", "owned_until", "owner"];
+    assert_eq!(more, owners.map(|column| format!("organisations.{column}")));
+}
+
+async fn texts(url: &str, question: &str) -> Vec<String> {
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    let rows = client.query(question, &[]).await.expect("an answer");
+    rows.iter().map(|row| row.get(0)).collect()
 }

@@ -160,24 +160,30 @@ impl Directory {
         }
     }
 
-    fn heed(&self, news: &News) {
-        news.present.iter().for_each(|organisation| self.know(*organisation));
-        for organisation in &news.removed {
-            let is_idle = |_: &OrganisationId, cell: &Arc<Cell>| cell.address().is_none();
-            self.0.cells.remove_if(organisation, is_idle);
+    fn heed(&self, news: &[News]) {
+        for News { organisation, exists } in news {
+            if *exists {
+                self.know(*organisation);
+            } else {
+                let is_idle = |_: &OrganisationId, cell: &Arc<Cell>| cell.address().is_none();
+                self.0.cells.remove_if(organisation, is_idle);
+            }
         }
     }
 
-    /// Some of those that nobody has and that fall to this node; and those whose actor is not there.
+    /// Those that nobody has and that fall to this node, those that were given to it, and those whose actor
+    /// is not there.
     async fn adopt(&self, cluster: &Cluster) {
+        let is_idle = |id: &OrganisationId| {
+            self.0.cells.get(id).is_some_and(|cell| !cell.is_served() && cell.address().is_none())
+        };
+        let given: Vec<OrganisationId> = cluster.mine().into_iter().filter(is_idle).collect();
         let orphans = cluster.orphans();
         if !orphans.is_empty() {
-            tracing::info!(
-                organisations = orphans.len(),
-                "organisations that nobody has fall here"
-            );
+            let organisations = orphans.len();
+            tracing::info!(organisations, "organisations that nobody has fall to this node");
         }
-        let claims = orphans.into_iter().map(|id| async move {
+        let claims = given.into_iter().chain(orphans).map(|id| async move {
             // What could not be claimed is tried again when it is heard of next.
             let _ = self.peek(id, |_| ()).await;
         });

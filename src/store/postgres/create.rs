@@ -1,8 +1,9 @@
 //! Keeps a new organisation.
 
 use super::StoreError;
-use super::connections::{Connections, Transaction};
+use super::connections::Connections;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{Reader, millis, month_text, number, seconds_of_day};
 use crate::domain::audit::Author;
 use crate::domain::moment::month_of;

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `location` | what the URL says |
 //! | `open` | opening it, and its schema |
-//! | `connections` | the pools, and what is done with one connection |
+//! | `threads` | on which the lines to the server live |
+//! | `connections`, `transaction` | the pools, and what is done with one connection |
 //! | `statement`, `pipeline` | what is sent, and that all of it is sent at once |
 //! | `create` | a new organisation |
 //! | `commit`, `keys` | batches, fenced by their numbers and epochs |
 //! | `writing` | what they come to, table by table |
 //! | `load` | an organisation as a whole |
 //! | `organisations` | lists of them and of their users |
+//! | `ownership` | leases of nodes, claims of organisations |
 //! | `life` | when the broker ran, and how large the database is |
 //! | `prune` | what may be forgotten |
 //! | `question` | a page, put together condition by condition |
@@ -42,20 +44,24 @@ mod load;
 mod location;
 mod open;
 mod organisations;
+mod ownership;
 mod pipeline;
 mod prune;
 mod question;
 mod report;
 mod reports;
 mod statement;
+mod threads;
+mod transaction;
 mod usage;
 mod value;
 pub(super) mod whole;
 mod writing;
 
 use super::{
-    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry, Page,
-    Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe, UserFilter,
+    AuditFilter, AuditRow, Batch, DenialFilter, DenialRow, Extent, Loaded, OrganisationEntry,
+    Ownership, Page, Part, Run, Store, StoreError, Stored, UsageFilter, UsageRow, UsageScribe,
+    UserFilter,
 };
 use crate::domain::audit::Author;
 use crate::domain::catalogue::Catalogue;
@@ -190,6 +196,10 @@ impl Store for PostgresStore {
     /// Nothing: the index by user is an ordinary one here, kept by every commit.
     async fn upkeep(&self) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    fn ownership(&self) -> Option<&dyn Ownership> {
+        Some(self)
     }
 
     async fn extent(&self) -> Result<Extent, StoreError> {

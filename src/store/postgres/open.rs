@@ -28,14 +28,11 @@ pub(super) async fn open(location: &Location) -> Result<Connections, StoreError>
     }
     // Within a transaction, for a pooler would leave a session's lock with a server process of its own; and
     // of another connection, for each migration is a transaction as well.
-    let turn = connections.transaction().await?;
-    for wait in ["SET LOCAL lock_timeout = '60s'", "SET LOCAL statement_timeout = '60s'"] {
-        turn.execute(&Statement::new(wait)).await?;
-    }
+    let turn = connections.snapshot().await?;
     turn.rows(&Statement::new("SELECT pg_advisory_xact_lock($1)").bind(MIGRATING)).await?;
-    let mut connection = connections.writer().await?;
+    let mut connection = connections.committer().await?;
     migrations::migrations::runner().run_async(&mut **connection).await.map_err(migration)?;
-    turn.commit().await?;
+    turn.roll_back().await?;
     Ok(connections)
 }
 

@@ -1,10 +1,11 @@
 //! All rows of a database, table by table: written into one that is empty, read from one that may be in use.
 
 use super::StoreError;
-use super::connections::{Connections, Transaction};
+use super::connections::Connections;
 use super::location::Location;
 use super::open;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::Reader;
 use crate::store::sqlite::whole::{AsyncTake, Source, Target};
 use crate::store::whole::CHUNK_ROWS;

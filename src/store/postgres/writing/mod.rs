@@ -130,7 +130,8 @@ impl<'a> Writing<'a> {
         const USERS: &str = "UPDATE users AS u SET removed_at = r.at \
             FROM unnest($1, $2) AS r (organisation, at) \
             WHERE u.organisation = r.organisation AND u.removed_at IS NULL";
-        const THEMSELVES: &str = "UPDATE organisations AS o SET removed_at = r.at \
+        const THEMSELVES: &str = "UPDATE organisations AS o SET removed_at = r.at, \
+            moved = nextval('ownership_moves') \
             FROM unnest($1, $2) AS r (key, at) WHERE o.key = r.key";
         let removed = || self.rows(|effect| effect.removed_at);
         Table::new(SESSIONS, removed()).column(|(key, _)| *key).end(to);
