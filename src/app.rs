@@ -21,9 +21,7 @@ use crate::limits::{
     EDITIONS_INTERVAL, FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits,
     PRUNE_INTERVAL, PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
-use crate::store::postgres::PostgresStore;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::telemetry;
 use crate::thread_priority;
 use crate::transport::certificate::Certificate;
@@ -115,7 +113,9 @@ impl StartError {
     /// The same, with the name of the database where it is what cannot be used.
     fn of_database(self, database: &str) -> Self {
         match self {
-            Self::Store(error) => Self::Store(error.of(format_args!("database {database}"))),
+            Self::Store(error) => {
+                Self::Store(error.of(format_args!("database {}", store::open::shown(database))))
+            }
             listen @ Self::Listen { .. } => listen,
         }
     }
@@ -196,7 +196,7 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
     };
     Ok(Parts {
         listen: config.listen,
-        store: open_store(&config.database, &catalogue).await?,
+        store: store::open(&config.database, catalogue.clone()).await?,
         authenticator: Arc::new(Authenticator::start(&keys).await?),
         clock,
         catalogue,
@@ -216,20 +216,6 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
             lease: Duration::from_secs(config.lease_s.into()),
         },
         routes: |_| {},
-    })
-}
-
-/// The database that the URL names.
-///
-/// # Errors
-/// Those of the store that it is for.
-async fn open_store(url: &str, catalogue: &Arc<Catalogue>) -> Result<Arc<dyn Store>, StoreError> {
-    let catalogue = Arc::clone(catalogue);
-    let is_shared = url.starts_with("postgres:") || url.starts_with("postgresql:");
-    Ok(if is_shared {
-        Arc::new(PostgresStore::open(url, catalogue).await?)
-    } else {
-        Arc::new(SqliteStore::open(url, catalogue).await?)
     })
 }
 

@@ -1,5 +1,6 @@
 //! The organisation that everybody logs in to.
 
+use super::postgres::Server;
 use chrono::{DateTime, Utc};
 use licence_broker::catalogue_file;
 use licence_broker::domain::admission::{Login, LoginAnswer, Wanted};
@@ -11,8 +12,9 @@ use licence_broker::domain::pool::Totals;
 use licence_broker::domain::provisioning::{ProvisionUsers, UserChange, UserDraft};
 use licence_broker::domain::purchases::SetTotals;
 use licence_broker::domain::reason::{Device, UserStatus};
-use licence_broker::store::sqlite::SqliteStore;
-use licence_broker::store::{Batch, Store};
+
+use licence_broker::store::{self, Batch, Store};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -20,7 +22,7 @@ const FEATURES: [&str; 2] = ["agent_email", "agent_web_chat"];
 
 /// A new database with one organisation, in which `users` agents can log in once each.
 pub(super) struct Centre {
-    pub(super) store: SqliteStore,
+    pub(super) store: Arc<dyn Store>,
     pub(super) folder: TempDir,
     organisation: Organisation,
     /// The number of the last batch.
@@ -30,10 +32,21 @@ pub(super) struct Centre {
 }
 
 impl Centre {
+    /// In a file that goes with it.
     pub(super) async fn create(users: u32) -> Self {
         let folder = TempDir::new().expect("a folder");
         let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-        let store = SqliteStore::open(&url, catalogue_file::built_in()).await.expect("a store");
+        Self::at(&url, folder, users).await
+    }
+
+    /// In a new database of a server.
+    pub(super) async fn create_in(server: &Server, users: u32) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        Self::at(&server.new_database().await, folder, users).await
+    }
+
+    async fn at(url: &str, folder: TempDir, users: u32) -> Self {
+        let store = store::open(url, catalogue_file::built_in()).await.expect("a store");
         store.create_organisation(&settings(), None).await.expect("created");
         let loaded = store.load(id()).await.expect("read").expect("there");
         let catalogue = catalogue_file::built_in();

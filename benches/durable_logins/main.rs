@@ -4,6 +4,7 @@
 //! cargo bench --bench durable_logins              # everything
 //! cargo bench --bench durable_logins -- store     # decided, then committed 300 at a time
 //! cargo bench --bench durable_logins -- commits   # by how many share a commit
+//! cargo bench --bench durable_logins -- postgres  # the same, PostgreSQL beside SQLite
 //! cargo bench --bench durable_logins -- actor     # through the organisation's actor and the journal
 //! ```
 //!
@@ -11,11 +12,13 @@
 
 mod centre;
 mod commits;
+#[path = "../../tests/support/postgres.rs"]
+#[allow(dead_code, unreachable_pub, reason = "tests use the rest of it")]
+mod postgres;
 mod threads;
 mod through_actor;
 
 use centre::Centre;
-use licence_broker::store::Store;
 use licence_broker::store::sqlite::memory_used;
 use std::time::{Duration, Instant};
 use threads::Used;
@@ -32,6 +35,9 @@ fn main() {
         }
         if is_wanted("commits") {
             commits::measure().await;
+        }
+        if is_wanted("postgres") {
+            commits::beside_postgres().await;
         }
         if is_wanted("actor") {
             through_actor::measure().await;

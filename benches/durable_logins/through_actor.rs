@@ -31,7 +31,7 @@ pub(super) async fn measure() {
 
 async fn load(under_way: u32, logins: u32) {
     let centre = Centre::create(logins).await;
-    let store: Arc<dyn Store> = Arc::new(centre.store.clone());
+    let store: Arc<dyn Store> = centre.store.clone();
     let arbiter = Arbiter::new();
     let directory = open(store.clone(), &arbiter).await;
     directory.peek(id(), |_| ()).await.expect("loaded");

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::place::PlaceArgs;
+use crate::store::open::is_postgres;
 use crate::store::sqlite::backup;
 use clap::Args;
 use std::io::Write as _;
@@ -31,6 +32,10 @@ pub struct BackupArgs {
 /// Copies.
 pub(super) async fn run(arguments: &BackupArgs) -> Result<(), Failure> {
     let place = arguments.place.find()?;
+    if is_postgres(&place.database) {
+        let why = "a backup is of a SQLite file; PostgreSQL has its own, as pg_dump makes them";
+        return Err(Failure::Failed(why.to_owned()));
+    }
     let done = backup::backup(&place.database, &arguments.to).await.map_err(Failure::of)?;
     let (bytes, to) = (done.bytes, arguments.to.display());
     writeln!(std::io::stdout(), "{to}: {bytes} bytes").map_err(Failure::of)

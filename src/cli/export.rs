@@ -3,7 +3,7 @@
 use super::Failure;
 use super::place::PlaceArgs;
 use crate::domain::ids::OrganisationId;
-use crate::store::sqlite::transfer;
+use crate::store::whole;
 use clap::Args;
 use std::io::BufWriter;
 
@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: &ExportArgs) -> Result<(), Failure> {
     let place = arguments.place.find()?;
     let organisation = number("--organisation", arguments.organisation)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let done = transfer::export(&place.database, organisation, &mut out).await;
+    let done = whole::export(&place.database, organisation, &mut out).await;
     done.map(|_| ()).map_err(Failure::of)
 }
 

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::export::number;
 use super::place::PlaceArgs;
+use crate::store::open::is_postgres;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::transfer::Imported;
 use clap::Args;
@@ -34,6 +35,11 @@ pub(super) async fn run(arguments: &ImportArgs) -> Result<(), Failure> {
     let place = arguments.place.find()?;
     let number = arguments.number.map(|given| number("--as", given)).transpose()?;
     let catalogue = place.catalogue()?;
+    if is_postgres(&place.database) {
+        let why =
+            "an organisation is taken into a SQLite file; `migrate-store` takes that over whole";
+        return Err(Failure::Failed(why.to_owned()));
+    }
     let store = SqliteStore::open(&place.database, catalogue).await.map_err(Failure::of)?;
     let mut input = std::io::stdin().lock();
     let Imported { organisation, rows } =

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod export;
 mod import;
+mod migrate_store;
 mod password;
 mod place;
 mod token;
@@ -18,6 +19,7 @@ pub use check::CheckArgs;
 pub use demo::DemoArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;
+pub use migrate_store::MigrateStoreArgs;
 pub use place::PlaceArgs;
 pub use token::TokenArgs;
 pub use user::UserArgs;
@@ -68,6 +70,9 @@ pub enum Command {
     /// Take in an organisation that `export` wrote, from standard input
     #[command(long_about = import::HELP)]
     Import(ImportArgs),
+    /// Take everything that a SQLite file has over into an empty PostgreSQL database
+    #[command(long_about = migrate_store::HELP)]
+    MigrateStore(MigrateStoreArgs),
 }
 
 /// Why a command ended early: what to print, and with which code to exit.
@@ -159,6 +164,7 @@ impl Command {
             Self::Backup(arguments) => System::new().block_on(backup::run(&arguments)),
             Self::Export(arguments) => System::new().block_on(export::run(&arguments)),
             Self::Import(arguments) => System::new().block_on(import::run(&arguments)),
+            Self::MigrateStore(arguments) => System::new().block_on(migrate_store::run(&arguments)),
             Self::Token(arguments) => {
                 let token = arguments.token(&Clock::system())?;
                 writeln!(std::io::stdout(), "{token}").map_err(Failure::of)

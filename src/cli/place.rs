@@ -13,7 +13,8 @@ use std::sync::Arc;
 /// as they do for `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct PlaceArgs {
-    /// Where everything is kept: sqlite://PATH, as `serve` has it [default: sqlite://licence-broker.db]
+    /// Where everything is kept, as `serve` has it: sqlite://PATH or postgres://USER@HOST/NAME
+    /// [default: sqlite://licence-broker.db]
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
     /// Catalogue of licence types, as `serve` has it [default: the one that is built in]

@@ -1,7 +1,8 @@
 //! `licence-broker user`: an account for somebody who signs in to the broker, made in the store itself.
 //!
 //! For the first administrator, whom nobody is there to create yet, and for the last one who is locked out.
-//! No broker may run on the store meanwhile; its lock tells.
+//! No broker may run on a file meanwhile, whose lock tells; of a server's database an account is made beside its
+//! nodes.
 
 use super::Failure;
 use super::password::Sources;
@@ -16,13 +17,14 @@ use crate::config::settings::Settings;
 use crate::domain::audit::Author;
 use crate::domain::ids::OrganisationId;
 use crate::limits::Limits;
-use crate::store::accounts::{AccountChange, Accounts, By, Changing, Creation, NewAccount};
-use crate::store::sqlite::SqliteStore;
+use crate::store::accounts::{AccountChange, By, Changing, Creation, NewAccount};
+use crate::store::{self, Store};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgGroup, Args};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the audit calls whoever runs this command.
 const ACTOR: &str = "licence-broker user";
@@ -83,7 +85,7 @@ impl UserArgs {
         let author = Author { name: ACTOR.into(), role: Role::Operator.as_str() };
         let by = By { author, at: clock.now().at };
         if self.delete {
-            let account = self.change(&store, organisation, &AccountChange::Delete, &by).await?;
+            let account = self.change(&*store, organisation, &AccountChange::Delete, &by).await?;
             return Ok(format!("deleted: {}", named(&account)));
         }
         let sources = Sources { file: self.password_file.clone() };
@@ -91,14 +93,14 @@ impl UserArgs {
         let second_factor = TotpSecret::generate().map_err(Failure::of)?;
         let credentials = Credentials { password, second_factor };
         if !self.reset {
-            let account = self.create(&store, organisation, credentials, &by).await?;
+            let account = self.create(&*store, organisation, credentials, &by).await?;
             return Ok(told("created", &account));
         }
         let change = AccountChange::Reset {
             password: Some(credentials.password),
             second_factor: Some(credentials.second_factor),
         };
-        let account = self.change(&store, organisation, &change, &by).await?;
+        let account = self.change(&*store, organisation, &change, &by).await?;
         Ok(told("reset", &account))
     }
 
@@ -116,7 +118,7 @@ impl UserArgs {
         if is_good { Ok(()) } else { Err(Failure::Usage(wrong)) }
     }
 
-    async fn store(&self) -> Result<SqliteStore, Failure> {
+    async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
         let config = Config::from_process(&Settings {
             database: self.database.clone(),
             catalogue: self.catalogue.clone(),
@@ -127,12 +129,12 @@ impl UserArgs {
             Some(path) => catalogue_file::read(path).map_err(Failure::of)?,
             None => catalogue_file::built_in(),
         };
-        SqliteStore::open(&config.database, catalogue).await.map_err(Failure::of)
+        store::open(&config.database, catalogue).await.map_err(Failure::of)
     }
 
     async fn create(
         &self,
-        store: &SqliteStore,
+        store: &dyn Store,
         organisation: Option<OrganisationId>,
         credentials: Credentials,
         by: &By,
@@ -155,7 +157,7 @@ impl UserArgs {
 
     async fn change(
         &self,
-        store: &SqliteStore,
+        store: &dyn Store,
         organisation: Option<OrganisationId>,
         change: &AccountChange,
         by: &By,
@@ -207,6 +209,7 @@ fn picture(uri: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::auth::password;
+    use crate::store::sqlite::SqliteStore;
     use clap::Parser;
     use std::path::Path;
 

@@ -189,6 +189,15 @@ impl Cluster {
         self.owners.nodes().into_iter().find(|row| row.is_live && &*row.run.node == name)
     }
 
+    /// The same, as the store knows it now.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn look_for_node(&self, name: &str) -> Result<Option<NodeRow>, StoreError> {
+        self.owners.set_nodes(self.ownership().nodes().await?);
+        Ok(self.live_node(name))
+    }
+
     /// Every node, and the organisations of its present run.
     pub fn nodes(&self) -> Vec<(NodeRow, Vec<OrganisationId>)> {
         self.owners.held().into_values().collect()

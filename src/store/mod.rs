@@ -18,6 +18,7 @@ mod figure_sql;
 mod loaded;
 mod log_rows;
 mod net_effect;
+pub mod open;
 pub mod ownership;
 pub mod postgres;
 pub mod report_fields;
@@ -25,9 +26,11 @@ mod report_statement;
 pub mod reports;
 pub mod sqlite;
 mod value;
+pub mod whole;
 
 pub use accounts::Accounts;
 pub use audit::{AuditFilter, AuditRow};
+pub use open::open;
 pub use ownership::Ownership;
 
 use crate::domain::audit::Author;

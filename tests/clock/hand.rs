@@ -1,6 +1,7 @@
 //! The hand that sets the wall clock of a process.
 
 use chrono::{DateTime, Utc};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,10 +46,16 @@ impl Hand {
 
     /// Has a process live by it.
     pub fn give_to(&self, command: &mut Command, library: &Path) {
-        command
-            .env("LD_PRELOAD", library)
-            .env("FAKETIME_TIMESTAMP_FILE", &self.0)
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command.envs(self.variables(library));
+    }
+
+    /// What has a process live by it, if it finds this in its environment.
+    pub fn variables(&self, library: &Path) -> Vec<(&'static str, OsString)> {
+        vec![
+            ("LD_PRELOAD", library.into()),
+            ("FAKETIME_TIMESTAMP_FILE", self.0.clone().into()),
+            ("FAKETIME_NO_CACHE", "1".into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ]
     }
 }

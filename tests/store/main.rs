@@ -10,6 +10,7 @@ mod fixture;
 mod line;
 mod logs;
 mod months;
+mod moving;
 mod ownership;
 mod postgres;
 mod random;

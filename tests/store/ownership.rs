@@ -39,7 +39,9 @@ impl Nodes {
     async fn hold(&self, run: &NodeRun) -> Tenure {
         match self.claim(run).await {
             Claim::Mine(tenure) => tenure,
-            other => panic!("{other:?}"),
+            other @ (Claim::Elsewhere(_) | Claim::Unknown | Claim::LeaseOver) => {
+                panic!("{other:?}")
+            }
         }
     }
 

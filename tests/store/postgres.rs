@@ -8,16 +8,20 @@ mod pooler;
 mod server;
 
 use crate::fixture::{
-    ALL, Backend, at, batch, catalogue, commit, id, load, logged_in, open_with_129, usage,
+    ALL, Backend, at, batch, catalogue, commit, denial, id, load, logged_in, open_with_129, usage,
     user_saved,
 };
 use crate::line::{Cut, Line};
+use crate::sqlite::SqliteBackend;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use licence_broker::domain::event::{DenialRecord, Denied, DeniedName, Event};
+use licence_broker::domain::reason::DenialReason;
 use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Batch, Store, StoreError, UsageFilter, UserFilter};
 use pooler::Pooler;
 use server::{Server, administer};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A database of its own; nothing where there is no PostgreSQL.
@@ -38,6 +42,10 @@ impl PostgresBackend {
         let pooler = Pooler::before(server)?;
         let url = pooler.through(&server.new_database().await);
         Some(Self { url, _pooler: Some(pooler) })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Does something past the store, as an operator's tool does.
@@ -187,4 +195,51 @@ async fn what_cannot_be_opened_says_what_is_wrong() {
             PostgresStore::open(&url, catalogue()).await.expect_err("refused").to_string();
         assert!(refused.contains(words) && !refused.contains("secret"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn what_a_client_sends_with_a_nul_in_it_is_kept_and_found() {
+    let Some(backend) = PostgresBackend::new().await else { return };
+    let store = open_with_129(&backend).await;
+    let denied = Denied {
+        licence: DeniedName::Unknown("chat\0room".into()),
+        reason: DenialReason::UnknownLicence,
+    };
+    let record = DenialRecord { denied, ..denial("edred", "agent_email", at(1)) };
+    commit(&*store, 1, 1, vec![Event::Denied(record)]).await;
+    let filter = UserFilter { search: Some("\0".into()), ..UserFilter::default() };
+    let users = store.users_page(id(129), &filter, ALL).await.expect("a page");
+    assert!(users.is_empty(), "nobody is named like that");
+    assert_eq!(load(&*store, 129).await.batch, 1);
+}
+
+#[tokio::test]
+async fn the_tables_have_the_columns_of_those_of_a_file() {
+    let Some(backend) = PostgresBackend::new().await else { return };
+    let file = SqliteBackend::new();
+    drop((open_with_129(&backend).await, open_with_129(&file).await));
+    let of_server = "SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c \
+        JOIN information_schema.tables t USING (table_schema, table_name) \
+        WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
+    let here: BTreeSet<String> = texts(&backend.url, of_server).await.into_iter().collect();
+    let there: BTreeSet<String> = file.columns().await.into_iter().collect();
+    let table = |column: &str| column.split('.').next().unwrap_or_default().to_owned();
+    let missing: BTreeSet<String> = there.difference(&here).map(|column| table(column)).collect();
+    assert_eq!(missing.into_iter().collect::<Vec<_>>(), ["usage_of_user", "usage_runs"]);
+    let more: Vec<&String> = here.difference(&there).collect();
+    let more: Vec<&str> = more
+        .iter()
+        .map(|column| column.as_str())
+        .filter(|column| !["nodes", "refinery_schema_history"].contains(&table(column).as_str()))
+        .collect();
+    let owners = ["epoch", "incarnation", "moved", "owned_since", "owned_until", "owner"];
+    assert_eq!(more, owners.map(|column| format!("organisations.{column}")));
+}
+
+async fn texts(url: &str, question: &str) -> Vec<String> {
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    let rows = client.query(question, &[]).await.expect("an answer");
+    rows.iter().map(|row| row.get(0)).collect()
 }

@@ -27,8 +27,15 @@ impl SqliteBackend {
         self.directory.path().join("broker.db")
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("sqlite://{}", self.path().display())
+    }
+
+    /// Every column of every table: `table.column`.
+    pub(crate) async fn columns(&self) -> Vec<String> {
+        let text = "SELECT s.name || '.' || c.name FROM sqlite_schema s, pragma_table_info(s.name) c \
+            WHERE s.type = 'table' AND s.name NOT IN ('sqlite_sequence', '_sqlx_migrations')";
+        sqlx::query_scalar(text).fetch_all(&mut self.raw().await).await.expect("columns")
     }
 
     /// A connection past the store, as an operator's tool has it.

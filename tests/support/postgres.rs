@@ -5,6 +5,7 @@
 //! server (a shell, no child of any test) stops it and removes its folder once nobody holds that lock any
 //! more, however they ended. Each test has a database of its own.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{ErrorKind, Write};
@@ -67,6 +68,9 @@ impl Installed {
     }
 }
 
+/// What a server finds in its environment besides: names and values.
+type Variables = Vec<(&'static str, OsString)>;
+
 /// Fails where the environment asks for everything; else says once that something is left out.
 pub fn said_to_be_missing(missing: &str) {
     let wanted = std::env::var_os("CHECK").is_some_and(|check| check == "full");
@@ -85,6 +89,7 @@ pub struct Server {
     folder: PathBuf,
     port: u16,
     bin: PathBuf,
+    variables: Variables,
     /// Held: as long as anybody has it, the server runs.
     _user: File,
 }
@@ -96,28 +101,33 @@ impl Server {
             let mut hasher = DefaultHasher::new();
             (env!("CARGO_MANIFEST_DIR"), std::env::var_os("CARGO_TARGET_DIR")).hash(&mut hasher);
             let name = format!("licence-broker-postgres-{:x}", hasher.finish());
-            Some(Server::of(&Installed::find()?, std::env::temp_dir().join(name)))
+            Some(Server::of(&Installed::find()?, std::env::temp_dir().join(name), Vec::new()))
         });
         SHARED.as_ref()
     }
 
     /// One that only this value knows: for a test that stops it, or breaks it.
     pub fn own() -> Option<Self> {
+        Self::own_with(Vec::new())
+    }
+
+    /// The same, with further variables in its environment.
+    pub fn own_with(variables: Variables) -> Option<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("licence-broker-postgres-{}-{number}", std::process::id());
-        Some(Self::of(&Installed::find()?, std::env::temp_dir().join(name)))
+        Some(Self::of(&Installed::find()?, std::env::temp_dir().join(name), variables))
     }
 
     /// The server of a folder, started unless it runs.
-    fn of(installed: &Installed, folder: PathBuf) -> Self {
+    fn of(installed: &Installed, folder: PathBuf, variables: Variables) -> Self {
         let gate = lock_file(&gate());
         gate.lock().expect("the gate opens");
         let user = lock_file(&folder.with_extension("users"));
         user.lock_shared().expect("nobody has it for himself but within the gate");
         let running = kept_port(&folder).filter(|port| answers(*port));
-        let port = running.unwrap_or_else(|| start(installed, &folder));
-        Self { folder, port, bin: installed.0.clone(), _user: user }
+        let port = running.unwrap_or_else(|| start(installed, &folder, &variables));
+        Self { folder, port, bin: installed.0.clone(), variables, _user: user }
     }
 
     /// Where it listens.
@@ -141,6 +151,28 @@ impl Server {
         self.url(&name)
     }
 
+    /// What its processes have used of the processors: those that run, and those that have ended.
+    pub fn processor_time(&self) -> Duration {
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        let pid = pid.lines().next().unwrap_or_default().to_owned();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let of_one = |stat: String| {
+            // After the name, which may have spaces in it: state, parent, … and times in hundredths.
+            let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+            let sum = |range: std::ops::Range<usize>| -> Option<u64> {
+                fields.get(range)?.iter().map(|field| field.parse::<u64>().ok()).sum()
+            };
+            let own = stat.split(' ').next() == Some(pid.as_str());
+            match (own, fields.get(1) == Some(&pid.as_str())) {
+                (true, _) => sum(11..15),
+                (false, true) => sum(11..13),
+                (false, false) => None,
+            }
+        };
+        let stats = processes.filter_map(|one| fs::read_to_string(one.path().join("stat")).ok());
+        Duration::from_millis(stats.filter_map(of_one).sum::<u64>() * 10)
+    }
+
     /// Stops it as an administrator does, cutting every connection; [`Self::start_again`] starts it.
     pub fn stop(&self) {
         let mut command = self.control(&["stop", "--mode=fast", "--wait"]);
@@ -155,7 +187,7 @@ impl Server {
 
     /// Starts it where it was, after [`Self::stop`] or [`Self::kill`].
     pub fn start_again(&self) {
-        launch(&self.bin, &self.folder, self.port);
+        launch(&self.bin, &self.folder, self.port, &self.variables);
     }
 
     fn control(&self, what: &[&str]) -> Command {
@@ -196,7 +228,7 @@ fn answers(port: u16) -> bool {
 }
 
 /// Makes a cluster in a new folder and starts a server on it.
-fn start(installed: &Installed, folder: &Path) -> u16 {
+fn start(installed: &Installed, folder: &Path, variables: &Variables) -> u16 {
     // What a machine that lost its power left there.
     if let Err(error) = fs::remove_dir_all(folder) {
         assert_eq!(error.kind(), ErrorKind::NotFound, "{}: {error}", folder.display());
@@ -217,15 +249,16 @@ fn start(installed: &Installed, folder: &Path) -> u16 {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let port = free_port();
     fs::write(folder.join("port"), port.to_string()).expect("the port is noted");
-    launch(&installed.0, folder, port);
+    launch(&installed.0, folder, port, variables);
     port
 }
 
 /// Starts the server and its keeper, and waits until it answers.
-fn launch(bin: &Path, folder: &Path, port: u16) {
+fn launch(bin: &Path, folder: &Path, port: u16, variables: &Variables) {
     let server = unprivileged(folder, &bin.join("postgres"));
     let sockets = format!("unix_socket_directories={}", folder.display());
     let mut keeper = Command::new("setsid");
+    keeper.envs(variables.iter().map(|(name, value)| (name, value)));
     keeper.args(["--fork", "sh", "-c", KEEPER, "keeper"]).arg(folder).arg(gate());
     keeper.arg(server.get_program()).args(server.get_args()).arg("-D").arg(folder.join("data"));
     let port_text = port.to_string();

@@ -221,7 +221,12 @@ impl Directory {
         node: &str,
     ) -> Result<Elsewhere, MoveError> {
         let cluster = self.cluster().ok_or(MoveError::Alone)?;
-        let row = cluster.live_node(node).ok_or(MoveError::NoSuchNode)?;
+        let known = match cluster.live_node(node) {
+            Some(row) => Some(row),
+            // It may have just joined.
+            None => cluster.look_for_node(node).await.map_err(|_| MoveError::Unavailable)?,
+        };
+        let row = known.ok_or(MoveError::NoSuchNode)?;
         let here = Elsewhere { node: row.run.node.clone(), url: row.url };
         if *row.run.node == *cluster.node().name {
             return Ok(here);

@@ -3,10 +3,10 @@
 //! Every change is one transaction that has the account's row to itself from the first look at it on, so that
 //! sign-ins for one account are judged one after the other, whichever node they come to.
 
-use super::connections::Transaction;
 use super::organisations::{KEY_OF_NUMBER, stored};
 use super::question::can_be_kept;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{Reader, millis, number};
 use super::{Page, PostgresStore, StoreError, Stored, audit};
 use crate::auth::account::{Account, Verdict};

@@ -1,8 +1,9 @@
 //! One instant of the database, for rows by licence type and stretch of time.
 
-use super::connections::{Connections, Transaction};
+use super::connections::Connections;
 use super::question::can_be_kept;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{Reader, number};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::ids::OrganisationId;

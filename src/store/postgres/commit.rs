@@ -4,7 +4,7 @@
 //! fails if one of them is not where its batches take it to be: then nothing of what follows is done. What
 //! was wrong is looked up then: batches that were applied before are passed over, others are refused.
 
-use super::connections::{BEGIN, Connections};
+use super::connections::{BEGIN, Connections, WRITE_TIME_MAX};
 use super::error::{after_sending, is_not_found, of_commit};
 use super::keys::{AllKept, Kept, Keys};
 use super::pipeline::{self, Request};
@@ -17,11 +17,7 @@ use crate::domain::ids::OrganisationId;
 use crate::store::change::Change;
 use deadpool_postgres::Object;
 use std::collections::HashMap;
-use std::time::Duration;
 use tokio_postgres::{Error, Row};
-
-/// A commit that takes longer has an unknown outcome.
-const COMMIT_TIME_MAX: Duration = Duration::from_secs(12);
 
 /// So often a commit is put together because others wrote meanwhile.
 const TRIES: usize = 3;
@@ -36,7 +32,7 @@ pub(super) async fn apply(
     batches: &[Batch],
     catalogue: &Catalogue,
 ) -> Result<(), StoreError> {
-    let connection = connections.writer().await?;
+    let connection = connections.committer().await?;
     let outcome = attempt(&connection, keys, batches, catalogue).await;
     if matches!(outcome, Err(StoreError::MaybeApplied(_))) {
         // Nobody waits for its answers any more.
@@ -119,9 +115,9 @@ impl<'a> Judged<'a> {
         let requests = requests
             .chain(statements.iter().map(Request::Statement))
             .chain([Request::Text("COMMIT")]);
-        let sent = tokio::time::timeout(COMMIT_TIME_MAX, pipeline::send(connection, requests));
+        let sent = tokio::time::timeout(WRITE_TIME_MAX, pipeline::send(connection, requests));
         let Ok(answers) = sent.await else {
-            return Err(StoreError::MaybeApplied(format!("no answer in {COMMIT_TIME_MAX:?}")));
+            return Err(StoreError::MaybeApplied(format!("no answer in {WRITE_TIME_MAX:?}")));
         };
         outcome(answers)
     }

@@ -4,12 +4,15 @@
 //! between, and give the next one to another server process.
 
 use super::StoreError;
-use super::error::{aborted, after_sending, of_commit, unreachable};
+use super::error::{aborted, unreachable};
 use super::location::Location;
 use super::pipeline::{self, Request};
 use super::statement::Statement;
+use super::threads::Threads;
+use super::transaction::{Lent, Transaction, in_time};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use rustls::ClientConfig;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::{CancelToken, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -17,8 +20,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// Questions that are answered at the same time; further ones wait for one of these.
 const READERS_MAX: usize = 8;
 
-/// Transactions that write at the same time: commits, accounts, what is forgotten, the node's lease.
+/// Transactions that write at the same time: claims, accounts, what is forgotten.
 const WRITERS_MAX: usize = 6;
+
+/// Commits at the same time; they follow each other, and wait for nobody else.
+const COMMITTERS_MAX: usize = 2;
+
+/// For the node's lease, which must not wait for anybody.
+const KEEPERS_MAX: usize = 2;
 
 /// For so long a connection is waited for; then the store takes nothing.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -28,36 +37,62 @@ pub(super) const BEGIN: &str = "BEGIN; SET LOCAL synchronous_commit = on; \
     SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '4s'; \
     SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
+/// Begins a transaction of one question.
+const BEGIN_QUESTION: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'";
+
 /// Begins a transaction that reads everything at one instant.
-pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
     SET LOCAL statement_timeout = '60s'";
+
+/// An answer that takes longer than the server itself would let it does not come any more: the server stands
+/// still, or nothing of it gets through. Of writing.
+pub(super) const WRITE_TIME_MAX: Duration = Duration::from_secs(12);
+
+/// The same, of reading.
+const READ_TIME_MAX: Duration = Duration::from_secs(65);
 
 /// The pools of a database.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     readers: Pool,
     writers: Pool,
+    committers: Pool,
+    keepers: Pool,
     /// Where the server is spoken to by TLS.
     tls: Option<ClientConfig>,
+    /// Last: the lines end before them.
+    _threads: Arc<Threads>,
 }
 
 impl Connections {
     /// Opens nothing yet.
     pub(super) fn new(location: &Location) -> Result<Self, StoreError> {
-        let tls = location.tls.clone();
-        let (readers, writers) = (pool(location, READERS_MAX)?, pool(location, WRITERS_MAX)?);
-        Ok(Self { readers, writers, tls })
+        let threads = Threads::start()?;
+        Ok(Self {
+            readers: pool(location, READERS_MAX, &threads)?,
+            writers: pool(location, WRITERS_MAX, &threads)?,
+            committers: pool(location, COMMITTERS_MAX, &threads)?,
+            keepers: pool(location, KEEPERS_MAX, &threads)?,
+            tls: location.tls.clone(),
+            _threads: Arc::new(threads),
+        })
     }
 
-    /// A connection for what is sent by [`pipeline::send`] as a whole transaction.
-    pub(super) async fn writer(&self) -> Result<Object, StoreError> {
-        self.writers.get().await.map_err(unreachable)
+    /// A connection for commits, which are sent by [`pipeline::send`] as a whole.
+    pub(super) async fn committer(&self) -> Result<Object, StoreError> {
+        self.committers.get().await.map_err(unreachable)
     }
 
-    /// The rows that a question is answered with.
+    /// The rows that a question is answered with; it may only read.
     pub(super) async fn rows(&self, statement: &Statement<'_>) -> Result<Vec<Row>, StoreError> {
-        let reader = self.readers.get().await.map_err(unreachable)?;
-        reader.query_typed(statement.text(), &statement.values()).await.map_err(aborted)
+        let reader = Lent::of(&self.readers).await?;
+        let requests =
+            [Request::Text(BEGIN_QUESTION), Request::Statement(statement), Request::Text("COMMIT")];
+        let answers = pipeline::send(reader.get()?, requests);
+        let answers = in_time(READ_TIME_MAX, answers).await?;
+        reader.give_back();
+        let answers: Result<Vec<_>, _> = answers.into_iter().collect();
+        Ok(answers.map_err(aborted)?.swap_remove(1))
     }
 
     /// The first of them.
@@ -67,13 +102,18 @@ impl Connections {
 
     /// Many questions about one instant.
     pub(super) async fn snapshot(&self) -> Result<Transaction, StoreError> {
-        let reader = self.readers.get().await.map_err(unreachable)?;
-        Transaction::begin(reader, BEGIN_SNAPSHOT).await
+        let reader = Lent::of(&self.readers).await?;
+        Transaction::begin(reader, BEGIN_SNAPSHOT, READ_TIME_MAX).await
     }
 
     /// A transaction that writes.
     pub(super) async fn transaction(&self) -> Result<Transaction, StoreError> {
-        Transaction::begin(self.writer().await?, BEGIN).await
+        Transaction::begin(Lent::of(&self.writers).await?, BEGIN, WRITE_TIME_MAX).await
+    }
+
+    /// The same, for the node's lease.
+    pub(super) async fn lease_transaction(&self) -> Result<Transaction, StoreError> {
+        Transaction::begin(Lent::of(&self.keepers).await?, BEGIN, WRITE_TIME_MAX).await
     }
 
     /// Has the server stop whatever the connection of this token is doing; it may be too late for that.
@@ -88,16 +128,19 @@ impl Connections {
     }
 }
 
-fn pool(location: &Location, size: usize) -> Result<Pool, StoreError> {
+fn pool(location: &Location, size: usize, threads: &Threads) -> Result<Pool, StoreError> {
     // Whoever gets a connection that was lost meanwhile gets a new one in its place.
     let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let config = location.config.clone();
     let manager = match &location.tls {
         Some(tls) => {
-            let tls = MakeRustlsConnect::new(tls.clone());
-            Manager::from_config(location.config.clone(), tls, how)
+            let lines = threads.lines(MakeRustlsConnect::new(tls.clone()));
+            lines.map(|lines| Manager::from_connect(config, lines, how))
         }
-        None => Manager::from_config(location.config.clone(), NoTls, how),
+        None => threads.lines(NoTls).map(|lines| Manager::from_connect(config, lines, how)),
     };
+    let ended = || StoreError::Refused("its threads have ended".to_owned());
+    let manager = manager.ok_or_else(ended)?;
     let pool = Pool::builder(manager)
         .max_size(size)
         .wait_timeout(Some(WAIT_MAX))
@@ -105,96 +148,4 @@ fn pool(location: &Location, size: usize) -> Result<Pool, StoreError> {
         .runtime(Runtime::Tokio1)
         .build();
     pool.map_err(|error| StoreError::Aborted(error.to_string()))
-}
-
-/// A transaction of several round trips. One that is dropped before its end is rolled back: its connection
-/// is closed.
-#[derive(Debug)]
-pub(super) struct Transaction {
-    /// `None` once it has ended.
-    connection: Option<Object>,
-}
-
-impl Transaction {
-    async fn begin(connection: Object, text: &str) -> Result<Self, StoreError> {
-        let transaction = Self { connection: Some(connection) };
-        transaction.connection()?.batch_execute(text).await.map_err(aborted)?;
-        Ok(transaction)
-    }
-
-    fn connection(&self) -> Result<&Object, StoreError> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| StoreError::Aborted("the transaction is over".into()))
-    }
-
-    /// The rows that a statement answers.
-    pub(super) async fn rows(&self, statement: &Statement<'_>) -> Result<Vec<Row>, StoreError> {
-        let connection = self.connection()?;
-        connection.query_typed(statement.text(), &statement.values()).await.map_err(aborted)
-    }
-
-    /// The first of them.
-    pub(super) async fn one(&self, statement: &Statement<'_>) -> Result<Option<Row>, StoreError> {
-        Ok(self.rows(statement).await?.into_iter().next())
-    }
-
-    /// How many rows a statement changed.
-    pub(super) async fn execute(&self, statement: &Statement<'_>) -> Result<u64, StoreError> {
-        let connection = self.connection()?;
-        connection.execute_typed(statement.text(), &statement.values()).await.map_err(aborted)
-    }
-
-    /// The rows of each statement, all sent before the first is answered.
-    pub(super) async fn all(
-        &self,
-        statements: &[Statement<'_>],
-    ) -> Result<Vec<Vec<Row>>, StoreError> {
-        let requests = statements.iter().map(Request::Statement);
-        let answers = pipeline::send(self.connection()?, requests).await;
-        answers.into_iter().map(|answer| answer.map_err(aborted)).collect()
-    }
-
-    /// What stops a statement of it; see [`Connections::cancel`].
-    pub(super) fn cancel_token(&self) -> Result<CancelToken, StoreError> {
-        Ok(self.connection()?.cancel_token())
-    }
-
-    /// Sends its last statements and its end together, so that what they lock is locked for no longer than the
-    /// server needs.
-    ///
-    /// # Errors
-    /// As [`Self::commit`].
-    pub(super) async fn end_with(mut self, statements: &[Statement<'_>]) -> Result<(), StoreError> {
-        let requests = statements.iter().map(Request::Statement).chain([Request::Text("COMMIT")]);
-        let answers = pipeline::send(self.connection()?, requests).await;
-        answers.into_iter().try_for_each(|answer| answer.map(drop).map_err(after_sending))?;
-        drop(self.connection.take());
-        Ok(())
-    }
-
-    /// Ends it; what it wrote is on the disk.
-    ///
-    /// # Errors
-    /// [`StoreError::MaybeApplied`] where nobody knows.
-    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
-        let connection = self.connection()?;
-        connection.batch_execute("COMMIT").await.map_err(of_commit)?;
-        drop(self.connection.take());
-        Ok(())
-    }
-
-    /// Ends it without a trace.
-    pub(super) async fn roll_back(mut self) -> Result<(), StoreError> {
-        self.connection()?.batch_execute("ROLLBACK").await.map_err(aborted)?;
-        drop(self.connection.take());
-        Ok(())
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        // Out of the pool: nobody else may find it in the middle of something.
-        self.connection.take().map(Object::take);
-    }
 }

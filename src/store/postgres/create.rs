@@ -1,8 +1,9 @@
 //! Keeps a new organisation.
 
 use super::StoreError;
-use super::connections::{Connections, Transaction};
+use super::connections::Connections;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{Reader, millis, month_text, number, seconds_of_day};
 use crate::domain::audit::Author;
 use crate::domain::moment::month_of;
@@ -59,7 +60,7 @@ async fn note(
         .bind(key)
         .bind(millis(settings.created_at))
         .bind(&*author.name)
-        .bind(&*author.role)
+        .bind(author.role)
         .bind(AuditAction::OrganisationCreated.as_str())
         .bind(settings.id.to_string())
         .bind(audit_text::organisation(settings).to_string());

@@ -2,8 +2,9 @@
 
 use super::StoreError;
 use super::by_time::key_of;
-use super::connections::{Connections, Transaction};
+use super::connections::Connections;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{Reader, corrupt};
 use crate::domain::ids::OrganisationId;
 use crate::limits::REPORT_TIME_MAX;

@@ -11,6 +11,7 @@ use tokio_postgres::error::{DbError, Severity, SqlState};
 const NOT_FOUND: &str = "LB001";
 
 /// An error before any `COMMIT` was sent, or of a statement that only reads: nothing was applied.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn aborted(error: Error) -> StoreError {
     match error.as_db_error() {
         Some(told) => fate(told),
@@ -24,6 +25,7 @@ pub(super) fn aborted(error: Error) -> StoreError {
 
 /// An error of a transaction whose `COMMIT` was sent with everything else: whoever told it says whether it
 /// can have been done.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn after_sending(error: Error) -> StoreError {
     match error.as_db_error() {
         // A pooler tells of a server that it lost as the server would, and may have lost its last answer.
@@ -33,6 +35,7 @@ pub(super) fn after_sending(error: Error) -> StoreError {
 }
 
 /// An error of `COMMIT` itself.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn of_commit(error: Error) -> StoreError {
     match error.as_db_error() {
         Some(told) if matches!(class(told.code()), "23" | "40") => fate(told),
@@ -64,6 +67,7 @@ pub(super) fn cannot_connect(error: &Error) -> StoreError {
 }
 
 /// An error of bringing the schema up to date.
+#[expect(clippy::needless_pass_by_value, reason = "stands in `map_err`")]
 pub(super) fn migration(error: refinery::Error) -> StoreError {
     if let MigrationKind::Connection(_, cause) = error.kind() {
         let told = cause.downcast_ref::<Error>().and_then(Error::as_db_error);

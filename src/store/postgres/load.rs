@@ -1,9 +1,10 @@
 //! Reads an organisation as a whole, from one snapshot of the database, in two round trips: its own row, then
 //! everything else.
 
-use super::connections::{Connections, Transaction};
+use super::connections::Connections;
 use super::keys::Keys;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{self, Reader, millis, month_text, number};
 use super::{Loaded, StoreError};
 use crate::domain::base::REASSIGN_PERIOD;

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `location` | what the URL says |
 //! | `open` | opening it, and its schema |
-//! | `connections` | the pools, and what is done with one connection |
+//! | `threads` | on which the lines to the server live |
+//! | `connections`, `transaction` | the pools, and what is done with one connection |
 //! | `statement`, `pipeline` | what is sent, and that all of it is sent at once |
 //! | `create` | a new organisation |
 //! | `commit`, `keys` | batches, fenced by their numbers and epochs |
@@ -19,6 +20,7 @@
 //! | `reports` | what reports ask; `by_time`, `figures`, `custom_report` answer |
 //! | `bills` | what bills are read from |
 //! | `accounts`, `audit` | who signs in to the broker itself, and who changed what |
+//! | `whole` | all rows of a database |
 //! | `value` | how values stand in the tables |
 //! | `error` | errors of the database as fates of a commit |
 //!
@@ -49,8 +51,11 @@ mod question;
 mod report;
 mod reports;
 mod statement;
+mod threads;
+mod transaction;
 mod usage;
 mod value;
+pub(super) mod whole;
 mod writing;
 
 use super::{

@@ -2,8 +2,8 @@
 
 use super::PostgresStore;
 use super::StoreError;
-use super::connections::Transaction;
 use super::statement::Statement;
+use super::transaction::Transaction;
 use super::value::{Reader, number};
 use crate::domain::ids::OrganisationId;
 use crate::store::Run;
@@ -144,9 +144,10 @@ impl Ownership for PostgresStore {
 }
 
 impl PostgresStore {
-    /// A statement that writes, in a transaction of its own; the first row that it answers.
+    /// A statement that keeps a lease or gives something away, in a transaction of its own; the first row that
+    /// it answers.
     async fn write_one(&self, statement: &Statement<'_>) -> Result<Option<Row>, StoreError> {
-        let transaction = self.inner.connections.transaction().await?;
+        let transaction = self.inner.connections.lease_transaction().await?;
         let row = transaction.one(statement).await?;
         transaction.commit().await?;
         Ok(row)

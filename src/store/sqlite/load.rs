@@ -20,6 +20,7 @@ pub(super) type Lent<'r> = Reader<'r, rusqlite::Row<'r>>;
 
 /// The row of the organisation that has this number now. The first read of a transaction: it fixes
 /// what all later ones see.
+#[expect(clippy::redundant_closure, reason = "the function is of rows of one lifetime")]
 pub(super) fn head(
     connection: &Connection,
     organisation: OrganisationId,
@@ -33,6 +34,7 @@ pub(super) fn head(
 }
 
 /// All the rest of it.
+#[expect(clippy::redundant_closure, reason = "the function is of rows of one lifetime")]
 pub(super) fn body(
     connection: &Connection,
     head: Head,
@@ -105,6 +107,7 @@ impl Loading<'_> {
     }
 
     /// What `read` makes of rows by licence type; of types that the catalogue has lost nothing.
+    #[expect(clippy::redundant_closure, reason = "the function is of rows of one lifetime")]
     fn by_type<T>(
         &self,
         text: &str,

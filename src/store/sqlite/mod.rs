@@ -21,6 +21,7 @@
 //! | `check` | the invariants of what is kept |
 //! | `backup` | a copy of the file |
 //! | `transfer` | an organisation out of one database and into another |
+//! | `whole` | all rows of a database |
 //! | `prune` | what may be forgotten |
 //! | `usage` | pages of the per-user log, kept or written |
 //! | `extent` | how large it is |
@@ -64,6 +65,7 @@ pub mod transfer;
 mod usage;
 mod value;
 mod wal;
+pub(super) mod whole;
 mod writer;
 
 use super::{

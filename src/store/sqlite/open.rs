@@ -118,6 +118,12 @@ fn writer_options(path: &Path) -> SqliteConnectOptions {
     common_options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
 }
 
+/// For a new file that is worth nothing until all of it is there, with whatever it is filled with.
+pub(super) async fn bulk_connection(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = writer_options(path).synchronous(SqliteSynchronous::Off).foreign_keys(false);
+    options.connect().await.map_err(aborted)
+}
+
 /// A connection that commits, to a database that is there with its schema.
 pub(super) fn connect_to_write(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,0 +1,40 @@
+//! Somebody who stays with a node whatever happens, and hears what it says in the end.
+
+use crate::estate::{NEWCOMERS, newcomer};
+use crate::floor::Floor;
+use crate::support::socket::{Heard, Socket};
+use serde_json::json;
+use std::net::SocketAddr;
+
+/// A device that does not look at the time.
+pub(crate) struct Witness(Socket);
+
+impl Witness {
+    /// Logs in at a node that owns its organisation.
+    pub(crate) async fn log_in(floor: &Floor, node: SocketAddr, organisation: u64) -> Self {
+        let url = format!("ws://{node}/v1/organisations/{organisation}/session");
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        let mut socket = Socket(socket);
+        // Nobody else comes as the last of them.
+        let token = floor.token(organisation, &newcomer(NEWCOMERS - 1));
+        let login = json!({ "type": "login", "token": token, "device": "agent_desktop" });
+        let answer = socket.ask(login).await;
+        assert_eq!(answer["type"], "logged_in", "{answer}");
+        Self(socket)
+    }
+
+    /// Asks for something whose answer would have to be kept: it is denied, and that is a record.
+    pub(crate) async fn ask(&mut self) {
+        self.0.send(json!({ "type": "acquire", "id": 1, "channels": ["agent_sms"] })).await;
+    }
+
+    /// The next that it hears is that it must go elsewhere.
+    pub(crate) async fn assert_sent_away(mut self) {
+        match self.0.hear().await {
+            Heard::Closed(4002 | 4003, _) => {}
+            other @ (Heard::Message(_) | Heard::Closed(..) | Heard::Ended) => {
+                panic!("a node without a lease said {other:?}")
+            }
+        }
+    }
+}
