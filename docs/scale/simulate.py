@@ -43,7 +43,7 @@ INPUTS = {
     "poll_s": (0.5, "s", "between two looks at who has what", "`actor/directory/estate.rs`"),
     "heartbeat_s": (15, "s", "heartbeat", "default of `--heartbeat-s`"),
     "adoptions": (8, "", "organisations that a node loads at a time: 32 are claimed at once, 8 connections read", "`actor/directory/estate.rs`, `store/postgres/connections.rs`"),
-    "connections": (14, "", "connections of a node to the database, at most", "`store/postgres/connections.rs`"),
+    "connections": (18, "", "connections of a node to the database, at most", "`store/postgres/connections.rs`"),
     "lost_organisations": (500, "", "organisations of the node that is lost", "asked"),
     "backoff_ms": (500, "ms", "first bound of a client's full-jitter back-off, doubling", "`static/client.js`"),
     "unsettled_ms": (1_000, "ms", "its bound while nodes send it to each other, for eight attempts", "`static/client.js`"),
