@@ -6,8 +6,10 @@ use crate::broker::Phase;
 use crate::limits::DRAIN_TIMEOUT;
 use std::time::Duration;
 
-/// How long organisations may take to go to other nodes.
-const TIME_TO_HAND_OVER: Duration = Duration::from_secs(1);
+/// In how many batches organisations go to other nodes.
+const HAND_OVER_BATCHES: usize = 8;
+/// How long that may take.
+const TIME_TO_HAND_OVER: Duration = Duration::from_millis(1_200);
 /// How long devices that heard `draining` may take to leave by themselves.
 const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
 /// In how many batches those that stayed are closed.
@@ -44,8 +46,12 @@ impl Running {
         let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
         self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
         // Where others can serve them, nobody waits for what this node still has to do.
-        let leaving = tokio::time::timeout(TIME_TO_HAND_OVER, self.broker.directory.leave());
-        let has_left = leaving.await.is_ok();
+        let handing = self.broker.directory.hand_over_all(HAND_OVER_BATCHES, DRAIN_BATCH_PAUSE);
+        if tokio::time::timeout(TIME_TO_HAND_OVER.min(left()), handing).await.is_err() {
+            tracing::warn!(
+                "not everything was handed over in time; it is whoever's claims it first"
+            );
+        }
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
         self.close_in_batches().await;
         self.wait_until_empty(left().saturating_sub(TIME_TO_KEEP)).await;
@@ -55,9 +61,9 @@ impl Running {
         if kept.is_err() {
             tracing::error!("not everything that was decided could be kept in time");
         }
-        if !has_left {
-            // What could not be handed over is whoever's claims it first.
-            let _ = tokio::time::timeout(left(), self.broker.directory.leave()).await;
+        // The last thing that is written: what is still here is anybody's from then on.
+        if tokio::time::timeout(left(), self.broker.directory.leave()).await.is_err() {
+            tracing::warn!("the lease runs out by itself");
         }
         let clock = clock.clone();
         let left = DRAIN_TIMEOUT.saturating_sub(clock.elapsed().saturating_sub(started));
