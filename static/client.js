@@ -31,6 +31,12 @@ const GOODBYE_MS = 2_000;
 const REFRESH_RETRY_MS = 30_000;
 /** How often in a row a connection without a session is sent on (4002) before that looks like a circle. */
 const HOPS_MAX = 4;
+/**
+ * Nodes that send us to each other do not agree yet, as when one has died and its lease has not: that is over within
+ * seconds, so for some attempts the back-off does not grow.
+ */
+const UNSETTLED_MS = 1_000;
+const UNSETTLED_MAX = 8;
 /** How long the question which node has the organisation may take; without an answer the connection will tell. */
 const ENDPOINT_MS = 2_000;
 /** What a socket's address ends with, whatever a balancer puts before it. */
@@ -173,6 +179,8 @@ export class LicenceBrokerClient extends EventTarget {
   #lastGoodUrl = null;
   /** Where we were sent on from, in a row and without a session. */
   #hops = new Set();
+  /** How often in a row nodes did not agree. */
+  #unsettled = 0;
 
   #state = "idle";
   #holdings = new Holdings();
@@ -341,6 +349,7 @@ export class LicenceBrokerClient extends EventTarget {
     this.#url = this.#homes[0];
     this.#lastGoodUrl = null;
     this.#hops.clear();
+    this.#unsettled = 0;
     this.#attempt = 0;
     this.#drainWindow_ms = 0;
     this.#refusal = null;
@@ -436,6 +445,7 @@ export class LicenceBrokerClient extends EventTarget {
     this.#keptUntil_ms = null;
     this.#lastGoodUrl = this.#url;
     this.#hops.clear();
+    this.#unsettled = 0;
     const { session, resume_token, user, device, heartbeat_s, grace_s = 0 } = message;
     this.#ticket = { session, resume_token: resume_token ?? this.#ticket?.resume_token };
     this.#details = { session, user, device, heartbeat_s, grace_s };
@@ -627,21 +637,18 @@ export class LicenceBrokerClient extends EventTarget {
     this.#stop("beat");
     this.#rejectPending(code, reason);
     if (this.#leaving || this.#refusal || fateOfClose(code) !== "retry") return this.#finish(code, reason);
-    const moved = code === 4002 ? this.#moved(reason) : null;
-    this.#url = moved ?? this.#elsewhere();
+    const target = code === 4002 ? movedUrl(reason, this.#url) : null;
+    const goes = target !== null && this.#mayGoTo(target);
+    this.#url = goes ? target : this.#elsewhere();
     if (wasOpen) this.#holdOn(reason);
     // Who comes to the wrong node comes alone and goes on at once; a whole organisation that moves spreads out.
-    this.#retry(code, reason, { at_once: moved !== null && !wasOpen });
+    this.#retry(code, reason, { at_once: goes && !wasOpen, unsettled: target !== null && !goes });
   }
 
-  /**
-   * The node that we are sent to; null if we may not go there, or have just been there: then nodes do not agree yet, as
-   * when one has died and its lease has not.
-   */
-  #moved(reason) {
+  /** Not where we have just been, and not for ever. */
+  #mayGoTo(url) {
     this.#hops.add(this.#url);
-    const url = movedUrl(reason, this.#url);
-    return url !== null && !this.#hops.has(url) && this.#hops.size <= HOPS_MAX ? url : null;
+    return !this.#hops.has(url) && this.#hops.size <= HOPS_MAX;
   }
 
   /** Where to try next when nobody said where: each home in turn, and where the last session was. */
@@ -662,7 +669,7 @@ export class LicenceBrokerClient extends EventTarget {
     this.#start("lease", () => this.#giveUpLicences("connection_lost"), left_ms);
   }
 
-  #retry(code, reason, { at_once }) {
+  #retry(code, reason, { at_once, unsettled }) {
     const window_ms = this.#drainWindow_ms;
     this.#drainWindow_ms = 0;
     const backoff = { ...this.#settings.backoff };
@@ -670,8 +677,10 @@ export class LicenceBrokerClient extends EventTarget {
     // Whoever waits for longer than the grace comes back to nothing: two attempts fit into it.
     const grace_ms = (this.#details?.grace_s ?? 0) * 1000;
     if (grace_ms) backoff.max_ms = Math.min(backoff.max_ms ?? BACKOFF_MS_MAX, grace_ms / 2);
-    const retry_in_ms = at_once ? 0 : fullJitterDelay(window_ms ? 0 : this.#attempt, backoff);
-    if (!at_once) this.#attempt += 1;
+    const soon = unsettled && ++this.#unsettled <= UNSETTLED_MAX;
+    if (soon) backoff.base_ms = UNSETTLED_MS;
+    const retry_in_ms = at_once ? 0 : fullJitterDelay(window_ms || soon ? 0 : this.#attempt, backoff);
+    if (!at_once && !soon) this.#attempt += 1;
     this.#start("retry", () => this.#connect(), retry_in_ms);
     this.#emit("closed", { code, reason, fate: "retry", will_retry: true, retry_in_ms, attempt: this.#attempt });
   }

@@ -136,7 +136,7 @@ CREATE TABLE usage (
 );
 
 CREATE INDEX usage_at ON usage (organisation, at, id);
-CREATE INDEX usage_user ON usage (organisation, "user", at, id);
+CREATE INDEX usage_user ON usage (organisation, "user", id);
 CREATE INDEX usage_session ON usage (session, id);
 
 CREATE TABLE denials (
@@ -151,6 +151,7 @@ CREATE TABLE denials (
 );
 
 CREATE INDEX denials_at ON denials (organisation, at, id);
+CREATE INDEX denials_user ON denials (organisation, "user", id);
 
 CREATE TABLE life (
     id    bigint PRIMARY KEY CHECK (id = 1),

@@ -209,6 +209,7 @@ fn picture(uri: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::auth::password;
+    use crate::store::Accounts as _;
     use crate::store::sqlite::SqliteStore;
     use clap::Parser;
     use std::path::Path;

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::domain::ids::OrganisationId;
 use crate::store::ownership::{Claim, NodeRow, NodeRun, Ownership};
 use crate::store::{Store, StoreError};
+use crate::telemetry;
 use lease::Lease;
 use owners::Owners;
 use std::collections::VecDeque;
@@ -247,6 +248,7 @@ impl Cluster {
                 return;
             }
             self.lease.end();
+            telemetry::count_lease_lost();
             tracing::error!(node = &*self.node.name, "the lease is over: nothing is decided here");
             lost();
             loop {

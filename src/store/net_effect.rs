@@ -7,7 +7,8 @@ use crate::domain::activity::LapseChange;
 use crate::domain::audit::AuditRecord;
 use crate::domain::base::BaseUnit;
 use crate::domain::billing::BillLine;
-use crate::domain::event::{DenialRecord, Event, SessionOpened, UsageRecord};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::event::{DenialRecord, DeniedName, Event, SessionOpened, UsageRecord};
 use crate::domain::ids::{LicenceId, SessionId};
 use crate::domain::interval::IntervalRecord;
 use crate::domain::organisation::Settings;
@@ -306,4 +307,12 @@ pub(super) fn with_value<K: Copy, V: Copy>(
 /// What there is not any more.
 pub(super) fn without_value<K: Copy, V>(map: &BTreeMap<K, Option<V>>) -> impl Iterator<Item = K> {
     map.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| *key)
+}
+
+/// What was denied, by its key or as it was named.
+pub(super) fn denied_name<'n>(name: &'n DeniedName, catalogue: &'n Catalogue) -> &'n str {
+    match name {
+        DeniedName::Licence(licence) => catalogue.key(*licence),
+        DeniedName::Unknown(name) => name,
+    }
 }

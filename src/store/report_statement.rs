@@ -203,10 +203,7 @@ fn fitting(kind: FieldKind, value: &ReportValue) -> Option<Bound> {
         FieldKind::Integer | FieldKind::Time | FieldKind::Calendar(_) => false,
     };
     match value {
-        // No database has a text with this character, nor takes one as a value.
-        ReportValue::Text(text) => {
-            (is_text && !text.contains('\0')).then(|| Bound::Text(text.clone()))
-        }
+        ReportValue::Text(text) => is_text.then(|| Bound::Text(text.clone())),
         ReportValue::Integer(number) | ReportValue::Hundredths(number) => {
             (!is_text).then_some(Bound::Integer(*number))
         }
@@ -219,6 +216,9 @@ fn fitting(kind: FieldKind, value: &ReportValue) -> Option<Bound> {
 pub(super) trait Cells {
     fn integer(&self, column: usize) -> Result<Option<i64>, StoreError>;
     fn text(&self, column: usize) -> Result<Option<String>, StoreError>;
+
+    /// A date, as [`Dialect::stretch`] gives it: `YYYY-MM-DD`.
+    fn date(&self, column: usize) -> Result<Option<String>, StoreError>;
 }
 
 /// The rows as the report shows them.
@@ -252,9 +252,10 @@ fn dimension(row: &impl Cells, column: usize, kind: FieldKind) -> Result<ReportV
             time.ok_or_else(|| corrupt("an instant", at))
         }
         FieldKind::Integer => number().map(ReportValue::Integer),
-        FieldKind::Text
-        | FieldKind::Word(_)
-        | FieldKind::Calendar(Calendar::Day | Calendar::Week | Calendar::Month) => {
+        FieldKind::Calendar(Calendar::Day | Calendar::Week) => {
+            Ok(row.date(column)?.map_or(ReportValue::Null, ReportValue::Text))
+        }
+        FieldKind::Text | FieldKind::Word(_) | FieldKind::Calendar(Calendar::Month) => {
             Ok(row.text(column)?.map_or(ReportValue::Null, ReportValue::Text))
         }
     }

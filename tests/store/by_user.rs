@@ -115,7 +115,10 @@ pub(crate) async fn a_users_records_are_the_same_while_their_index_is_written(
     answers_are_right(&*store).await;
 }
 
-pub(crate) async fn upkeep_has_an_end_and_goes_on_after_a_restart(backend: &dyn Backend) {
+/// Where the index by user is written behind the log.
+#[tokio::test]
+async fn upkeep_has_an_end_and_goes_on_after_a_restart() {
+    let backend = &SqliteBackend::new();
     let store = open_with_129(backend).await;
     assert!(store.create_organisation(&settings(130), None).await.expect("created"));
     assert!(!store.upkeep().await.expect("done"), "nothing was written yet");

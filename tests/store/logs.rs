@@ -154,6 +154,31 @@ pub(crate) async fn denials_are_read_and_filtered(backend: &dyn Backend) {
     assert_eq!(store.denials_page(id(129), &none(), second).await.expect("a page"), all[1..2]);
 }
 
+/// A device names what it asks for as it likes; the characters are those that JSON can say.
+pub(crate) async fn a_name_of_any_characters_is_kept_and_found(backend: &dyn Backend) {
+    let store = open_with_129(backend).await;
+    let named = |name: &str| DenialRecord {
+        denied: Denied {
+            licence: DeniedName::Unknown(name.into()),
+            reason: DenialReason::UnknownLicence,
+        },
+        ..denial("wynn", "agent_email", at(1))
+    };
+    let names = ["a\0b\0", "\u{1}\u{7f}", "\u{d7ff}\u{ffff}\u{10ffff}", "'\"\\{},NULL"];
+    let records = names.iter().map(|name| Event::Denied(named(name)));
+    commit(&*store, 1, 1, records.collect()).await;
+    let all = store.denials_page(id(129), &DenialFilter::default(), ALL).await.expect("a page");
+    for (name, stored) in names.iter().zip(&all) {
+        let filter = DenialFilter { licence: Some((*name).to_owned()), ..DenialFilter::default() };
+        let found = store.denials_page(id(129), &filter, ALL).await.expect("a page");
+        assert_eq!(found, std::slice::from_ref(stored), "{name:?}");
+    }
+    let filter = UsageFilter { user: Some("\0".to_owned()), ..UsageFilter::default() };
+    assert!(store.usage_page(id(129), &filter, ALL).await.expect("a page").is_empty());
+    assert!(store.user(id(129), "\0").await.expect("an answer").is_none());
+    assert!(store.account(Some(id(129)), "\0").await.expect("an answer").is_none());
+}
+
 pub(crate) async fn a_range_includes_its_beginning_and_excludes_its_end(backend: &dyn Backend) {
     let store = open_with_129(backend).await;
     let record = |instant: &str, session| {

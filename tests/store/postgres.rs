@@ -23,6 +23,7 @@ use pooler::Pooler;
 use server::{Server, administer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio_postgres::{Client, NoTls};
 
 /// A database of its own; nothing where there is no PostgreSQL.
 pub(crate) struct PostgresBackend {
@@ -46,6 +47,14 @@ impl PostgresBackend {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A connection past the store, as an operator's tool has it; it ends with its last handle.
+    pub(crate) async fn raw(&self) -> Client {
+        let connected = tokio_postgres::connect(&self.url, NoTls).await;
+        let (client, connection) = connected.expect("the server lets it in");
+        tokio::spawn(connection);
+        client
     }
 
     /// Does something past the store, as an operator's tool does.

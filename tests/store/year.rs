@@ -10,7 +10,7 @@ use std::path::Path;
 
 #[path = "../../benches/year/mod.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest of it")]
-mod made_up;
+pub(crate) mod made_up;
 
 const SCALE: made_up::Scale = made_up::Scale { agents: 60, days: 33, seed: 7 };
 

@@ -4,7 +4,6 @@
 //! sign-ins for one account are judged one after the other, whichever node they come to.
 
 use super::organisations::{KEY_OF_NUMBER, stored};
-use super::question::can_be_kept;
 use super::statement::Statement;
 use super::transaction::Transaction;
 use super::value::{Reader, millis, number};
@@ -32,9 +31,6 @@ impl Accounts for PostgresStore {
         organisation: Option<OrganisationId>,
         user: &str,
     ) -> Result<Option<Account>, StoreError> {
-        if !can_be_kept(user) {
-            return Ok(None);
-        }
         let row = self.inner.connections.one(&find(organisation, user, "")).await?;
         row.map(|row| kept::account(Reader(&row), organisation)).transpose()
     }
@@ -160,9 +156,6 @@ async fn take(
     organisation: Option<OrganisationId>,
     user: &str,
 ) -> Result<Option<Found>, StoreError> {
-    if !can_be_kept(user) {
-        return Ok(None);
-    }
     let row = transaction.one(&find(organisation, user, " FOR UPDATE")).await?;
     let Some(row) = row else { return Ok(None) };
     let row = Reader(&row);

@@ -2,7 +2,6 @@
 
 use super::PostgresStore;
 use super::organisations::KEY_OF_NUMBER;
-use super::question::can_be_kept;
 use super::statement::Statement;
 use super::value::{Reader, millis, month_text, number};
 use crate::domain::ids::OrganisationId;
@@ -48,9 +47,6 @@ impl Bills for PostgresStore {
         licence: &str,
         to: DateTime<Utc>,
     ) -> Result<Vec<TotalsRow>, StoreError> {
-        if !can_be_kept(licence) {
-            return Ok(vec![]);
-        }
         let text = format!(
             "SELECT at, base, concurrent, contingency, fixed FROM totals_log \
              WHERE organisation = {KEY_OF_NUMBER} AND licence = $2 AND at < $3 ORDER BY id"

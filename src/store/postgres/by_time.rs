@@ -1,7 +1,6 @@
 //! One instant of the database, for rows by licence type and stretch of time.
 
 use super::connections::Connections;
-use super::question::can_be_kept;
 use super::statement::Statement;
 use super::transaction::Transaction;
 use super::value::{Reader, number};
@@ -62,9 +61,6 @@ pub(super) async fn page<R>(
     (figure, question): (&Figure<R, Row>, &ByTime),
     page: Page,
 ) -> Result<Vec<Stored<R>>, StoreError> {
-    if question.filter.licence.as_deref().is_some_and(|licence| !can_be_kept(licence)) {
-        return Ok(vec![]);
-    }
     let Some(mut snapshot) = Snapshot::of(connections, organisation).await? else {
         return Ok(vec![]);
     };

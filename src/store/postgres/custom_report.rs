@@ -11,6 +11,7 @@ use crate::limits::REPORT_TIME_MAX;
 use crate::store::report_fields::{Calendar, Source};
 use crate::store::report_statement::{self, Bound, Cells, Dialect};
 use crate::store::reports::{ReportOutcome, ReportQuery};
+use chrono::{NaiveDate, TimeDelta};
 use std::pin::pin;
 use tokio::sync::oneshot::{self, Sender};
 use tokio_postgres::Row;
@@ -88,20 +89,16 @@ const fn table(source: Source) -> &'static str {
     }
 }
 
-/// Where the stretch of a record begins. An hour begins no earlier than clocks were moved.
+/// Where the stretch of a record begins. An hour begins no earlier than clocks were moved. Dates are numbers
+/// of days since the first of all: to write them in the server for each record takes as long as all the rest.
 const fn stretch(calendar: Calendar) -> &'static str {
     match calendar {
         Calendar::FiveMinutes => "instant_ms - instant_ms % 300000",
         Calendar::Hour => "greatest(instant_ms - (instant_ms + shift_ms) % 3600000, since_ms)",
-        Calendar::Day => {
-            "to_char(timestamp '1970-01-01' + (instant_ms + shift_ms) / 86400000 \
-             * interval '1 day', 'YYYY-MM-DD') COLLATE \"C\""
-        }
+        Calendar::Day => "(instant_ms + shift_ms) / 86400000",
         // The first day of all, a Thursday, is the fourth of its week.
         Calendar::Week => {
-            "to_char(timestamp '1970-01-01' + ((instant_ms + shift_ms) / 86400000 \
-             - ((instant_ms + shift_ms) / 86400000 + 3) % 7) * interval '1 day', 'YYYY-MM-DD') \
-             COLLATE \"C\""
+            "(instant_ms + shift_ms) / 86400000 - ((instant_ms + shift_ms) / 86400000 + 3) % 7"
         }
         Calendar::Month => {
             "to_char(timestamp '1970-01-01' + (instant_ms + shift_ms) / 86400000 \
@@ -117,5 +114,15 @@ impl Cells for Row {
 
     fn text(&self, column: usize) -> Result<Option<String>, StoreError> {
         self.try_get(column).map_err(|_| corrupt("a text of a report in column", column))
+    }
+
+    fn date(&self, column: usize) -> Result<Option<String>, StoreError> {
+        let written = |days: i64| {
+            let date = TimeDelta::try_days(days)
+                .and_then(|days| NaiveDate::default().checked_add_signed(days))
+                .ok_or_else(|| corrupt("a day of a report", days))?;
+            Ok(date.format("%Y-%m-%d").to_string())
+        };
+        self.integer(column)?.map(written).transpose()
     }
 }

@@ -4,7 +4,6 @@
 use super::by_time::Snapshot;
 use super::connections::Connections;
 use super::organisations::{KEY_OF_NUMBER, stored};
-use super::question::can_be_kept;
 use super::statement::Statement;
 use super::value::{Reader, millis, number};
 use crate::domain::catalogue::Catalogue;
@@ -38,9 +37,6 @@ pub(super) async fn intervals_page(
     filter: &IntervalFilter,
     page: Page,
 ) -> Result<Vec<Stored<IntervalRow>>, StoreError> {
-    if filter.licence.as_deref().is_some_and(|licence| !can_be_kept(licence)) {
-        return Ok(vec![]);
-    }
     let text = format!(
         "SELECT id AS cursor, start, licence, concurrent, concurrent_peak, concurrent_low, \
          contingency, contingency_peak, contingency_low FROM intervals \
@@ -55,7 +51,7 @@ pub(super) async fn intervals_page(
         .bind(filter.range.to.map_or(i64::MAX, millis))
         .bind(filter.licence.clone())
         .bind(i64::from(page.limit));
-    stored(&connections.rows(&question).await?, interval)
+    stored(&connections.page(&question).await?, interval)
 }
 
 fn interval(row: Reader<'_, Row>) -> Result<IntervalRow, StoreError> {
@@ -70,19 +66,25 @@ fn interval(row: Reader<'_, Row>) -> Result<IntervalRow, StoreError> {
     })
 }
 
-/// `asked`: who was denied what in which five minutes. `denied`: how many of them did not get it within
-/// those; each is looked up in the log of that user (`OFFSET 0` keeps the planner from reading everybody's).
+/// `asked`: who was denied what in which five minutes. `stretch`: which records of the per-user log are of
+/// those. `denied`: how many did not get it within them; each is looked up in the log of that user (`OFFSET 0`
+/// keeps the planner from reading everybody's).
 /// `needed`: what was held, by hours where they are whole, and what was held and denied in the same five
 /// minutes. Of those the greatest sum, and the first five minutes in which it was reached.
 const DEMAND: &str = with_parts!(
     ", asked AS MATERIALIZED (SELECT DISTINCT licence, \"user\", at - at % 300000 AS start \
      FROM denials WHERE organisation = $1 AND at >= $2 AND at < $5 \
      AND reason IN ('exhausted', 'not_purchased') AND ($6 IS NULL OR licence = $6)), \
-     denied AS (SELECT licence, start, count(*) AS users FROM asked \
+     stretch AS MATERIALIZED (SELECT start, \
+     coalesce((SELECT id FROM usage WHERE organisation = $1 AND at >= start \
+     ORDER BY at, id LIMIT 1), 9223372036854775807) AS first_id, \
+     coalesce((SELECT id FROM usage WHERE organisation = $1 AND at >= start + 300000 \
+     ORDER BY at, id LIMIT 1), 9223372036854775807) AS end_id \
+     FROM (SELECT DISTINCT start FROM asked) AS starts), \
+     denied AS (SELECT licence, start, count(*) AS users FROM asked JOIN stretch USING (start) \
      WHERE NOT EXISTS (SELECT 1 FROM usage WHERE usage.organisation = $1 \
-     AND usage.\"user\" = asked.\"user\" AND usage.at >= asked.start \
-     AND usage.at < asked.start + 300000 AND usage.licence = asked.licence \
-     AND usage_type = 'Acquired' OFFSET 0) GROUP BY 1, 2), \
+     AND usage.\"user\" = asked.\"user\" AND usage.id >= first_id AND usage.id < end_id \
+     AND usage.licence = asked.licence AND usage_type = 'Acquired' OFFSET 0) GROUP BY 1, 2), \
      needed AS (SELECT licence, start, length, holders_peak AS held, 0 AS denied FROM parts \
      UNION ALL SELECT licence, start, 300000, coalesce((SELECT holders_peak FROM intervals \
      WHERE organisation = $1 AND intervals.start = denied.start \

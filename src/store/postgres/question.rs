@@ -5,22 +5,27 @@ use super::statement::Statement;
 use super::value::{millis, number};
 use crate::domain::ids::OrganisationId;
 use crate::store::{Page, Range};
+use chrono::{DateTime, Utc};
 
-/// By what a page is in order, and where the one before it ended.
+/// By which index a page is read. Each has an order of its own, so that the planner, which may not sort pages,
+/// has no choice where it does not know better: it takes every index for a good one whose rows it has not
+/// counted yet. Within one organisation the instants of a log and its cursors grow together.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
-    /// By the cursor.
+    /// By the cursor, within what is equal.
     Cursor,
     /// By the cursor, back from it.
     CursorBack,
-    /// By the instant, then the cursor: within one organisation both of a log grow together, so whichever of
-    /// them an index has serves its pages.
+    /// By the instant, then the cursor.
     Instant,
+    /// By the cursor, within what is equal; a range is one of cursors, found by the instants.
+    CursorInRange,
 }
 
 /// A page that is being asked for.
 pub(super) struct Question {
     statement: Statement<'static>,
+    table: &'static str,
     order: Order,
 }
 
@@ -29,7 +34,7 @@ impl Question {
     /// `cursor` beside the columns.
     pub(super) fn new(
         columns: &str,
-        table: &str,
+        table: &'static str,
         organisation: OrganisationId,
         page: Page,
         order: Order,
@@ -39,7 +44,7 @@ impl Question {
         );
         let mut statement = Statement::new(text).bind(number(organisation));
         let beyond = match order {
-            Order::Cursor | Order::Instant => "> ",
+            Order::Cursor | Order::Instant | Order::CursorInRange => "> ",
             Order::CursorBack => "< ",
         };
         statement.push(beyond).push_bind(page.after);
@@ -48,40 +53,48 @@ impl Question {
             let from = format!(" AND at >= coalesce((SELECT at FROM {table} WHERE id = ");
             statement.push(&from).push_bind(page.after).push("), 0)");
         }
-        Self { statement, order }
+        Self { statement, table, order }
     }
 
     pub(super) fn within(&mut self, range: Range) {
-        if let Some(from) = range.from {
-            self.statement.push(" AND at >= ").push_bind(millis(from));
-        }
-        if let Some(to) = range.to {
-            self.statement.push(" AND at < ").push_bind(millis(to));
+        for (comparison, instant) in [(" >= ", range.from), (" < ", range.to)] {
+            let Some(instant) = instant else { continue };
+            match self.order {
+                Order::Cursor | Order::CursorBack | Order::Instant => {
+                    self.statement.push(" AND at").push(comparison).push_bind(millis(instant));
+                }
+                Order::CursorInRange => {
+                    self.statement.push(" AND id").push(comparison);
+                    self.first_from(instant);
+                }
+            }
         }
     }
 
+    /// The cursor of the first record from an instant on, or what is beyond all of them.
+    fn first_from(&mut self, instant: DateTime<Utc>) {
+        let of_log = format!(
+            "coalesce((SELECT id FROM {} WHERE organisation = {KEY_OF_NUMBER} AND at >= ",
+            self.table
+        );
+        self.statement.push(&of_log).push_bind(millis(instant));
+        self.statement.push(" ORDER BY at, id LIMIT 1), 9223372036854775807)");
+    }
+
     pub(super) fn equals(&mut self, column: &str, value: Option<impl Into<String>>) {
-        let Some(value) = value.map(Into::into) else { return };
-        if can_be_kept(&value) {
+        if let Some(value) = value.map(Into::into) {
             self.statement.push(" AND ").push(column).push(" = ").push_bind(value);
-        } else {
-            self.statement.push(" AND FALSE");
         }
     }
 
     /// With at most so many rows.
     pub(super) fn end(mut self, limit: u32) -> Statement<'static> {
         let order = match self.order {
-            Order::Cursor => " ORDER BY id LIMIT ",
+            Order::Cursor | Order::CursorInRange => " ORDER BY id LIMIT ",
             Order::CursorBack => " ORDER BY id DESC LIMIT ",
             Order::Instant => " ORDER BY at, id LIMIT ",
         };
         self.statement.push(order).push_bind(i64::from(limit));
         self.statement
     }
-}
-
-/// Whether a text can be one of the database's: it has none with this character, and refuses it as a value.
-pub(super) fn can_be_kept(text: &str) -> bool {
-    !text.contains('\0')
 }

@@ -14,13 +14,14 @@ pub(super) async fn denials_page(
     filter: &DenialFilter,
     page: Page,
 ) -> Result<Vec<Stored<DenialRow>>, StoreError> {
-    let mut log = Question::new(DENIAL_COLUMNS, "denials", organisation, page, Order::Instant);
+    let order = if filter.user.is_some() { Order::CursorInRange } else { Order::Instant };
+    let mut log = Question::new(DENIAL_COLUMNS, "denials", organisation, page, order);
     log.within(filter.range);
     log.equals("\"user\"", filter.user.clone());
     log.equals("licence", filter.licence.clone());
     log.equals("device", filter.logon_source.map(log_rows::device_of));
     log.equals("reason", filter.reason.map(DenialReason::as_str));
-    stored(&connections.rows(&log.end(page.limit)).await?, log_rows::denial)
+    stored(&connections.page(&log.end(page.limit)).await?, log_rows::denial)
 }
 
 /// Several writers keep records of one organisation, so their instants may pass each other: pages go by the
@@ -37,5 +38,5 @@ pub(super) async fn audit_page(
     log.equals("actor", filter.actor.clone());
     log.equals("action", filter.action.clone());
     log.equals("target", filter.target.clone());
-    stored(&connections.rows(&log.end(page.limit)).await?, log_rows::audit)
+    stored(&connections.page(&log.end(page.limit)).await?, log_rows::audit)
 }

@@ -26,12 +26,16 @@ pub(super) async fn page(
     filter: &UsageFilter,
     page: Page,
 ) -> Result<Vec<Stored<UsageRow>>, StoreError> {
-    let rows = connections.rows(&question(organisation, filter, page)).await?;
+    let rows = connections.page(&question(organisation, filter, page)).await?;
     rows.iter().map(|row| log_rows::usage(value(row, 0)?, &line(row)?)).collect()
 }
 
 fn question(organisation: OrganisationId, filter: &UsageFilter, page: Page) -> Statement<'static> {
-    let order = if filter.session.is_some() { Order::Cursor } else { Order::Instant };
+    let order = match (filter.session, &filter.user) {
+        (Some(_), _) => Order::Cursor,
+        (None, Some(_)) => Order::CursorInRange,
+        (None, None) => Order::Instant,
+    };
     let mut question = Question::new(COLUMNS, "usage", organisation, page, order);
     question.within(filter.range);
     question.equals("session", filter.session.map(session_text));
@@ -63,7 +67,7 @@ impl Exports {
     ) -> Result<Part, StoreError> {
         let _turn = self.turn.lock().await;
         let asked = question(organisation, &log_rows::looked_at(filter), page);
-        let rows = connections.rows(&asked).await?;
+        let rows = connections.page(&asked).await?;
         let filter = filter.clone();
         self.background.run(move || written(&rows, &filter, page.limit, scribe)).await
     }

@@ -108,6 +108,10 @@ impl Cells for SqliteRow {
     fn text(&self, column: usize) -> Result<Option<String>, StoreError> {
         self.try_get(column).map_err(aborted)
     }
+
+    fn date(&self, column: usize) -> Result<Option<String>, StoreError> {
+        self.text(column)
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use super::bulk::{self, Append};
 use super::value::{SessionText, features_text, held_text, millis, seconds_of_day};
 use crate::domain::catalogue::Catalogue;
-use crate::domain::event::DeniedName;
 use crate::domain::reason::ReleaseReason;
 use crate::store::change::Change;
-use crate::store::net_effect::{NetEffect, logon_source, with_value, without_value};
+use crate::store::net_effect::{NetEffect, denied_name, logon_source, with_value, without_value};
 use rusqlite::{Connection, Statement, params};
 use std::sync::LazyLock;
 
@@ -189,10 +188,7 @@ impl<'a> Writing<'a> {
         });
         let records: Vec<_> = self.rows(|effect| effect.denials.iter().copied()).collect();
         RECORD.run(self.connection, &records, |values, (key, record)| {
-            let licence = match &record.denied.licence {
-                DeniedName::Licence(licence) => self.catalogue.key(*licence),
-                DeniedName::Unknown(name) => name,
-            };
+            let licence = denied_name(&record.denied.licence, self.catalogue);
             values
                 .put(key)?
                 .put(millis(record.at))?

@@ -3,9 +3,8 @@
 
 use super::table::Table;
 use super::{Statements, Writing};
-use crate::domain::event::DeniedName;
 use crate::domain::reason::ReleaseReason;
-use crate::store::net_effect::{NetEffect, logon_source, with_value, without_value};
+use crate::store::net_effect::{NetEffect, denied_name, logon_source, with_value, without_value};
 use crate::store::postgres::value::{held_text, millis, session_text};
 
 impl<'a> Writing<'a> {
@@ -116,10 +115,7 @@ impl<'a> Writing<'a> {
         Table::new(RECORD, self.rows(|effect| effect.denials.iter().copied()))
             .column(|(key, _)| *key)
             .column(|(_, record)| millis(record.at))
-            .column(|(_, record)| match &record.denied.licence {
-                DeniedName::Licence(licence) => &**catalogue.key(*licence),
-                DeniedName::Unknown(name) => name,
-            })
+            .column(|(_, record)| denied_name(&record.denied.licence, catalogue))
             .column(|(_, record)| &*record.user)
             .column(|(_, record)| record.device.as_str())
             .column(|(_, record)| record.denied.reason.as_str())
