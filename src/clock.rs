@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// As far as two clocks may be apart before one is put right: more than an answer is under way.
 const CLOCKS_APART_MAX: TimeDelta = TimeDelta::milliseconds(500);
 
+/// Of a clock that goes by the machine's own.
+const NOBODYS: i64 = i64::MIN;
+
 /// Wall-clock and monotonic time, or a hand that a test turns.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Source>);
@@ -17,8 +20,9 @@ pub struct Clock(Arc<Source>);
 enum Source {
     System {
         started: Instant,
-        /// What the wall clock is told to add, in milliseconds.
-        ahead_ms: AtomicI64,
+        /// When the clock that is followed showed that monotonic time began, in milliseconds UTC;
+        /// [`NOBODYS`] while none is.
+        followed_from_ms: AtomicI64,
     },
     Manual(Mutex<Moment>),
 }
@@ -26,7 +30,8 @@ enum Source {
 impl Clock {
     /// The machine's clocks; monotonic time counts from this call.
     pub fn system() -> Self {
-        Self(Arc::new(Source::System { started: Instant::now(), ahead_ms: AtomicI64::new(0) }))
+        let followed_from_ms = AtomicI64::new(NOBODYS);
+        Self(Arc::new(Source::System { started: Instant::now(), followed_from_ms }))
     }
 
     /// A clock that stands still until it is turned.
@@ -37,9 +42,10 @@ impl Clock {
     /// The present instant; the wall clock to the millisecond.
     pub fn now(&self) -> Moment {
         match &*self.0 {
-            Source::System { started, ahead_ms } => {
-                let ahead = TimeDelta::milliseconds(ahead_ms.load(Ordering::Relaxed));
-                Moment { at: Utc::now().trunc_subsecs(3) + ahead, elapsed: started.elapsed() }
+            Source::System { started, followed_from_ms } => {
+                let elapsed = started.elapsed();
+                let at = followed(followed_from_ms.load(Ordering::Relaxed), elapsed);
+                Moment { at: at.unwrap_or_else(|| Utc::now().trunc_subsecs(3)), elapsed }
             }
             Source::Manual(hand) => *hand.lock().unwrap_or_else(PoisonError::into_inner),
         }
@@ -54,15 +60,19 @@ impl Clock {
     }
 
     /// Goes by another clock from now on, which shows `at`; differences that a network makes are left alone.
-    /// By how much this one was wrong, if it is put right. A manual clock stays as it is.
+    /// By how much this one was wrong, if it is put right. In between it goes by monotonic time: whoever sets
+    /// the machine's clock changes nothing any more. A manual clock stays as it is.
     pub fn follow(&self, at: DateTime<Utc>) -> Option<TimeDelta> {
-        let Source::System { ahead_ms, .. } = &*self.0 else { return None };
-        let behind = at - self.now().at;
-        if behind.abs() <= CLOCKS_APART_MAX {
-            return None;
+        let Source::System { followed_from_ms, .. } = &*self.0 else { return None };
+        let now = self.now();
+        let behind = at - now.at;
+        let is_wrong = behind.abs() > CLOCKS_APART_MAX;
+        if is_wrong || followed_from_ms.load(Ordering::Relaxed) == NOBODYS {
+            let at = if is_wrong { at } else { now.at };
+            let from = at.timestamp_millis() - milliseconds(now.elapsed);
+            followed_from_ms.store(from, Ordering::Relaxed);
         }
-        ahead_ms.fetch_add(behind.num_milliseconds(), Ordering::Relaxed);
-        Some(behind)
+        is_wrong.then_some(behind)
     }
 
     /// Turns a manual clock forward, both hands alike.
@@ -92,5 +102,39 @@ impl Clock {
                 hand.lock().unwrap_or_else(PoisonError::into_inner).at += by;
             }
         }
+    }
+}
+
+/// What a followed clock shows; `None` if none is followed.
+fn followed(from_ms: i64, elapsed: Duration) -> Option<DateTime<Utc>> {
+    let at_ms = (from_ms != NOBODYS).then(|| from_ms + milliseconds(elapsed))?;
+    DateTime::from_timestamp_millis(at_ms)
+}
+
+fn milliseconds(elapsed: Duration) -> i64 {
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_follows_another_shows_its_time() {
+        let clock = Clock::system();
+        let there = clock.now().at + TimeDelta::hours(3);
+        let behind = clock.follow(there).expect("it was wrong");
+        assert!((behind - TimeDelta::hours(3)).abs() < CLOCKS_APART_MAX, "{behind}");
+        let apart = clock.now().at - there;
+        assert!(apart >= TimeDelta::zero() && apart < TimeDelta::minutes(1), "{apart}");
+        assert_eq!(clock.follow(clock.now().at), None, "it is right now");
+    }
+
+    #[test]
+    fn a_small_difference_is_left_alone() {
+        let clock = Clock::system();
+        let before = clock.now().at;
+        assert_eq!(clock.follow(before + CLOCKS_APART_MAX / 2), None);
+        assert!(clock.now().at >= before, "and time does not jump");
     }
 }

@@ -87,8 +87,11 @@ export interface Timers {
 }
 
 export interface ClientSettings {
-  /** The broker without path, `wss://broker.example`. */
-  url: string;
+  /**
+   * The broker, `wss://broker.example`; or several addresses of it, which are tried one after the other where there is no
+   * balancer. Whatever stands behind a host is a balancer's prefix and is kept.
+   */
+  url: string | string[];
   organisation: number;
   device: Device;
   /** Called for every connection and every refresh. Must settle. */
@@ -97,6 +100,13 @@ export interface ClientSettings {
   WebSocket?: new (url: string, protocols?: string | string[]) => any;
   /** Default: the global ones. A page that may be hidden for long wants some that browsers do not slow down. */
   timers?: Timers;
+  /**
+   * Ask over HTTP which node has the organisation before connecting, so that many who come at once come to the right
+   * one. Default false: whoever comes to the wrong one is told where to go (4002).
+   */
+  ask_endpoint?: boolean;
+  /** Default: the global one. Only `ask_endpoint` needs it. */
+  fetch?: typeof fetch;
   backoff?: Backoff;
   /** How long any answer may take, in milliseconds. Default 10000. */
   answer_timeout_ms?: number;

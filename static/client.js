@@ -29,6 +29,18 @@ const BACKOFF_MS_MAX = 30_000;
 /** The broker closes after `logged_out`; a client does not wait for it longer than this. */
 const GOODBYE_MS = 2_000;
 const REFRESH_RETRY_MS = 30_000;
+/** How often in a row a connection without a session is sent on (4002) before that looks like a circle. */
+const HOPS_MAX = 4;
+/**
+ * Nodes that send us to each other do not agree yet, as when one has died and its lease has not: that is over within
+ * seconds, so for some attempts the back-off does not grow.
+ */
+const UNSETTLED_MS = 1_000;
+const UNSETTLED_MAX = 8;
+/** How long the question which node has the organisation may take; without an answer the connection will tell. */
+const ENDPOINT_MS = 2_000;
+/** What a socket's address ends with, whatever a balancer puts before it. */
+const SOCKET_PATH = /\/v1\/organisations\/\d+\/(session|live)$/;
 /** Timers take 32 bits; a token that lives longer is simply looked at again. */
 const TIMER_MS_MAX = 2_147_483_647;
 
@@ -71,8 +83,9 @@ export function fullJitterDelay(attempt, { base_ms = 500, max_ms = BACKOFF_MS_MA
 }
 
 /**
- * Where close code 4002 sends us. The reason names the other node: as ws(s) or http(s), with or without
- * the path. Null if it is no such address, or if it would carry a token from an encrypted to a plain connection.
+ * Where close code 4002 sends us. The reason names the other node: as http(s) or ws(s), with or without a prefix of a
+ * balancer's, with or without the socket's path. Null if it is no such address, or if it would carry a token from an
+ * encrypted to a plain connection.
  */
 export function movedUrl(reason, current) {
   let target;
@@ -84,8 +97,9 @@ export function movedUrl(reason, current) {
   const present = new URL(current);
   const scheme = { "http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:" }[target.protocol];
   if (!scheme || (present.protocol === "wss:" && scheme === "ws:")) return null;
-  const path = target.pathname === "/" ? present.pathname : target.pathname;
-  return `${scheme}//${target.host}${path}`;
+  const prefix = target.pathname.replace(SOCKET_PATH, "").replace(/\/+$/, "");
+  const [path] = present.pathname.match(SOCKET_PATH) ?? [present.pathname];
+  return `${scheme}//${target.host}${prefix}${path}`;
 }
 
 /** When a token ends, in milliseconds since 1970, or null if it does not say. Read only to renew in time. */
@@ -157,8 +171,16 @@ class Holdings {
 export class LicenceBrokerClient extends EventTarget {
   #settings;
   #timers;
-  #homeUrl;
+  /** Where the caller said that the broker is: one address, or several. */
+  #homes;
+  /** Where we connect to next, or are. */
   #url;
+  /** Where the last session was; null before the first. */
+  #lastGoodUrl = null;
+  /** Where we were sent on from, in a row and without a session. */
+  #hops = new Set();
+  /** How often in a row nodes did not agree. */
+  #unsettled = 0;
 
   #state = "idle";
   #holdings = new Holdings();
@@ -195,17 +217,19 @@ export class LicenceBrokerClient extends EventTarget {
   constructor(settings) {
     super();
     const { url, organisation, device, getToken } = settings;
-    if (!url || !organisation || !device || typeof getToken !== "function") {
+    const urls = [url].flat();
+    if (!urls.length || !urls.every(Boolean) || !organisation || !device || typeof getToken !== "function") {
       throw new TypeError("url, organisation, device and getToken are needed");
     }
     this.#settings = { answer_timeout_ms: 10_000, backoff: {}, WebSocket: globalThis.WebSocket, ...settings };
+    this.#settings.fetch ??= (...request) => globalThis.fetch(...request);
     // Wrapped: a browser's own functions refuse to be called as methods of another object.
     this.#timers = settings.timers ?? {
       setTimeout: (work, delay_ms) => setTimeout(work, delay_ms),
       clearTimeout: (timer) => clearTimeout(timer),
     };
-    this.#homeUrl = `${url.replace(/\/+$/, "")}/v1/organisations/${organisation}/session`;
-    this.#url = this.#homeUrl;
+    this.#homes = urls.map((home) => `${home.replace(/\/+$/, "")}/v1/organisations/${organisation}/session`);
+    this.#url = this.#homes[0];
   }
 
   get state() {
@@ -322,7 +346,10 @@ export class LicenceBrokerClient extends EventTarget {
       return Promise.reject(new LicenceBrokerError("already_logged_in", "this client is in use; log out first"));
     }
     this.#ticket = ticket;
-    this.#url = this.#homeUrl;
+    this.#url = this.#homes[0];
+    this.#lastGoodUrl = null;
+    this.#hops.clear();
+    this.#unsettled = 0;
     this.#attempt = 0;
     this.#drainWindow_ms = 0;
     this.#refusal = null;
@@ -347,6 +374,11 @@ export class LicenceBrokerClient extends EventTarget {
     }
     if (run !== this.#run) return;
     this.#planRefresh(expiryOfToken(token));
+    if (this.#settings.ask_endpoint && this.#homes.includes(this.#url)) {
+      const owner = await this.#ownerUrl(token);
+      if (run !== this.#run) return;
+      this.#url = owner ?? this.#url;
+    }
     try {
       this.#open(token);
     } catch (cause) {
@@ -362,6 +394,25 @@ export class LicenceBrokerClient extends EventTarget {
     if (!this.#opening) return this.#connectionLost(1006, "");
     this.#refusal = new LicenceBrokerError("no_token", message, { cause });
     this.#finish(1000, "");
+  }
+
+  /** The node that has the organisation, by its own account; null if that is not to be had: then 4002 will tell. */
+  async #ownerUrl(token) {
+    const abort = new AbortController();
+    const timer = this.#timers.setTimeout(() => abort.abort(), ENDPOINT_MS);
+    try {
+      const address = this.#url.replace(/^ws/, "http").replace(/session$/, "endpoint");
+      const headers = { authorization: `Bearer ${token}`, accept: "application/json" };
+      const answer = await this.#settings.fetch(address, { headers, signal: abort.signal, cache: "no-store" });
+      if (!answer.ok) return null;
+      const { here, url } = await answer.json();
+      // Who answered has it: what leads there may know it by another name than its own.
+      return here ? null : movedUrl(url, this.#url);
+    } catch {
+      return null;
+    } finally {
+      this.#timers.clearTimeout(timer);
+    }
   }
 
   #open(token) {
@@ -392,6 +443,9 @@ export class LicenceBrokerClient extends EventTarget {
     this.#drainWindow_ms = 0;
     this.#heldUntil_ms = null;
     this.#keptUntil_ms = null;
+    this.#lastGoodUrl = this.#url;
+    this.#hops.clear();
+    this.#unsettled = 0;
     const { session, resume_token, user, device, heartbeat_s, grace_s = 0 } = message;
     this.#ticket = { session, resume_token: resume_token ?? this.#ticket?.resume_token };
     this.#details = { session, user, device, heartbeat_s, grace_s };
@@ -583,10 +637,25 @@ export class LicenceBrokerClient extends EventTarget {
     this.#stop("beat");
     this.#rejectPending(code, reason);
     if (this.#leaving || this.#refusal || fateOfClose(code) !== "retry") return this.#finish(code, reason);
-    if (code === 4002) this.#url = movedUrl(reason, this.#url) ?? this.#homeUrl;
-    else if (!wasOpen) this.#url = this.#homeUrl; // the node we were sent to does not answer
+    const target = code === 4002 ? movedUrl(reason, this.#url) : null;
+    const goes = target !== null && this.#mayGoTo(target);
+    this.#url = goes ? target : this.#elsewhere();
     if (wasOpen) this.#holdOn(reason);
-    this.#retry(code, reason);
+    // Who comes to the wrong node comes alone and goes on at once; a whole organisation that moves spreads out.
+    this.#retry(code, reason, { at_once: goes && !wasOpen, unsettled: target !== null && !goes });
+  }
+
+  /** Not where we have just been, and not for ever. */
+  #mayGoTo(url) {
+    this.#hops.add(this.#url);
+    return !this.#hops.has(url) && this.#hops.size <= HOPS_MAX;
+  }
+
+  /** Where to try next when nobody said where: each home in turn, and where the last session was. */
+  #elsewhere() {
+    this.#hops.clear();
+    const places = [...new Set([...this.#homes, this.#lastGoodUrl ?? this.#homes[0]])];
+    return places[(places.indexOf(this.#url) + 1) % places.length];
   }
 
   /** Between the loss and the resume the licences are ours as long as the lease and the grace both last. */
@@ -600,7 +669,7 @@ export class LicenceBrokerClient extends EventTarget {
     this.#start("lease", () => this.#giveUpLicences("connection_lost"), left_ms);
   }
 
-  #retry(code, reason) {
+  #retry(code, reason, { at_once, unsettled }) {
     const window_ms = this.#drainWindow_ms;
     this.#drainWindow_ms = 0;
     const backoff = { ...this.#settings.backoff };
@@ -608,8 +677,10 @@ export class LicenceBrokerClient extends EventTarget {
     // Whoever waits for longer than the grace comes back to nothing: two attempts fit into it.
     const grace_ms = (this.#details?.grace_s ?? 0) * 1000;
     if (grace_ms) backoff.max_ms = Math.min(backoff.max_ms ?? BACKOFF_MS_MAX, grace_ms / 2);
-    const retry_in_ms = fullJitterDelay(window_ms ? 0 : this.#attempt, backoff);
-    this.#attempt += 1;
+    const soon = unsettled && ++this.#unsettled <= UNSETTLED_MAX;
+    if (soon) backoff.base_ms = UNSETTLED_MS;
+    const retry_in_ms = at_once ? 0 : fullJitterDelay(window_ms || soon ? 0 : this.#attempt, backoff);
+    if (!at_once && !soon) this.#attempt += 1;
     this.#start("retry", () => this.#connect(), retry_in_ms);
     this.#emit("closed", { code, reason, fate: "retry", will_retry: true, retry_in_ms, attempt: this.#attempt });
   }

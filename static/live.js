@@ -5,7 +5,7 @@
  * Knows no page. Events: `state` ({state, code, reason, fate, retry_at_ms}) and `changed` ({licences}, or null for all).
  */
 
-import { SUBPROTOCOL, fateOfClose, fullJitterDelay } from "./client.js";
+import { SUBPROTOCOL, fateOfClose, fullJitterDelay, movedUrl } from "./client.js";
 
 const PING_MS = 10_000;
 /** The ids of requests: the first ping asks only whether the subscription stands. */
@@ -26,6 +26,8 @@ const SPREAD_MS = 30_000;
 
 /** A subscription that keeps itself alive; see above. */
 export class LiveCounts extends EventTarget {
+  #home;
+  /** Where it connects to next: home, or the node that it was sent to. */
   #url;
   #getToken;
   #timers;
@@ -60,7 +62,8 @@ export class LiveCounts extends EventTarget {
    */
   constructor({ url, organisation, getToken, timers }) {
     super();
-    this.#url = `${url}/v1/organisations/${organisation}/live`;
+    this.#home = `${url}/v1/organisations/${organisation}/live`;
+    this.#url = this.#home;
     this.#getToken = getToken;
     this.#timers = timers;
   }
@@ -191,6 +194,7 @@ export class LiveCounts extends EventTarget {
 
   #closed({ code, reason }) {
     this.#hangUp();
+    this.#url = (code === 4002 ? movedUrl(reason, this.#url) : null) ?? this.#home;
     const fate = fateOfClose(code);
     // A new token is a new attempt, but only one after a token was of use: else we would ask for ever.
     const mayRenew = fate === "token" && this.#tokenWorked;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::cli::Leave;
-use crate::limits::{CLOSE_WAIT, FIRST_PING_SPREAD, HEARTBEAT_S, LEAVE_WAIT};
+use crate::limits::{CLOSE_WAIT, FIRST_PING_SPREAD, HEARTBEAT_S, HOPS_MAX, LEAVE_WAIT, MOVED};
 use crate::population::Device;
 use crate::run::{Phase, Run};
 use crate::session::{End, Heard, Session, code_in_words};
@@ -33,12 +33,23 @@ pub(crate) struct Login {
 pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Phase>) {
     run.tally().begun(login.due.elapsed());
     let deadline = Instant::now() + run.login_timeout;
-    let Some(socket) = open(&login, &run, deadline).await else {
-        return;
+    let mut hops = 0;
+    let (mut session, decided) = loop {
+        let Some(socket) = open(&login, &run, deadline, hops == 0).await else {
+            return;
+        };
+        let mut session = Session::new(&run, &login, socket);
+        let decided = timeout_at(deadline, session.log_in()).await;
+        if !matches!(decided, Ok(Err(End::Closed(Some(MOVED))))) || hops == HOPS_MAX {
+            break (session, decided);
+        }
+        hops += 1;
+        run.audit().ended(session.audited);
+        run.tally().outcomes.close_codes.add(&code_in_words(Some(MOVED)));
+        session.socket.see_out().await;
     };
-    let mut session = Session::new(&run, &login, socket);
     let audited = session.audited;
-    let over = match timeout_at(deadline, session.log_in()).await {
+    let over = match decided {
         Ok(Ok(true)) => session.stay_and_leave(phase).await,
         Ok(Ok(false)) => session.await_close().await,
         Ok(Err(end)) => {
@@ -57,13 +68,16 @@ pub(crate) async fn live(login: Login, run: Arc<Run>, phase: watch::Receiver<Pha
     }
 }
 
-async fn open(login: &Login, run: &Run, deadline: Instant) -> Option<Socket> {
+/// Of several attempts of one login the first is timed.
+async fn open(login: &Login, run: &Run, deadline: Instant, is_first: bool) -> Option<Socket> {
     let opening = Socket::open(&run.target, login.organisation, &login.authorization, login.source);
     let opened = timeout_at(deadline, opening).await;
     let mut tally = run.tally();
     match opened {
         Ok(Ok(socket)) => {
-            tally.upgraded(login.due.elapsed());
+            if is_first {
+                tally.upgraded(login.due.elapsed());
+            }
             return Some(socket);
         }
         Ok(Err(NotOpened::Http(status))) => tally.http_error(status),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::churn::ledger::Record;
-use crate::limits::{HTTP_ANSWER_BYTES_MAX, HTTP_WAIT};
-use crate::net::Target;
+use crate::limits::{HOPS_MAX, HTTP_ANSWER_BYTES_MAX, HTTP_WAIT};
+use crate::target::Target;
 
 const JSON: &str = "application/json";
 /// Characters of a broker's complaint that are repeated.
@@ -290,19 +290,29 @@ impl<'a> Api<'a> {
         body: String,
     ) -> Result<(StatusCode, Bytes)> {
         let what = format!("{method} {path}");
-        let request = Request::builder()
-            .method(method)
-            .uri(self.target.http(path))
-            .header(AUTHORIZATION, &self.authorization)
-            .header(CONTENT_TYPE, content_type)
-            .body(Full::from(body))
-            .with_context(|| format!("{what}: not a request"))?;
+        let body = Bytes::from(body);
         let exchange = async {
-            let answer = self.client.request(request).await?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), HTTP_ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| anyhow::anyhow!(error))?;
-            anyhow::Ok((status, body.to_bytes()))
+            let mut url = self.target.http(path);
+            for _ in 0..=HOPS_MAX {
+                let request = Request::builder()
+                    .method(&method)
+                    .uri(&url)
+                    .header(AUTHORIZATION, &self.authorization)
+                    .header(CONTENT_TYPE, content_type)
+                    .body(Full::from(body.clone()))
+                    .context("not a request")?;
+                let answer = self.client.request(request).await?;
+                let (status, headers) = (answer.status(), answer.headers());
+                let elsewhere = headers.get(LOCATION).and_then(|it| it.to_str().ok());
+                if let (StatusCode::TEMPORARY_REDIRECT, Some(elsewhere)) = (status, elsewhere) {
+                    url = elsewhere.to_owned();
+                    continue;
+                }
+                let body = Limited::new(answer.into_body(), HTTP_ANSWER_BYTES_MAX).collect().await;
+                let body = body.map_err(|error| anyhow::anyhow!(error))?;
+                return anyhow::Ok((status, body.to_bytes()));
+            }
+            bail!("sent on too often")
         };
         timeout(HTTP_WAIT, exchange)
             .await

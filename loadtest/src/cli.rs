@@ -121,9 +121,14 @@ pub(crate) struct MassLogin {
 
 #[derive(Args)]
 pub(crate) struct TargetArgs {
-    /// The broker; http only, put a terminating proxy in front to load-test https
+    /// The broker, or its nodes with commas between them; http only, put a terminating proxy in front to
+    /// load-test https
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
+    /// Ask before each connection which node has the organisation; done in any case where --url names
+    /// several. Whoever comes to the wrong node is sent on (4002), and goes
+    #[arg(long)]
+    pub(crate) ask_endpoint: bool,
     /// The operator's token; other users of this machine can see it here, so prefer the file or
     /// the environment variable LICENCE_BROKER_OPERATOR_TOKEN
     #[arg(long, conflicts_with = "operator_token_file", value_name = "TOKEN")]

@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::api::{Api, TokenWanted, bearer};
 use crate::limits::LEAVE_WAIT;
-use crate::net::Target;
 use crate::socket::Socket;
+use crate::target::Target;
 
 const SUBSCRIBE: &str = r#"{"type":"subscribe","id":1}"#;
 

@@ -86,6 +86,12 @@ pub(crate) const FLOOR_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) const FIRST_PING_SPREAD: Duration = Duration::from_secs(1);
 /// Heartbeat in seconds where the broker names none.
 pub(crate) const HEARTBEAT_S: u64 = 15;
+/// How often in a row a login is sent on to another node before that looks like a circle.
+pub(crate) const HOPS_MAX: usize = 2;
+/// The close code of whoever has the organisation no more; its reason is the other node's URL.
+pub(crate) const MOVED: u16 = 4002;
+/// How long the question which node has an organisation may take.
+pub(crate) const ENDPOINT_WAIT: Duration = Duration::from_secs(2);
 /// Device tokens live this much longer than the run.
 pub(crate) const TOKEN_MARGIN_S: u64 = 300;
 /// First logins of the herd at once: it is their return that is measured.

@@ -42,6 +42,7 @@ mod socket;
 mod storm;
 mod table;
 mod tally;
+mod target;
 mod visit;
 mod wallboards;
 mod wire;

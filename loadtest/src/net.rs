@@ -1,82 +1,12 @@
-//! Where the broker is, and from which addresses it is connected to.
+//! From which addresses the broker is connected to.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, Result, bail, ensure};
-use hyper::Uri;
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use anyhow::{Result, ensure};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::limits::{CONNECTIONS_PER_ADDRESS, SOURCE_ADDRESSES_MAX};
-
-const HTTP_PORT: u16 = 80;
-
-/// The broker: its address, looked up once, and how it is called.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) address: SocketAddr,
-    /// `host:port` as the URL has it.
-    authority: String,
-    /// Path before `/v1`, without a slash at its end; usually empty.
-    prefix: String,
-}
-
-impl Target {
-    /// Reads the URL and looks its host up; an IPv4 address is preferred.
-    ///
-    /// # Errors
-    ///
-    /// A URL that is none, a scheme other than http, or a host that is not known.
-    pub(crate) async fn resolve(url: &str) -> Result<Self> {
-        let (authority, prefix) = parse(url)?;
-        let with_port = if authority.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok())
-        {
-            authority.clone()
-        } else {
-            format!("{authority}:{HTTP_PORT}")
-        };
-        let found: Vec<_> = lookup_host(&with_port)
-            .await
-            .with_context(|| format!("--url {url}: the host is not known"))?
-            .collect();
-        let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
-        let address = *address.with_context(|| format!("--url {url}: the host has no address"))?;
-        Ok(Self { address, authority, prefix })
-    }
-
-    /// URL of an HTTP resource; `path` begins with `/v1`.
-    pub(crate) fn http(&self, path: &str) -> String {
-        format!("http://{}{}{path}", self.authority, self.prefix)
-    }
-
-    /// URL of an organisation's live counts.
-    pub(crate) fn live(&self, organisation: u64) -> String {
-        let Self { authority, prefix, .. } = self;
-        format!("ws://{authority}{prefix}/v1/organisations/{organisation}/live")
-    }
-
-    /// URL of an organisation's device sessions.
-    pub(crate) fn session(&self, organisation: u64) -> String {
-        let Self { authority, prefix, .. } = self;
-        format!("ws://{authority}{prefix}/v1/organisations/{organisation}/session")
-    }
-}
-
-fn parse(url: &str) -> Result<(String, String)> {
-    let uri: Uri = url.parse().with_context(|| format!("--url {url} is not a URL"))?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https" | "wss") => bail!(
-            "--url {url}: TLS is not spoken here; load-test the broker's http port, or a \
-             terminating proxy's"
-        ),
-        _ => bail!("--url {url}: http://host:port is expected"),
-    }
-    let authority = uri.authority().with_context(|| format!("--url {url} has no host"))?;
-    ensure!(!authority.as_str().contains('@'), "--url: no user or password belongs into it");
-    ensure!(uri.query().is_none(), "--url {url}: no query belongs into it");
-    Ok((authority.to_string(), uri.path().trim_end_matches('/').to_owned()))
-}
 
 /// Addresses that connections leave from, in turn.
 #[derive(Debug, PartialEq, Eq)]
@@ -148,32 +78,6 @@ mod tests {
 
     fn here() -> SocketAddr {
         "127.0.0.1:8080".parse().expect("an address")
-    }
-
-    #[tokio::test]
-    async fn a_url_gives_both_kinds_of_address() {
-        let target = Target::resolve("http://127.0.0.1:8080/broker/").await.expect("a target");
-        assert_eq!(target.address, here());
-        assert_eq!(target.http("/v1/tokens"), "http://127.0.0.1:8080/broker/v1/tokens");
-        let session = "ws://127.0.0.1:8080/broker/v1/organisations/129/session";
-        assert_eq!(target.session(129), session);
-    }
-
-    #[tokio::test]
-    async fn without_a_port_it_is_80() {
-        let target = Target::resolve("http://127.0.0.1").await.expect("a target");
-        assert_eq!(target.address.port(), 80);
-        let target = Target::resolve("http://[::1]:81").await.expect("a target");
-        assert_eq!(target.address.to_string(), "[::1]:81");
-    }
-
-    #[tokio::test]
-    async fn tls_is_refused_in_words() {
-        let error = Target::resolve("https://broker.example").await.expect_err("no TLS");
-        assert!(error.to_string().contains("TLS is not spoken here"), "{error}");
-        for url in ["127.0.0.1:8080", "ftp://x", "", "http://u:p@x", "http://x/?a=b"] {
-            Target::resolve(url).await.expect_err(url);
-        }
     }
 
     #[test]

@@ -10,9 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::audit::Auditor;
 use crate::cli::Leave;
-use crate::net::Target;
 use crate::sampler::Counts;
 use crate::tally::Tally;
+use crate::target::Target;
 
 /// Told by the profile to all agents, through a watch channel; in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,24 +1,32 @@
 //! One WebSocket to the broker: opening it, and what can come out of it.
 
+use std::io;
 use std::net::Ipv4Addr;
 
 use futures_util::{SinkExt, StreamExt};
-use hyper::header::{AUTHORIZATION, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderValue, LOCATION, SEC_WEBSOCKET_PROTOCOL};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{
     Error, Message as Frame, Utf8Bytes, handshake::client::Request,
 };
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::limits::{CLOSE_WAIT, MESSAGE_BYTES_MAX, SOCKET_BUFFER_BYTES};
-use crate::net::{Target, connect};
+use crate::limits::{CLOSE_WAIT, HOPS_MAX, MESSAGE_BYTES_MAX, MOVED, SOCKET_BUFFER_BYTES};
+use crate::net::connect;
+use crate::target::{Place, Target};
 use crate::wire::{Message, SUBPROTOCOL};
 
-pub(crate) struct Socket(WebSocketStream<TcpStream>);
+pub(crate) struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// Told where the organisation went if this ends by 4002.
+    target: Target,
+    organisation: u64,
+}
 
 /// Why a WebSocket could not be opened.
 #[derive(Debug)]
@@ -60,7 +68,7 @@ impl Socket {
         authorization: &HeaderValue,
         source: Option<Ipv4Addr>,
     ) -> Result<Self, NotOpened> {
-        Self::open_at(&target.session(organisation), target, authorization, source).await
+        Self::open_kind("session", target, organisation, authorization, source).await
     }
 
     /// The same, for an organisation's live counts.
@@ -69,32 +77,45 @@ impl Socket {
         organisation: u64,
         authorization: &HeaderValue,
     ) -> Result<Self, NotOpened> {
-        Self::open_at(&target.live(organisation), target, authorization, None).await
+        Self::open_kind("live", target, organisation, authorization, None).await
     }
 
-    async fn open_at(
-        url: &str,
+    /// Goes where the organisation is; a few times further if it is sent on.
+    async fn open_kind(
+        kind: &str,
         target: &Target,
+        organisation: u64,
         authorization: &HeaderValue,
         source: Option<Ipv4Addr>,
     ) -> Result<Self, NotOpened> {
-        let request = upgrade(url, authorization).map_err(not_opened)?;
-        let stream = connect(target.address, source).await.map_err(|e| not_opened(e.into()))?;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(SOCKET_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(MESSAGE_BYTES_MAX)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
-        let opened = client_async_with_config(request, stream, Some(config)).await;
-        opened.map(|(socket, _)| Self(socket)).map_err(not_opened)
+        for _ in 0..=HOPS_MAX {
+            let place = target.place(organisation, authorization).await;
+            let url = place.socket(organisation, kind);
+            match open_at(&url, &place, authorization, source).await {
+                Ok(stream) => return Ok(Self { stream, target: target.clone(), organisation }),
+                Err(Error::Http(answer)) => {
+                    let elsewhere = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
+                    let is_sent_on = answer.status() == StatusCode::TEMPORARY_REDIRECT
+                        && elsewhere.is_some_and(|url| target.moved(organisation, url));
+                    if !is_sent_on {
+                        return Err(NotOpened::Http(answer.status().as_u16()));
+                    }
+                }
+                Err(error) => {
+                    target.lost(organisation);
+                    return Err(NotOpened::Transport(in_words(&error)));
+                }
+            }
+        }
+        target.lost(organisation);
+        Err(NotOpened::Transport("sent on too often".to_owned()))
     }
 
     /// Its port is free again as soon as it is dropped: the peer gets a reset then. Thousands of ports that
     /// wait for late packets make each further connection dearer, for both ends of it.
     pub(crate) fn reset_when_dropped(&self) {
         // One that cannot be told ends as others do.
-        let _ = self.0.get_ref().set_zero_linger();
+        let _ = self.stream.get_ref().set_zero_linger();
     }
 
     /// Sends a text.
@@ -103,18 +124,18 @@ impl Socket {
     ///
     /// Where the connection is over; in words.
     pub(crate) async fn send(&mut self, text: String) -> Result<(), String> {
-        self.0.send(Frame::text(text)).await.map_err(|error| in_words(&error))
+        self.stream.send(Frame::text(text)).await.map_err(|error| in_words(&error))
     }
 
     /// Waits for what comes next. Nothing is lost where the wait is given up.
     pub(crate) async fn next(&mut self) -> Incoming {
-        match self.0.next().await {
+        match self.stream.next().await {
             Some(Ok(Frame::Text(text))) => {
                 serde_json::from_str(&text).map_or(Incoming::Nonsense, Incoming::Said)
             }
             Some(Ok(Frame::Binary(_))) => Incoming::Nonsense,
             Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => Incoming::Alive,
-            Some(Ok(Frame::Close(close))) => Incoming::Closed(close.map(|c| u16::from(c.code))),
+            Some(Ok(Frame::Close(close))) => Incoming::Closed(self.closed(close)),
             Some(Err(error)) => Incoming::Lost(in_words(&error)),
             None => Incoming::Lost("ended".to_owned()),
         }
@@ -128,29 +149,58 @@ impl Socket {
     /// The same, as it came.
     pub(crate) async fn next_text(&mut self) -> Result<Utf8Bytes, Option<u16>> {
         loop {
-            match self.0.next().await {
+            match self.stream.next().await {
                 Some(Ok(Frame::Text(text))) => return Ok(text),
                 Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
-                Some(Ok(Frame::Close(close))) => return Err(close.map(|c| u16::from(c.code))),
+                Some(Ok(Frame::Close(close))) => return Err(self.closed(close)),
                 Some(Ok(Frame::Binary(_)) | Err(_)) | None => return Err(None),
             }
         }
     }
 
+    /// The code of a close frame, if it has one. Where it says that the organisation moved, whoever comes next
+    /// goes there.
+    fn closed(&self, close: Option<CloseFrame>) -> Option<u16> {
+        let CloseFrame { code, reason } = close?;
+        let code = u16::from(code);
+        if code == MOVED {
+            self.target.moved(self.organisation, &reason);
+        }
+        Some(code)
+    }
+
     /// Says goodbye by a close frame, and sees the connection out.
     pub(crate) async fn close(mut self) {
         // A connection that is over already is as good as closed.
-        let _ = self.0.close(None).await;
+        let _ = self.stream.close(None).await;
         self.see_out().await;
     }
 
     /// After a close frame came: answers it, and waits (3 s at most) for the broker to end the
     /// connection.
     pub(crate) async fn see_out(mut self) {
-        let to_the_end = async { while let Some(Ok(_)) = self.0.next().await {} };
+        let to_the_end = async { while let Some(Ok(_)) = self.stream.next().await {} };
         // A broker that does not end it in time is cut off by the drop of the socket.
         let _ = timeout(CLOSE_WAIT, to_the_end).await;
     }
+}
+
+async fn open_at(
+    url: &str,
+    place: &Place,
+    authorization: &HeaderValue,
+    source: Option<Ipv4Addr>,
+) -> Result<WebSocketStream<TcpStream>, Error> {
+    let request = upgrade(url, authorization)?;
+    let address = place.look_up().await.map_err(io::Error::other)?;
+    let stream = connect(address, source).await?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(SOCKET_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MESSAGE_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    Ok(client_async_with_config(request, stream, Some(config)).await?.0)
 }
 
 fn upgrade(url: &str, authorization: &HeaderValue) -> Result<Request, Error> {
@@ -159,13 +209,6 @@ fn upgrade(url: &str, authorization: &HeaderValue) -> Result<Request, Error> {
     headers.insert(AUTHORIZATION, authorization.clone());
     headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     Ok(request)
-}
-
-fn not_opened(error: Error) -> NotOpened {
-    if let Error::Http(response) = error {
-        return NotOpened::Http(response.status().as_u16());
-    }
-    NotOpened::Transport(in_words(&error))
 }
 
 /// Few different words for many errors, so that they can be counted.

@@ -6,6 +6,10 @@ use crate::broker::Phase;
 use crate::limits::DRAIN_TIMEOUT;
 use std::time::Duration;
 
+/// In how many batches organisations go to other nodes.
+const HAND_OVER_BATCHES: usize = 10;
+/// How long that may take.
+const TIME_TO_HAND_OVER: Duration = Duration::from_millis(1_300);
 /// How long devices that heard `draining` may take to leave by themselves.
 const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
 /// In how many batches those that stayed are closed.
@@ -21,7 +25,8 @@ const TIME_TO_HEAR: Duration = Duration::from_millis(1_200);
 const SPARE: Duration = Duration::from_secs(2);
 
 const _: () = assert!(
-    GRACE_TO_LEAVE.as_millis()
+    TIME_TO_HAND_OVER.as_millis()
+        + GRACE_TO_LEAVE.as_millis()
         + DRAIN_BATCH_PAUSE.as_millis() * DRAIN_BATCHES as u128
         + TIME_TO_KEEP.as_millis()
         + TIME_TO_HEAR.as_millis()
@@ -40,6 +45,11 @@ impl Running {
         self.broker.ready.enter(Phase::Draining);
         let reconnect_within_s = DRAIN_TIMEOUT.as_secs();
         self.broker.directory.broadcast(&ToDevice::Draining { reconnect_within_s });
+        // Where others can serve them, nobody waits for what this node still has to do.
+        let handing = self.broker.directory.hand_over_all(HAND_OVER_BATCHES, DRAIN_BATCH_PAUSE);
+        if tokio::time::timeout(TIME_TO_HAND_OVER.min(left()), handing).await.is_err() {
+            tracing::warn!("not everything was handed over in time; it is whoever's claims it first");
+        }
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
         self.close_in_batches().await;
         self.wait_until_empty(left().saturating_sub(TIME_TO_KEEP)).await;
@@ -48,6 +58,10 @@ impl Running {
         let (kept, ()) = tokio::join!(keeping, self.wait_until_told(TIME_TO_HEAR.min(left())));
         if kept.is_err() {
             tracing::error!("not everything that was decided could be kept in time");
+        }
+        // The last thing that is written: what is still here is anybody's from then on.
+        if tokio::time::timeout(left(), self.broker.directory.leave()).await.is_err() {
+            tracing::warn!("the lease runs out by itself");
         }
         let clock = clock.clone();
         let left = DRAIN_TIMEOUT.saturating_sub(clock.elapsed().saturating_sub(started));

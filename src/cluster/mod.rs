@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::domain::ids::OrganisationId;
 use crate::store::ownership::{Claim, NodeRow, NodeRun, Ownership};
 use crate::store::{Store, StoreError};
+use crate::telemetry;
 use lease::Lease;
 use owners::Owners;
 use std::collections::VecDeque;
@@ -189,6 +190,15 @@ impl Cluster {
         self.owners.nodes().into_iter().find(|row| row.is_live && &*row.run.node == name)
     }
 
+    /// The same, as the store knows it now.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn look_for_node(&self, name: &str) -> Result<Option<NodeRow>, StoreError> {
+        self.owners.set_nodes(self.ownership().nodes().await?);
+        Ok(self.live_node(name))
+    }
+
     /// Every node, and the organisations of its present run.
     pub fn nodes(&self) -> Vec<(NodeRow, Vec<OrganisationId>)> {
         self.owners.held().into_values().collect()
@@ -238,6 +248,7 @@ impl Cluster {
                 return;
             }
             self.lease.end();
+            telemetry::count_lease_lost();
             tracing::error!(node = &*self.node.name, "the lease is over: nothing is decided here");
             lost();
             loop {

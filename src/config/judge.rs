@@ -22,6 +22,8 @@ const LEASE_S: u32 = LEASE_DEFAULT.as_secs() as u32;
 /// A lease of a second is renewed four times in it; after a minute nobody waits any more.
 const LEASE_RANGE_S: RangeInclusive<u32> = 1..=60;
 const NODE_CHARACTERS_MAX: usize = 63;
+/// The reason of a close frame, which carries it, has 123 bytes (RFC 6455, 5.5).
+const ADVERTISED_BYTES_MAX: usize = 120;
 
 /// A heartbeat beyond five minutes would let the dead hold licences for ten.
 const HEARTBEAT_RANGE_S: RangeInclusive<u32> = 1..=300;
@@ -122,8 +124,10 @@ impl Layered {
             }
             return Ok(None);
         };
-        let reason = format!("`{url}` is not http(s)://host or host:port");
-        normal_origin(url).map(Some).ok_or_else(|| self.wrong("advertise_url", reason))
+        let reason = format!(
+            "`{url}` is not http(s)://host[:port][/prefix] of at most {ADVERTISED_BYTES_MAX} bytes"
+        );
+        advertised(url).map(Some).ok_or_else(|| self.wrong("advertise_url", reason))
     }
 
     fn database(&self) -> Result<String, ConfigError> {
@@ -241,6 +245,20 @@ fn is_on_this_machine(address: &str) -> bool {
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Where a node is reached: an origin, and behind it the path by which a balancer knows the node, if any.
+fn advertised(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (host, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let origin = normal_origin(&format!("{scheme}://{host}"))?;
+    let prefix = prefix.trim_end_matches('/');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~');
+    let mut steps = prefix.split('/').filter(|_| !prefix.is_empty());
+    let is_path = steps
+        .all(|step| !step.is_empty() && step.chars().all(is_plain) && !matches!(step, "." | ".."));
+    let whole = if prefix.is_empty() { origin } else { format!("{origin}/{prefix}") };
+    (is_path && whole.len() <= ADVERTISED_BYTES_MAX).then_some(whole)
 }
 
 /// As a browser writes it: lower case, no path, no default port.

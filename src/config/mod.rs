@@ -96,7 +96,8 @@ pub struct Config {
     pub workers: usize,
     /// The name of this node.
     pub node: String,
-    /// Where clients reach it: scheme, host and port, lower case; `None` where it listens.
+    /// Where clients reach it: an origin in lower case, maybe the prefix of a path behind it, no slash at
+    /// the end; `None` where it listens.
     pub advertise_url: Option<String>,
     /// Seconds of its lease.
     pub lease_s: u32,

@@ -172,8 +172,8 @@ pub struct Settings {
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
 
-    /// Where clients reach this node itself, past any balancer: http(s)://host[:port]. Those that come to
-    /// the wrong node are sent there [default: where it listens]
+    /// Where clients reach this node itself: http(s)://host[:port], or with the prefix of a path that a
+    /// balancer leads to it. Those that come to the wrong node are sent there [default: where it listens]
     #[arg(long, value_name = "URL")]
     pub advertise_url: Option<String>,
 

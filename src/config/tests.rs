@@ -239,11 +239,19 @@ fn a_node_has_a_name_and_an_address_that_clients_can_go_to() {
     let named = [&everywhere[..], &["--advertise-url", "http://10.0.0.2:8080"]].concat();
     let config = resolve("", &[], &named).expect("good settings");
     assert_eq!(config.advertise_url.as_deref(), Some("http://10.0.0.2:8080"));
+    // A balancer may lead to it by a path.
+    let prefixed = ["--advertise-url", "https://Broker.example:443/node/a/"];
+    let config = resolve("", &[], &prefixed).expect("good settings");
+    assert_eq!(config.advertise_url.as_deref(), Some("https://broker.example/node/a"));
+    let long = format!("http://host/{}", "a".repeat(120));
     for (flag, value) in [
         ("--node", ""),
         ("--node", "a b"),
         ("--advertise-url", "ws://host"),
-        ("--advertise-url", "http://host/path"),
+        ("--advertise-url", "http://host/a/../b"),
+        ("--advertise-url", "http://host/a?b"),
+        ("--advertise-url", "http://host//a"),
+        ("--advertise-url", &long),
         ("--lease-s", "0"),
         ("--lease-s", "61"),
     ] {

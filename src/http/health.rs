@@ -43,7 +43,9 @@ pub(super) fn reasons(broker: &Broker) -> Vec<Value> {
         let since = refusal.since.to_rfc3339_opts(SecondsFormat::Millis, true);
         json!({"reason": "store_unavailable", "since": since, "kind": refusal.error.kind()})
     });
-    phase.into_iter().chain(refusal).collect()
+    let is_out = broker.ready.is_ready() && !broker.directory.may_decide();
+    let lease = is_out.then(|| json!({"reason": "no_lease"}));
+    phase.into_iter().chain(refusal).chain(lease).collect()
 }
 
 /// What does not work although logins are taken. A full broker stays in rotation: administrators need it

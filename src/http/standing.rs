@@ -29,6 +29,7 @@ pub(super) fn page(broker: &Broker) -> String {
         gauge!(telemetry::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
         gauge!(telemetry::READY).set(u8::from(super::health::reasons(broker).is_empty()));
         set_store(&broker.directory);
+        set_node(&broker.directory);
         for (bound, level) in levels(broker) {
             gauge!(telemetry::BOUND_LEVEL, "bound" => bound.as_str()).set(number(level));
         }
@@ -47,6 +48,13 @@ fn levels(broker: &Broker) -> impl Iterator<Item = (Bound, usize)> {
         (Bound::ReportsUnderWay, reports),
         (Bound::PasswordsWaiting, broker.hashing.waiting()),
     ])
+}
+
+fn set_node(directory: &Directory) {
+    let live = directory.nodes().map_or(1, |cluster| cluster.shares().len());
+    gauge!(telemetry::LEASE).set(u8::from(directory.may_decide()));
+    gauge!(telemetry::NODES_LIVE).set(number(live));
+    gauge!(telemetry::ORGANISATIONS_SERVED).set(number(directory.served()));
 }
 
 fn set_store(directory: &Directory) {

@@ -139,6 +139,16 @@ pub fn count_reload(cause: &'static str) {
     counter!(RELOADS, "cause" => cause).increment(1);
 }
 
+/// Counts a lease that ran out.
+pub fn count_lease_lost() {
+    counter!(LEASES_LOST).increment(1);
+}
+
+/// Counts an organisation that was claimed from another run, or from nobody.
+pub fn count_takeover() {
+    counter!(TAKEOVERS).increment(1);
+}
+
 /// A commit, durable or not: how long it took, how many organisations shared it, how much changed.
 pub fn record_commit(took: Duration, batches: usize, events: usize) {
     let handles = &*HANDLES;

@@ -24,9 +24,10 @@ pub mod series;
 
 pub use count::{
     LiveKind, Present, count_bound, count_close, count_conflated, count_decision, count_frame,
-    count_http, count_login, count_pruned, count_reload, count_resume, count_sign_in,
-    count_store_error, count_sweep, count_tls_handshake, count_tls_reload, exact,
-    note_certificate_expiry, present_on, record_commit, record_login, set_extent, subscribed_by,
+    count_http, count_lease_lost, count_login, count_pruned, count_reload, count_resume,
+    count_sign_in, count_store_error, count_sweep, count_takeover, count_tls_handshake,
+    count_tls_reload, exact, note_certificate_expiry, present_on, record_commit, record_login,
+    set_extent, subscribed_by,
 };
 pub use events::EventCounters;
 pub use log::start_log;

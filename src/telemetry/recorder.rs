@@ -3,7 +3,7 @@
 //! What happens is counted by the process's recorder. What stands at the moment of asking is written into a
 //! recorder that lives for one answer, so that an organisation that is gone leaves no series behind.
 
-use super::series::{ALL, BOUND_HITS, Kind, RELOADS, TLS_RELOADS};
+use super::series::{ALL, BOUND_HITS, Kind, LEASES_LOST, RELOADS, TAKEOVERS, TLS_RELOADS};
 use crate::limits::bound::Bound;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{
@@ -36,6 +36,9 @@ fn install_recorder() -> PrometheusHandle {
 fn begin() {
     for cause in ["start", "commit_failed", "panic"] {
         counter!(RELOADS, "cause" => cause).increment(0);
+    }
+    for name in [LEASES_LOST, TAKEOVERS] {
+        counter!(name).increment(0);
     }
     for bound in Bound::ALL {
         counter!(BOUND_HITS, "bound" => bound.as_str()).increment(0);

@@ -124,6 +124,15 @@ series! {
     Counter RELEASES "licence_broker_releases_total" ["licence", "reason"] "Licence instances released";
     Counter SWEEPS "licence_broker_sweeps_total" []
         "Times that organisations looked after silent peers, tokens, grace and the schedule";
+    Gauge LEASE "licence_broker_lease" [] "1 while this node may decide, 0 while its lease is over";
+    Gauge NODES_LIVE "licence_broker_nodes_live" []
+        "Nodes that share the store and whose lease is in force, as this one heard last; 1 where it has it to itself";
+    Gauge ORGANISATIONS_SERVED "licence_broker_organisations_served" []
+        "Organisations that this node decides for";
+    Counter LEASES_LOST "licence_broker_leases_lost_total" []
+        "Leases that ran out before they were renewed: everybody was sent away";
+    Counter TAKEOVERS "licence_broker_takeovers_total" []
+        "Organisations that were claimed from another run, or from nobody";
     Counter RELOADS "licence_broker_reloads_total" ["cause"]
         "Times that an organisation was loaded from the store: `start`, or after `commit_failed` or `panic`";
     Histogram COMMIT_SECONDS "licence_broker_commit_seconds" []

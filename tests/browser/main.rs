@@ -24,6 +24,7 @@ mod history;
 mod keyboard;
 mod language;
 mod line;
+mod moving;
 mod opening;
 mod page;
 mod pasted_tokens;

@@ -34,7 +34,7 @@ fn base(used: u32, reusable: u32, available: u32) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_under_way_when_an_organisation_moves_is_whole_afterwards() {
-    let Some(centre) = Centre::open("2026-11-30T23:59:20Z").await else { return };
+    let Some(centre) = Centre::open("2026-11-30T23:59:30Z").await else { return };
     furnish(&centre).await;
     let mut people = [centre.log_in("ann").await, centre.log_in("bob").await];
     assert_eq!(people[1].welcome["granted"][0]["pool"], "contingency");

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
 const RULES: &str = include_str!("../../deploy/prometheus-rules.yaml");
+const GUIDE: &str = include_str!("../../docs/ALERTS.md");
 const UNIT: &str = include_str!("../../deploy/licence-broker.service");
 
 fn dashboard() -> Value {
@@ -55,7 +56,7 @@ fn asked(query: &str) -> Vec<(String, BTreeSet<String>)> {
 fn check(query: &str) {
     let described = described();
     let asked = asked(query);
-    assert!(!asked.is_empty() || query.starts_with("up{"), "no series of the broker: {query}");
+    assert!(!asked.is_empty() || query.contains("up{"), "no series of the broker: {query}");
     for (name, labels) in asked {
         let parts = ["_bucket", "_sum", "_count"];
         let histogram = parts.iter().find_map(|part| name.strip_suffix(part));
@@ -98,6 +99,21 @@ fn every_alert_asks_for_what_there_is_and_says_what_to_do() {
         assert!(matches!(severity, Some("page" | "ticket")), "{rule}");
         for annotation in ["summary", "action"] {
             assert!(rule["annotations"][annotation].is_string(), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn the_guide_says_of_every_alert_what_it_means_and_what_to_do_and_of_no_other() {
+    let rules = rules();
+    let alerts: BTreeSet<_> = rules.iter().map(|rule| rule["alert"].as_str().unwrap()).collect();
+    let sections: Vec<_> = GUIDE.split("\n### ").skip(1).collect();
+    let told: BTreeSet<_> = sections.iter().map(|text| text.lines().next().unwrap()).collect();
+    assert_eq!(told, alerts);
+    assert_eq!(sections.len(), alerts.len(), "each once");
+    for section in sections {
+        for word in ["**It means**", "**Look**", "**Do**"] {
+            assert!(section.contains(word), "{word} is missing: {section}");
         }
     }
 }

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod containers;
 mod data;
 mod deploy;
 mod document;

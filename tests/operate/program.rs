@@ -1,6 +1,7 @@
 //! The commands as an operator runs them: what they print, and how they exit.
 
 use crate::busy::{Busy, raw};
+use crate::support::postgres::Server;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -55,6 +56,49 @@ async fn the_commands_say_what_they_did_and_exit_with_their_codes() {
     assert!(text(&checked.stdout).contains("broken: users a of organisation 129"), "{checked:?}");
 }
 
+#[tokio::test]
+async fn a_command_moves_a_store_into_a_servers_database_and_others_work_on_it_there() {
+    let Some(server) = Server::shared() else { return };
+    let (folder, _) = Busy::everything().await.halt().await;
+    let folder = folder.path();
+    let url = server.new_database().await;
+    let moved = run(folder, &["migrate-store", "sqlite://test.db", &url], Stdio::null());
+    assert!(moved.status.success(), "{moved:?}");
+    assert!(text(&moved.stdout).contains("verified on both sides"), "{moved:?}");
+    let again = run(folder, &["migrate-store", "sqlite://test.db", &url], Stdio::null());
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("it is not empty"), "{again:?}");
+    let checked = run(folder, &["check", "--database", &url], Stdio::null());
+    assert!(checked.status.success(), "{checked:?}");
+    assert!(text(&checked.stdout).contains("0 broken, 0 warnings"), "{checked:?}");
+    let export = |database| ["export", "--organisation", "129", "--database", database];
+    let rows =
+        |database| text(&run(folder, &export(database), Stdio::null()).stdout).lines().count();
+    assert_eq!(rows(&url), rows("sqlite://test.db"));
+    std::fs::write(folder.join("password"), "a long enough password\n").unwrap();
+    let user = ["user", "--organisation", "129", "--user", "moved", "--password-file", "password"];
+    let made = run(folder, &[&user[..], &["--database", &url]].concat(), Stdio::null());
+    assert!(made.status.success(), "{made:?}");
+    for command in [&["backup", "--to", "copy.db"][..], &["import"]] {
+        let refused = run(folder, &[command, &["--database", &url]].concat(), Stdio::null());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).contains("SQLite file"), "{refused:?}");
+    }
+}
+
+#[test]
+fn what_a_move_is_made_of_must_be_a_file_and_a_database() {
+    let folder = tempfile::TempDir::new().unwrap();
+    for (from, to) in [
+        ("postgres://broker@db/x", "sqlite://x.db"),
+        ("sqlite://a.db", "sqlite://b.db"),
+        ("postgres://broker@db/x", "postgres://broker@db/y"),
+    ] {
+        let refused = run(folder.path(), &["migrate-store", from, to], Stdio::null());
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    }
+}
+
 #[test]
 fn what_a_command_needs_to_know_its_help_says() {
     let folder = tempfile::TempDir::new().unwrap();
@@ -63,6 +107,7 @@ fn what_a_command_needs_to_know_its_help_says() {
         ("backup", &["Exit codes: 0", "password hashes"]),
         ("export", &["Exit codes: 0", "password hashes", "resumed with"]),
         ("import", &["Exit codes: 0", "Password hashes"]),
+        ("migrate-store", &["Exit codes: 0", "must be stopped", "verified"]),
     ] {
         let help = run(folder.path(), &[command, "--help"], Stdio::null());
         let said = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");

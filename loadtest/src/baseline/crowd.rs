@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::limits::CONNECT_WAIT;
-use crate::net::Target;
 use crate::population::Device;
 use crate::session::code_in_words;
 use crate::socket::{Incoming, NotOpened, Socket};
 use crate::tally::{Words, latencies, microseconds};
+use crate::target::Target;
 use crate::wire::{LoggedIn, Message, Request};
 
 /// Licences of a full login: the seat and the desktop's two channels.

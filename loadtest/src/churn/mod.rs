@@ -19,9 +19,9 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 
 use crate::audit::Auditor;
-use crate::net::Target;
 use crate::sampler;
 use crate::tally::{Words, latencies};
+use crate::target::Target;
 
 /// What all agents and boards of a run share. The three locks are never held together, nor over an await.
 pub(crate) struct Shared {

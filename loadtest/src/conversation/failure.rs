@@ -1,5 +1,6 @@
 //! Why an attempt to log in or to resume was not served, and whether it may be made again.
 
+use crate::limits::MOVED;
 use crate::session::code_in_words;
 use crate::socket::NotOpened;
 
@@ -19,6 +20,11 @@ impl NotServed {
             NotOpened::Http(status) => Self::Never(format!("HTTP {status}")),
             NotOpened::Transport(why) => Self::Later(why),
         }
+    }
+
+    /// Whether somebody else is to be asked, who is known.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        *self == Self::of_close(Some(MOVED))
     }
 
     /// A machine may try again after 1001 and 4000 to 4499, but for those that a person has to be asked

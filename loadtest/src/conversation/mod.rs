@@ -22,10 +22,10 @@ pub(crate) use failure::NotServed;
 pub(crate) use witness::Witness;
 
 use crate::audit::{SessionId, Stamp};
-use crate::limits::{HEARTBEAT_S, LEAVE_WAIT};
-use crate::net::Target;
+use crate::limits::{HEARTBEAT_S, HOPS_MAX, LEAVE_WAIT};
 use crate::session::End;
 use crate::socket::{Incoming, Socket};
+use crate::target::Target;
 use crate::wire::{LoggedIn, Message, Request, login_with_grace, resume};
 
 /// Who comes, and from where.
@@ -65,8 +65,25 @@ impl Drop for Witnessed {
 }
 
 impl Conversation {
-    /// Connects, says the one first message, a resume where there is a ticket, and waits for its answer.
+    /// Connects, says the one first message, a resume where there is a ticket, and waits for its answer. Where
+    /// it is told that the organisation is elsewhere it goes there at once.
     pub(crate) async fn begin(
+        target: &Target,
+        caller: &Caller,
+        ticket: Option<&LoggedIn>,
+        witness: &Arc<Witness>,
+    ) -> Result<(Self, LoggedIn), NotServed> {
+        let mut hops = 0;
+        loop {
+            let begun = Self::begin_once(target, caller, ticket, witness).await;
+            if hops == HOPS_MAX || !begun.as_ref().is_err_and(NotServed::is_elsewhere) {
+                return begun;
+            }
+            hops += 1;
+        }
+    }
+
+    async fn begin_once(
         target: &Target,
         caller: &Caller,
         ticket: Option<&LoggedIn>,

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 use self::tally::Tally;
 use crate::conversation::Witness;
 use crate::limits::FIRST_LOGINS_AT_ONCE;
-use crate::net::Target;
 use crate::sampler::Counts;
+use crate::target::Target;
 
 /// Told by the profile to all members, through a watch channel; in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

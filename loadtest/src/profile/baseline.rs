@@ -16,11 +16,11 @@ use crate::baseline::turn::{Server, Turn, source};
 use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
-use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::set_up;
 use crate::results::Results;
+use crate::target::Target;
 
 /// As long as a token that a broker issues for a device.
 const MADE_UP_TOKEN_CHARS: usize = 180;

@@ -14,10 +14,10 @@ use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Exports, Leave};
 use crate::exports::report::ExportsReport;
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
-use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::set_up;
 use crate::run::Run;
+use crate::target::Target;
 use crate::wallboards::turn::{Stage, Turn};
 
 /// Whether the run passed.

@@ -22,8 +22,9 @@ use crate::broker_process::BrokerProcess;
 use crate::cli::TargetArgs;
 use crate::conversation::Caller;
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
-use crate::net::{SourceAddresses, Target};
+use crate::net::SourceAddresses;
 use crate::provision::{Ready, in_turn};
+use crate::target::Target;
 
 /// Where a run takes place: the broker, and the way there.
 struct Venue {
@@ -45,7 +46,7 @@ impl Venue {
         life: Duration,
     ) -> Result<Self> {
         raise_open_files(connections)?;
-        let target = Target::resolve(&args.url).await?;
+        let target = Target::resolve(&args.url).await?.asking(args.ask_endpoint);
         let sources = SourceAddresses::choose(target.address, args.source_addresses, connections)?;
         let Some(program) = program else {
             let (operator_token, broker) = (args.operator_token()?, None);

@@ -18,7 +18,7 @@ use crate::baseline::turn::Server;
 use crate::bounded::bounded;
 use crate::conversation::Caller;
 use crate::limits::TOKEN_MARGIN_S;
-use crate::net::{SourceAddresses, Target};
+use crate::net::SourceAddresses;
 use crate::population::{Device, Population};
 use crate::progress::Progress;
 use crate::provision::{Ready, set_up, tear_down, until_released};
@@ -29,6 +29,7 @@ use crate::storm::floor::Floor;
 use crate::storm::messages::{Agent, Plan, bought};
 use crate::storm::options::StormBeside;
 use crate::storm::side::{BESIDE, CALM, PHASES, Side};
+use crate::target::Target;
 use crate::visit::Scene;
 use crate::visit::report::{Comparison, Seen, VisitsReport};
 

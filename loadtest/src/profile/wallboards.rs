@@ -11,10 +11,10 @@ use crate::bounded::bounded;
 use crate::broker_process::{BrokerProcess, Ending, until_ready};
 use crate::cli::{Leave, Wallboards};
 use crate::limits::{TOKEN_MARGIN_S, raise_open_files};
-use crate::net::Target;
 use crate::population::{Device, Population};
 use crate::provision::{set_up, tear_down};
 use crate::run::Run;
+use crate::target::Target;
 use crate::wallboards::board::Board;
 use crate::wallboards::floor;
 use crate::wallboards::report::BoardsReport;
@@ -29,7 +29,8 @@ pub(crate) async fn run(options: &Wallboards) -> Result<bool> {
     options.check()?;
     // The bare loop has both ends of its sockets here.
     raise_open_files(options.logins.agents + 3 * options.boards)?;
-    let target = Arc::new(Target::resolve(&options.target.url).await?);
+    let target =
+        Arc::new(Target::resolve(&options.target.url).await?.asking(options.target.ask_endpoint));
     let mut turns = Vec::new();
     let ended = bounded(options.logins.timeout(), act(options, &target, &mut turns)).await;
     let bound = format_args!("--timeout-s {}", options.logins.timeout_s);

@@ -17,7 +17,7 @@ use super::messages::{Plan, Seen, Told};
 use crate::audit::Bought;
 use crate::conversation::Caller;
 use crate::limits::{SAMPLE_EVERY, STORM_POLL, raise_open_files};
-use crate::net::Target;
+use crate::target::Target;
 use crate::visit::visitor::live;
 use crate::visit::{Label, Scene, Visit};
 

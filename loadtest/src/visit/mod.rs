@@ -28,8 +28,8 @@ use tokio::time::Instant;
 use self::tally::Phase;
 use crate::baseline::turn::Server;
 use crate::conversation::Witness;
-use crate::net::Target;
 use crate::sampler::Counts;
+use crate::target::Target;
 
 /// From one login to the logout that belongs to it.
 #[derive(Clone, Copy, Debug)]

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::frame;
 use crate::limits::LEAVE_WAIT;
-use crate::net::Target;
 use crate::socket::Socket;
+use crate::target::Target;
 
 /// Before a board's first snapshot.
 pub(crate) const NOTHING_YET: u64 = u64::MAX;

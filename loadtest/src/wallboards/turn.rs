@@ -212,7 +212,7 @@ impl Stage<'_> {
 mod tests {
     use super::*;
     use crate::cli::Leave;
-    use crate::net::Target;
+    use crate::target::Target;
 
     #[tokio::test]
     async fn rows_that_are_exported_after_the_window_do_not_count() {

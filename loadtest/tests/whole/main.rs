@@ -3,6 +3,7 @@
 mod baseline;
 mod compare;
 mod day;
+mod elsewhere;
 mod mass_login;
 mod reconnect_storm;
 mod set_up;

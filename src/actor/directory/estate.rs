@@ -101,6 +101,12 @@ impl Directory {
         is_served && cluster.holds_lease()
     }
 
+    /// How many organisations this node decides for.
+    pub fn served(&self) -> usize {
+        let is_alone = self.cluster().is_none();
+        self.0.cells.iter().filter(|cell| is_alone || cell.is_served()).count()
+    }
+
     /// The nodes that share the store; `None` if one has all.
     pub fn nodes(&self) -> Option<&Arc<Cluster>> {
         self.cluster()
@@ -206,7 +212,8 @@ impl Directory {
                 "moved to even the load"
             );
             if let Err(error) = self.hand_over(&cell, Some(to.clone())).await {
-                tracing::warn!(organisation = organisation.get(), ?error, "it was not moved");
+                let organisation = organisation.get();
+                tracing::warn!(organisation, %error, "an organisation could not be handed over");
             }
         }
     }
@@ -221,7 +228,12 @@ impl Directory {
         node: &str,
     ) -> Result<Elsewhere, MoveError> {
         let cluster = self.cluster().ok_or(MoveError::Alone)?;
-        let row = cluster.live_node(node).ok_or(MoveError::NoSuchNode)?;
+        let known = match cluster.live_node(node) {
+            Some(row) => Some(row),
+            // It may have just joined.
+            None => cluster.look_for_node(node).await.map_err(|_| MoveError::Unavailable)?,
+        };
+        let row = known.ok_or(MoveError::NoSuchNode)?;
         let here = Elsewhere { node: row.run.node.clone(), url: row.url };
         if *row.run.node == *cluster.node().name {
             return Ok(here);
@@ -233,24 +245,35 @@ impl Directory {
         }
     }
 
-    /// Gives back everything, for whoever claims it first, and the lease. Devices are told to go there.
-    pub async fn leave(&self) {
+    /// Gives everything to the other nodes, in so many batches with a pause after each; devices are told where
+    /// it went. From now on nothing is taken on. Where there is no other node, everything stays.
+    pub async fn hand_over_all(&self, batches: usize, pause: Duration) {
         let Some(cluster) = self.cluster() else { return };
         cluster.prepare_to_leave();
-        let served = self.cells().into_iter().filter(|cell| cell.is_served());
-        let leaving = served.map(|cell| async move {
-            let heir = cluster.elsewhere(cell.id()).and_then(|heir| cluster.live_node(&heir.node));
-            if let Err(error) = self.hand_over(&cell, heir.map(|row| row.run)).await {
-                tracing::warn!(
-                    organisation = cell.id().get(),
-                    ?error,
-                    "it could not be handed over"
-                );
-            }
-        });
-        stream::iter(leaving).buffer_unordered(HANDED_OVER_AT_ONCE).collect::<()>().await;
+        let served: Vec<Arc<Cell>> =
+            self.cells().into_iter().filter(|cell| cell.is_served()).collect();
+        let batch = served.len().div_ceil(batches).max(1);
+        for cells in served.chunks(batch) {
+            let leaving = cells.iter().map(|cell| self.leave_to_the_heir(cluster, cell));
+            stream::iter(leaving).buffer_unordered(HANDED_OVER_AT_ONCE).collect::<()>().await;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Gives back whatever is left, and the lease.
+    pub async fn leave(&self) {
+        let Some(cluster) = self.cluster() else { return };
         if let Err(error) = cluster.leave().await {
             tracing::warn!(%error, "the lease runs out by itself");
+        }
+    }
+
+    async fn leave_to_the_heir(&self, cluster: &Cluster, cell: &Cell) {
+        let heir = cluster.elsewhere(cell.id()).and_then(|heir| cluster.live_node(&heir.node));
+        let Some(heir) = heir else { return };
+        if let Err(error) = self.hand_over(cell, Some(heir.run)).await {
+            let organisation = cell.id().get();
+            tracing::warn!(organisation, %error, "an organisation could not be handed over");
         }
     }
 

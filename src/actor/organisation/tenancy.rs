@@ -6,6 +6,7 @@ use super::OrganisationActor;
 use crate::domain::reason::EndReason;
 use crate::store::StoreError;
 use crate::store::ownership::{NodeRun, Tenure};
+use crate::telemetry;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
@@ -29,6 +30,7 @@ impl OrganisationActor {
         let Some(tenure) = tenure else { return };
         self.epoch = tenure.epoch;
         if tenure.is_takeover {
+            telemetry::count_takeover();
             let held = self.shared.heartbeat.held_after_takeover();
             self.cell.take_over(claim::past_of(&tenure, self.shared.clock.elapsed() + held));
         }
