@@ -7,9 +7,9 @@ use crate::limits::DRAIN_TIMEOUT;
 use std::time::Duration;
 
 /// In how many batches organisations go to other nodes.
-const HAND_OVER_BATCHES: usize = 10;
+const HAND_OVER_BATCHES: usize = 8;
 /// How long that may take.
-const TIME_TO_HAND_OVER: Duration = Duration::from_millis(1_300);
+const TIME_TO_HAND_OVER: Duration = Duration::from_millis(1_200);
 /// How long devices that heard `draining` may take to leave by themselves.
 const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
 /// In how many batches those that stayed are closed.
@@ -48,7 +48,9 @@ impl Running {
         // Where others can serve them, nobody waits for what this node still has to do.
         let handing = self.broker.directory.hand_over_all(HAND_OVER_BATCHES, DRAIN_BATCH_PAUSE);
         if tokio::time::timeout(TIME_TO_HAND_OVER.min(left()), handing).await.is_err() {
-            tracing::warn!("not everything was handed over in time; it is whoever's claims it first");
+            tracing::warn!(
+                "not everything was handed over in time; it is whoever's claims it first"
+            );
         }
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
         self.close_in_batches().await;
