@@ -48,7 +48,9 @@ impl Running {
         // Where others can serve them, nobody waits for what this node still has to do.
         let handing = self.broker.directory.hand_over_all(HAND_OVER_BATCHES, DRAIN_BATCH_PAUSE);
         if tokio::time::timeout(TIME_TO_HAND_OVER.min(left()), handing).await.is_err() {
-            tracing::warn!("not everything was handed over in time; it is whoever's claims it first");
+            tracing::warn!(
+                "not everything was handed over in time; it is whoever's claims it first"
+            );
         }
         self.wait_until_empty(GRACE_TO_LEAVE.min(left())).await;
         self.close_in_batches().await;
