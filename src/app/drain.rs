@@ -7,9 +7,9 @@ use crate::limits::DRAIN_TIMEOUT;
 use std::time::Duration;
 
 /// In how many batches organisations go to other nodes.
-const HAND_OVER_BATCHES: usize = 10;
+const HAND_OVER_BATCHES: usize = 8;
 /// How long that may take.
-const TIME_TO_HAND_OVER: Duration = Duration::from_millis(1_300);
+const TIME_TO_HAND_OVER: Duration = Duration::from_millis(1_200);
 /// How long devices that heard `draining` may take to leave by themselves.
 const GRACE_TO_LEAVE: Duration = Duration::from_millis(1_500);
 /// In how many batches those that stayed are closed.
