@@ -63,15 +63,20 @@ impl Cluster {
         Api::new(self.balancer.url(""), &token(Role::Operator, "operator"))
     }
 
-    /// Moves the organisation, and waits until it is there by the balancer's account.
+    /// Moves the organisation, and waits until that node has it and whoever the balancer asks knows.
     pub(crate) async fn move_to(&self, name: &str) {
         let path = format!("/v1/organisations/{ORGANISATION}");
         self.operator().send(Method::POST, &format!("{path}/move"), json!({ "node": name })).await;
-        until_seen("the move", async || {
-            let endpoint = self.operator().get(&format!("{path}/endpoint")).await;
-            (endpoint["node"] == name).then_some(())
-        })
-        .await;
+        for (prefix, field, told) in [
+            (format!("/node/{name}"), "here", Value::Bool(true)),
+            (String::new(), "node", Value::from(name)),
+        ] {
+            until_seen("the move", async || {
+                let endpoint = self.operator().get(&format!("{prefix}{path}/endpoint")).await;
+                (endpoint[field] == told).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Edred's first message on a new socket by this base, and what comes of it.
