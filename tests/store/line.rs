@@ -15,6 +15,8 @@ pub(crate) enum Cut {
     BeforeCommit,
     /// After the next `COMMIT` went over it, before any answer comes back.
     AfterCommit,
+    /// Not cut: after the next lock was asked for nothing passes any more, and neither side is told.
+    SilentAtLock,
 }
 
 /// Forwards connections, until it is told to cut one.
@@ -58,6 +60,13 @@ async fn forward(mut near: TcpStream, mut far: TcpStream, plan: Arc<AtomicU8>) {
         tokio::select! {
             read = near.read(&mut asked) => {
                 let Ok(count @ 1..) = read else { return };
+                let is_lock = asked[..count].windows(10).any(|text| text == b"FOR UPDATE");
+                if is_lock && plan.load(Ordering::SeqCst) == Cut::SilentAtLock as u8 {
+                    // Only this line: whoever comes after it is heard.
+                    plan.store(Cut::Never as u8, Ordering::SeqCst);
+                    let _ = far.write_all(&asked[..count]).await;
+                    return std::future::pending().await;
+                }
                 let is_last = asked[..count].windows(6).any(|text| text == b"COMMIT");
                 let cut = if is_last { plan.swap(Cut::Never as u8, Ordering::SeqCst) } else { 0 };
                 if cut == Cut::BeforeCommit as u8 || far.write_all(&asked[..count]).await.is_err() {

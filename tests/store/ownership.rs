@@ -1,9 +1,13 @@
 //! Leases and claims on PostgreSQL (docs/adr/0014). Time passes by the database's hand: a lease is put into
 //! the past.
 
-use crate::fixture::{at, batch, id, open_with_129, settings, user_saved};
+use crate::eventually::eventually;
+use crate::fixture::{at, batch, catalogue, id, open_with_129, settings, user_saved};
+use crate::line::{Cut, Line};
 use crate::postgres::PostgresBackend;
+use crate::postgres::server::Server;
 use licence_broker::store::ownership::{Claim, NodeRun, Tenure};
+use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Batch, Ownership, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,4 +208,30 @@ async fn news_of_owners_are_those_after_what_was_heard() {
     assert_eq!(heard, [(id(129), Some(&a)), (id(130), None)]);
     let listed = nodes.ownership().nodes().await.expect("nodes");
     assert!(matches!(&listed[..], [row] if row.run == a && row.is_live && &*row.url == "http://a"));
+}
+
+#[tokio::test]
+async fn a_node_that_falls_silent_in_the_middle_of_a_claim_holds_nobody_up() {
+    const SILENT: &str = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND state = 'idle in transaction'";
+    let Some(nodes) = Nodes::new().await else { return };
+    let server = Server::shared().expect("it was there");
+    let run = nodes.join("a").await;
+    let first = nodes.hold(&run).await;
+    let line = Line::to(server.port()).await;
+    let url = line.over(nodes.backend.url());
+    let far = PostgresStore::open(&url, catalogue()).await.expect("opens");
+    line.cut_next(Cut::SilentAtLock);
+    let silent = run.clone();
+    let claiming =
+        tokio::spawn(async move { far.ownership().unwrap().claim(&silent, id(129)).await });
+    let raw = nodes.backend.raw().await;
+    eventually(Duration::from_secs(10), "a lock that nobody gives back", async || {
+        raw.query_one(SILENT, &[]).await.unwrap().get::<_, i64>(0) == 1
+    })
+    .await;
+    // Before anybody's patience with a lock is over.
+    let second = nodes.hold(&run).await;
+    assert_eq!(second.epoch, first.epoch + 1, "the claim that fell silent came to nothing");
+    claiming.abort();
 }

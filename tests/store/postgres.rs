@@ -5,7 +5,7 @@
 mod pooler;
 #[path = "../support/postgres.rs"]
 #[allow(dead_code, unreachable_pub, reason = "other suites use the rest of it")]
-mod server;
+pub(crate) mod server;
 
 use crate::fixture::{
     ALL, Backend, at, batch, catalogue, commit, denial, id, load, logged_in, open_with_129, usage,

@@ -12,6 +12,21 @@ const REMEMBERED_MAX: usize = 4_000;
 /// Of it, what is told with a fault.
 const TOLD_MAX: usize = 25;
 
+/// Sockets are read one after the other: what another device is told within so long of a grant was on its way
+/// before it, and may have arrived first.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+
+/// More hold a licence than were bought, as far as was read by then.
+struct Suspicion {
+    at: Duration,
+    organisation: u64,
+    licence: String,
+    bought: usize,
+    /// Sessions with their users.
+    holders: BTreeMap<String, String>,
+    history: String,
+}
+
 /// All organisations. Instants are counted from the beginning of the test.
 pub(super) struct Book {
     /// How long a frame of the broker proves anything: 1.5 × `heartbeat_s`.
@@ -22,6 +37,7 @@ pub(super) struct Book {
     pub(super) bought: BTreeMap<(u64, String), usize>,
     pub(super) sittings: BTreeMap<String, Sitting>,
     pub(super) resumes: usize,
+    suspicions: Vec<Suspicion>,
     faults: Vec<String>,
     remembered: VecDeque<(u64, String)>,
 }
@@ -34,6 +50,7 @@ impl Book {
             bought: BTreeMap::new(),
             sittings: BTreeMap::new(),
             resumes: 0,
+            suspicions: Vec::new(),
             faults: Vec::new(),
             remembered: VecDeque::new(),
         }
@@ -150,13 +167,18 @@ impl Book {
         // It read to the end, so nothing was missed.
         sitting.may_know_less &= reason != "logout";
         self.remember(at, organisation, &format!("{session} released ({reason}): {licences:?}"));
+        self.excuse(at, session, Some(licences));
     }
 
     pub(super) fn ended(&mut self, at: Duration, session: &str, farewell: Farewell) {
         let Some(sitting) = self.sittings.get_mut(session) else { return };
         let organisation = sitting.organisation;
         sitting.end(at, farewell, self.keeps_without_grace);
+        let is_over = sitting.standing == Standing::Over;
         self.remember(at, organisation, &format!("{session} ended: {farewell:?}"));
+        if is_over && matches!(farewell, Farewell::Closed(_)) {
+            self.excuse(at, session, None);
+        }
     }
 
     pub(super) fn node_lost(
@@ -205,14 +227,19 @@ impl Book {
             .collect()
     }
 
-    /// Distinct users that may use a licence at this instant.
-    pub(super) fn holders(&self, at: Duration, organisation: u64, licence: &str) -> BTreeSet<&str> {
-        let holding = self.sittings.values().filter(|sitting| {
+    /// Sessions whose devices may use a licence at this instant, with their users.
+    pub(super) fn holders(
+        &self,
+        at: Duration,
+        organisation: u64,
+        licence: &str,
+    ) -> BTreeMap<String, String> {
+        let holding = self.sittings.iter().filter(|(_, sitting)| {
             sitting.organisation == organisation
                 && sitting.held.contains(licence)
                 && sitting.holds(at, self.lease)
         });
-        holding.map(|sitting| sitting.user.as_str()).collect()
+        holding.map(|(session, sitting)| (session.clone(), sitting.user.clone())).collect()
     }
 
     /// Nothing is held by more than it was bought for.
@@ -221,9 +248,42 @@ impl Book {
             let Some(bought) = self.bought.get(&(organisation, licence.clone())).copied() else {
                 continue;
             };
-            let holders = self.holders(at, organisation, licence).len();
-            if holders > bought {
+            let holders = self.holders(at, organisation, licence);
+            if users(&holders) > bought {
                 let history = self.history(organisation);
+                let licence = licence.clone();
+                self.suspicions.push(Suspicion {
+                    at,
+                    organisation,
+                    licence,
+                    bought,
+                    holders,
+                    history,
+                });
+            }
+        }
+        self.judge(at);
+    }
+
+    /// What a device is told to have no more, it did not have when what else was on its way arrived.
+    fn excuse(&mut self, at: Duration, session: &str, licences: Option<&BTreeSet<String>>) {
+        self.judge(at);
+        for suspicion in &mut self.suspicions {
+            if licences.is_none_or(|licences| licences.contains(&suspicion.licence)) {
+                suspicion.holders.remove(session);
+            }
+        }
+    }
+
+    /// Whatever is suspected for longer than anything was on its way is so, or is not.
+    fn judge(&mut self, at: Duration) {
+        let (ripe, rest) = std::mem::take(&mut self.suspicions)
+            .into_iter()
+            .partition(|suspicion: &Suspicion| at > suspicion.at + ON_ITS_WAY);
+        self.suspicions = rest;
+        for Suspicion { at, organisation, licence, bought, holders, history } in ripe {
+            let holders = users(&holders);
+            if holders > bought {
                 self.object(
                     at,
                     &format!(
@@ -239,7 +299,9 @@ impl Book {
         self.faults.push(format!("{:>9.3} s: {what}", at.as_secs_f64()));
     }
 
-    pub(super) fn faults(&self) -> &[String] {
+    /// What was wrong so far, for whoever expects nothing to be on its way any more.
+    pub(super) fn faults(&mut self) -> &[String] {
+        self.judge(Duration::MAX);
         &self.faults
     }
 
@@ -258,4 +320,9 @@ impl Book {
         lines.reverse();
         lines.join("\n")
     }
+}
+
+/// Distinct ones.
+fn users(holders: &BTreeMap<String, String>) -> usize {
+    holders.values().collect::<BTreeSet<_>>().len()
 }

@@ -149,9 +149,10 @@ impl Auditor {
     /// # Panics
     /// If they do not agree, or anything was wrong while devices worked.
     pub(crate) fn verdict(&self, found: &BTreeMap<u64, Found>) {
-        let book = self.book();
-        let faults: Vec<String> =
-            book.faults().iter().cloned().chain(book.against(found)).collect();
+        let mut book = self.book();
+        let told = book.faults().to_vec();
+        let faults: Vec<String> = told.into_iter().chain(book.against(found)).collect();
+        drop(book);
         assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     }
 
