@@ -1,4 +1,5 @@
-//! Sessions, what they hold and wait for, and the logs of both.
+//! Sessions, what they hold and wait for, and the logs of both: what every commit writes, by functions that the
+//! schema has (migrations/postgres).
 
 use super::table::Table;
 use super::{Statements, Writing};
@@ -17,24 +18,17 @@ impl<'a> Writing<'a> {
 
     /// What sessions that go on got and gave back; those that got something must be there.
     fn held_changed(&self, to: &mut Statements<'a>) {
-        const CHANGE: &str = "WITH changed AS (\
-            UPDATE sessions AS s SET held = jsonb_strip_nulls(s.held || h.held::jsonb) \
-            FROM unnest($1, $2, $3, $4) AS h (organisation, session, held, got) \
-            WHERE s.organisation = h.organisation AND s.session = h.session RETURNING h.got) \
-            SELECT must_be(count(*), $5, 'sessions that got a licence') FROM changed WHERE got";
+        const CHANGE: &str = "SELECT change_held($1, $2, $3, $4)";
         let catalogue = self.catalogue;
         let changed = self.rows(NetEffect::sessions_changed).map(|(key, (session, held))| {
             let got = held.clone().any(|(_, instance)| instance.is_some());
             (key, session, held_text(held, catalogue), got)
         });
-        let changed: Vec<_> = changed.collect();
-        let got = changed.iter().filter(|(_, _, _, got)| *got).count();
         Table::new(CHANGE, changed)
             .column(|(key, ..)| *key)
             .column(|(_, session, ..)| session_text(*session))
             .column(|(_, _, held, _)| held.clone())
             .column(|(.., got)| *got)
-            .value(i64::try_from(got).unwrap_or(i64::MAX))
             .end(to);
     }
 
@@ -45,9 +39,7 @@ impl<'a> Writing<'a> {
             USING unnest($1, $2, $3) AS l (organisation, session, licence) \
             WHERE p.organisation = l.organisation AND p.session = l.session \
             AND p.licence = l.licence";
-        const CLOSE: &str = "DELETE FROM sessions AS s \
-            USING unnest($1, $2) AS c (organisation, session) \
-            WHERE s.organisation = c.organisation AND s.session = c.session";
+        const CLOSE: &str = "SELECT close_sessions($1, $2)";
         let catalogue = self.catalogue;
         Table::new(LEAVE, self.rows(|effect| without_value(&effect.places)))
             .column(|(key, _)| *key)
@@ -62,11 +54,7 @@ impl<'a> Writing<'a> {
 
     /// Each with what it holds: one row for a login.
     fn opened(&self, to: &mut Statements<'a>) {
-        const OPEN: &str = "INSERT INTO sessions (organisation, session, \"user\", device, since, \
-            grace_s, resume, address, held) \
-            SELECT n.organisation, n.session, n.\"user\", n.device, n.since, n.grace_s, n.resume, \
-            n.address, n.held::jsonb FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-            AS n (organisation, session, \"user\", device, since, grace_s, resume, address, held)";
+        const OPEN: &str = "SELECT open_sessions($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let catalogue = self.catalogue;
         let opened = self.rows(NetEffect::sessions_opened).map(|(key, (opened, held))| {
             let held = held.filter(|(_, instance)| instance.is_some());
@@ -105,9 +93,7 @@ impl<'a> Writing<'a> {
     }
 
     fn usage(&self, to: &mut Statements<'a>) {
-        const RECORD: &str = "INSERT INTO usage (organisation, at, usage_type, licence, \"user\", \
-            device, logon_source, session, pool, reason) \
-            SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        const RECORD: &str = "SELECT log_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let catalogue = self.catalogue;
         Table::new(RECORD, self.rows(|effect| effect.usage.iter().copied()))
             .column(|(key, _)| *key)
@@ -124,8 +110,7 @@ impl<'a> Writing<'a> {
     }
 
     fn denials(&self, to: &mut Statements<'a>) {
-        const RECORD: &str = "INSERT INTO denials (organisation, at, licence, \"user\", device, \
-            reason, outcome) SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)";
+        const RECORD: &str = "SELECT log_denials($1, $2, $3, $4, $5, $6, $7)";
         let catalogue = self.catalogue;
         Table::new(RECORD, self.rows(|effect| effect.denials.iter().copied()))
             .column(|(key, _)| *key)
