@@ -246,8 +246,7 @@ async fn the_tables_have_the_columns_of_those_of_a_file() {
 }
 
 async fn texts(url: &str, question: &str) -> Vec<String> {
-    let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.expect("a connection");
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
     tokio::spawn(connection);
     let rows = client.query(question, &[]).await.expect("an answer");
     rows.iter().map(|row| row.get(0)).collect()
