@@ -1,11 +1,11 @@
 //! The process of a balancer that runs a file of `deploy/`, and whether this machine has it.
 
-use crate::nodes::Nodes;
 use crate::support::eventually::eventually;
+use crate::support::postgres::free_port;
 use crate::support::socket::PATIENCE;
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
@@ -64,11 +64,14 @@ pub(crate) struct Balancer {
 }
 
 impl Balancer {
-    pub(crate) async fn start(kind: Kind, nodes: &Nodes) -> Self {
+    /// On a port that nobody had just now.
+    pub(crate) async fn start(kind: Kind, nodes: &[SocketAddr]) -> Self {
+        Self::start_at(free_address(), kind, nodes).await
+    }
+
+    /// Where the nodes know that it will be.
+    pub(crate) async fn start_at(address: SocketAddr, kind: Kind, nodes: &[SocketAddr]) -> Self {
         let folder = TempDir::new().unwrap();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
         let mut command = match kind {
             Kind::HaProxy => haproxy(&folder, address, nodes),
             Kind::Nginx => nginx(&folder, address, nodes),
@@ -95,22 +98,27 @@ impl Drop for Balancer {
     }
 }
 
+/// An address of this machine that nobody had just now.
+pub(crate) fn free_address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, free_port()).into()
+}
+
 /// The file as it is: addresses come from the environment.
-fn haproxy(folder: &TempDir, address: SocketAddr, nodes: &Nodes) -> Command {
+fn haproxy(folder: &TempDir, address: SocketAddr, nodes: &[SocketAddr]) -> Command {
     let file = folder.path().join("haproxy.cfg");
     fs::write(&file, HAPROXY).unwrap();
     let mut command = Command::new(Kind::HaProxy.program().expect("it is installed"));
     command.arg("-db").arg("-f").arg(file).env("BIND", address.to_string());
-    for (variable, node) in ["NODE_A", "NODE_B", "NODE_C"].into_iter().zip(&nodes.addresses) {
+    for (variable, node) in ["NODE_A", "NODE_B", "NODE_C"].into_iter().zip(nodes) {
         command.env(variable, node.to_string());
     }
     command
 }
 
 /// The file with other addresses, within a main file that writes nowhere but into the folder.
-fn nginx(folder: &TempDir, address: SocketAddr, nodes: &Nodes) -> Command {
+fn nginx(folder: &TempDir, address: SocketAddr, nodes: &[SocketAddr]) -> Command {
     let mut text = NGINX.replace(LISTEN, &address.to_string());
-    for (there, here) in NODES.iter().zip(&nodes.addresses) {
+    for (there, here) in NODES.iter().zip(nodes) {
         assert!(text.contains(there), "{there}");
         text = text.replace(there, &here.to_string());
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 async fn whatever_is_of_one_organisation_reaches_one_node_and_organisations_are_spread() {
     let nodes = Nodes::start().await;
     for kind in Kind::installed() {
-        let balancer = Balancer::start(kind, &nodes).await;
+        let balancer = Balancer::start(kind, &nodes.addresses).await;
         let map = nodes.map(&balancer).await;
         let used: BTreeSet<&str> = map.values().map(String::as_str).collect();
         assert_eq!(used, BTreeSet::from(NAMES), "{kind:?}: each node has some of {map:?}");
@@ -41,7 +41,7 @@ async fn whatever_is_of_one_organisation_reaches_one_node_and_organisations_are_
 async fn the_path_of_a_node_leads_to_that_node_whatever_the_organisation() {
     let nodes = Nodes::start().await;
     for kind in Kind::installed() {
-        let balancer = Balancer::start(kind, &nodes).await;
+        let balancer = Balancer::start(kind, &nodes.addresses).await;
         for name in NAMES {
             let path = format!("/node/{name}/v1/organisations/1");
             let (status, body) = nodes.get(&balancer, &path).await;
@@ -59,7 +59,7 @@ async fn the_path_of_a_node_leads_to_that_node_whatever_the_organisation() {
 async fn a_path_and_its_query_arrive_as_they_were_sent() {
     let nodes = Nodes::start().await;
     for kind in Kind::installed() {
-        let balancer = Balancer::start(kind, &nodes).await;
+        let balancer = Balancer::start(kind, &nodes.addresses).await;
         let node = nodes.answering(&balancer, 1).await;
         for path in ["/v1/organisations/1/users/a%2Fb?x=%20", "/v1/organisations/1/users?limit=0"] {
             let operator = nodes.broker(&node).operator();
@@ -82,7 +82,7 @@ fn without_number((status, mut body): (StatusCode, Value)) -> (StatusCode, Value
 async fn live_counts_come_through_as_they_change() {
     let nodes = Nodes::start().await;
     for kind in Kind::installed() {
-        let balancer = Balancer::start(kind, &nodes).await;
+        let balancer = Balancer::start(kind, &nodes.addresses).await;
         let live = Client::new().get(balancer.url("/v1/organisations/1/live"));
         let answer = live.bearer_auth(&nodes.token).send().await.unwrap();
         assert_eq!(answer.headers()["content-type"], "text/event-stream", "{kind:?}");
@@ -109,7 +109,7 @@ async fn live_counts_come_through_as_they_change() {
 async fn a_node_that_died_is_passed_over_and_others_keep_what_they_have() {
     for kind in Kind::installed() {
         let mut nodes = Nodes::start().await;
-        let balancer = Balancer::start(kind, &nodes).await;
+        let balancer = Balancer::start(kind, &nodes.addresses).await;
         let before = nodes.map(&balancer).await;
         nodes.kill("b").await;
         for organisation in ORGANISATIONS {
@@ -133,7 +133,7 @@ async fn a_node_that_died_is_passed_over_and_others_keep_what_they_have() {
 async fn the_metrics_of_nodes_are_not_for_clients() {
     let nodes = Nodes::start().await;
     for kind in Kind::installed() {
-        let balancer = Balancer::start(kind, &nodes).await;
+        let balancer = Balancer::start(kind, &nodes.addresses).await;
         for path in ["/metrics", "/node/a/metrics"] {
             let (status, _) = nodes.get(&balancer, path).await;
             assert_eq!(status, StatusCode::FORBIDDEN, "{kind:?}: {path}");

@@ -18,6 +18,7 @@ mod arrival;
 mod auditor;
 mod caller;
 mod centre;
+mod chaos;
 mod cluster;
 mod device;
 mod estate;

@@ -23,12 +23,15 @@ impl Witness {
         Self(socket)
     }
 
-    /// Asks for something whose answer would have to be kept: it is denied, and that is a record.
+    /// Asks for a sign of life, and for something whose answer would have to be kept: it is denied, and that
+    /// is a record.
     pub(crate) async fn ask(&mut self) {
+        self.0.send(json!({ "type": "ping", "id": 0 })).await;
         self.0.send(json!({ "type": "acquire", "id": 1, "channels": ["agent_sms"] })).await;
     }
 
-    /// The next that it hears is that it must go elsewhere.
+    /// The next that it hears is that it must go elsewhere. Not even a pong comes before: it would pass for a
+    /// sign that licences are held still.
     pub(crate) async fn assert_sent_away(mut self) {
         match self.0.hear().await {
             Heard::Closed(4002 | 4003, _) => {}
