@@ -9,7 +9,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use rust_embed::{EmbeddedFile, RustEmbed};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -81,10 +80,10 @@ async fn page(request: &HttpRequest, path: &str, content_policy: ContentPolicy) 
 }
 
 /// Where pages may be sent on to.
-fn nodes_of(request: &HttpRequest) -> Vec<Arc<str>> {
+fn nodes_of(request: &HttpRequest) -> Vec<String> {
     let broker = request.app_data::<web::Data<Broker>>();
     let nodes = broker.and_then(|broker| broker.directory.nodes());
-    nodes.map(|cluster| cluster.other_urls()).unwrap_or_default()
+    nodes.map(|cluster| cluster.other_origins()).unwrap_or_default()
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -34,7 +34,7 @@ pub fn check(broker: &Broker, headers: &HeaderMap) -> Result<(), Problem> {
 fn is_of_another_node(broker: &Broker, origin: &str) -> bool {
     let nodes = broker.directory.nodes();
     nodes.is_some_and(|cluster| {
-        cluster.other_urls().iter().any(|url| url.eq_ignore_ascii_case(origin))
+        cluster.other_origins().iter().any(|other| other.eq_ignore_ascii_case(origin))
     })
 }
 

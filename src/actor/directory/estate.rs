@@ -13,6 +13,7 @@ use crate::domain::ids::OrganisationId;
 use crate::store::StoreError;
 use crate::store::ownership::NodeRun;
 use crate::telemetry;
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,9 +50,6 @@ pub enum Whereabouts {
 /// Why an organisation was not moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoveError {
-    /// There is one node, which has everything.
-    #[error("there is only one node")]
-    Alone,
     /// No node of that name is there, or its lease is over.
     #[error("there is no such node, or it does not run")]
     NoSuchNode,
@@ -77,8 +75,14 @@ impl Directory {
         if self.is_served_here(organisation) {
             return Whereabouts::Here;
         }
-        if let Some(elsewhere) = cluster.owner_elsewhere(organisation) {
-            return Whereabouts::Elsewhere(elsewhere);
+        if cluster.owner_elsewhere(organisation).is_some() {
+            // It may have been given to this node meanwhile: the other would send everybody back.
+            if let Ok(news) = cluster.hear_lately().await {
+                self.heed(&news);
+            }
+            if let Some(elsewhere) = cluster.owner_elsewhere(organisation) {
+                return Whereabouts::Elsewhere(elsewhere);
+            }
         }
         if !self.exists(organisation) && !self.learn_of(organisation).await {
             return Whereabouts::Unknown;
@@ -103,6 +107,16 @@ impl Directory {
         let Some(cluster) = self.cluster() else { return true };
         let is_served = self.0.cells.get(&organisation).is_some_and(|cell| cell.is_served());
         is_served && cluster.holds_lease()
+    }
+
+    /// Every organisation that is known of, by its number.
+    pub fn numbers(&self) -> Vec<OrganisationId> {
+        self.cells().iter().map(|cell| cell.id()).collect()
+    }
+
+    /// Since when this process runs.
+    pub fn running_since(&self) -> DateTime<Utc> {
+        self.0.shared.running_since
     }
 
     /// How many organisations this node decides for.
@@ -232,7 +246,7 @@ impl Directory {
         organisation: OrganisationId,
         node: &str,
     ) -> Result<Elsewhere, MoveError> {
-        let cluster = self.cluster().ok_or(MoveError::Alone)?;
+        let cluster = self.cluster().ok_or(MoveError::NoSuchNode)?;
         let known = match cluster.live_node(node) {
             Some(row) => Some(row),
             // It may have just joined.
