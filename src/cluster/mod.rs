@@ -204,6 +204,19 @@ impl Cluster {
         self.owners.held().into_values().collect()
     }
 
+    /// Whether no other node whose lease is in force has a name before this one's: it does what one has to do
+    /// for all.
+    pub fn is_first(&self) -> bool {
+        let mut live = self.owners.nodes().into_iter().filter(|row| row.is_live);
+        !live.any(|row| row.run.node < self.node.name)
+    }
+
+    /// Where clients reach the other nodes, as this one heard last.
+    pub fn other_urls(&self) -> Vec<Arc<str>> {
+        let others = self.owners.nodes().into_iter();
+        others.filter(|row| row.run.node != self.node.name).map(|row| row.url).collect()
+    }
+
     /// Organisations that were given to this run, or claimed by it.
     pub fn mine(&self) -> Vec<OrganisationId> {
         self.owners.of(&self.run())
