@@ -463,6 +463,10 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
     let mut interval = tokio::time::interval(PRUNE_INTERVAL);
     loop {
         interval.tick().await;
+        // One node is enough for what they share.
+        if broker.directory.nodes().is_some_and(|cluster| !cluster.is_first()) {
+            continue;
+        }
         let before = broker.clock.now().at - retention;
         loop {
             match broker.store.prune(before, PRUNED_AT_ONCE_MAX).await {

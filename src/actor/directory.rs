@@ -155,6 +155,11 @@ impl Directory {
             cells.insert(entry.id, Arc::new(cell));
         }
         let (deaths, died) = mpsc::unbounded_channel();
+        let ready_since = OnceLock::new();
+        if cluster.is_some() {
+            // Nothing is settled first: grace counts from each takeover.
+            ready_since.get_or_init(|| clock.elapsed());
+        }
         let shared = Arc::new(Shared {
             store,
             journal,
@@ -164,7 +169,7 @@ impl Directory {
             bounds,
             heartbeat,
             running_since,
-            ready_since: OnceLock::new(),
+            ready_since,
             cluster,
             deaths,
         });

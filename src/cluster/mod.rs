@@ -23,6 +23,8 @@ use std::time::Duration;
 const RENEWALS: u32 = 4;
 /// How long a store that does not answer is left alone before a lease is asked for again.
 const JOIN_PAUSE: Duration = Duration::from_millis(250);
+/// What was read so long ago is not read again for whoever came to the wrong node.
+const LATELY: Duration = Duration::from_millis(100);
 /// News of owners are read again from so long ago: who began to change first may be seen later.
 const OVERLAP: Duration = Duration::from_secs(5);
 
@@ -46,6 +48,8 @@ pub struct Cluster {
     lease: Lease,
     owners: Owners,
     heard: Mutex<Heard>,
+    /// Held while news are read because somebody came to the wrong node.
+    hearing: tokio::sync::Mutex<()>,
     /// Set when the node is about to stop: it takes nothing on, and keeps no lease.
     is_leaving: AtomicBool,
 }
@@ -55,6 +59,8 @@ pub struct Cluster {
 struct Heard {
     marks: VecDeque<(Duration, u64)>,
     latest: u64,
+    /// When they were read last.
+    at: Duration,
 }
 
 impl Heard {
@@ -68,6 +74,7 @@ impl Heard {
 
     fn to(&mut self, moved: u64, elapsed: Duration) {
         self.latest = self.latest.max(moved);
+        self.at = elapsed;
         self.marks.push_back((elapsed, self.latest));
     }
 }
@@ -108,6 +115,7 @@ impl Cluster {
             lease,
             owners: Owners::default(),
             heard: Mutex::default(),
+            hearing: tokio::sync::Mutex::default(),
             is_leaving: AtomicBool::new(false),
             node,
         };
@@ -204,6 +212,25 @@ impl Cluster {
         self.owners.held().into_values().collect()
     }
 
+    /// Whether no other node whose lease is in force has a name before this one's: it does what one has to do
+    /// for all.
+    pub fn is_first(&self) -> bool {
+        let mut live = self.owners.nodes().into_iter().filter(|row| row.is_live);
+        !live.any(|row| row.run.node < self.node.name)
+    }
+
+    /// The origins at which clients reach the other nodes, as this one heard last: where pages may be sent.
+    pub fn other_origins(&self) -> Vec<String> {
+        let others = self.owners.nodes().into_iter();
+        let mut origins: Vec<String> = others
+            .filter(|row| row.run.node != self.node.name)
+            .map(|row| origin_of(&row.url).to_owned())
+            .collect();
+        origins.sort_unstable();
+        origins.dedup();
+        origins
+    }
+
     /// Organisations that were given to this run, or claimed by it.
     pub fn mine(&self) -> Vec<OrganisationId> {
         self.owners.of(&self.run())
@@ -237,6 +264,20 @@ impl Cluster {
         }
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).to(latest, elapsed);
         Ok(news)
+    }
+
+    /// [`Self::hear`], unless that was done just now: however many come to the wrong node, the store is asked
+    /// no oftener.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn hear_lately(&self) -> Result<Vec<News>, StoreError> {
+        let _turn = self.hearing.lock().await;
+        let at = self.heard.lock().unwrap_or_else(PoisonError::into_inner).at;
+        if self.clock.elapsed().saturating_sub(at) < LATELY {
+            return Ok(Vec::new());
+        }
+        self.hear().await
     }
 
     /// Renews the lease for as long as this is polled. Whenever it is over `lost` is called, at once, and a
@@ -317,6 +358,12 @@ impl Cluster {
     }
 }
 
+/// Scheme, host and port of a URL.
+fn origin_of(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    url[host..].find('/').map_or(url, |path| &url[..host + path])
+}
+
 /// What was heard of an organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct News {
@@ -352,5 +399,34 @@ fn follow(clock: &Clock, at: chrono::DateTime<chrono::Utc>) {
     if let Some(behind) = clock.follow(at) {
         let behind_ms = behind.num_milliseconds();
         tracing::warn!(behind_ms, "this machine's clock was put right by the store's");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_a_node_is_its_url_without_the_path() {
+        for (url, origin) in [
+            ("http://10.0.0.2:8080", "http://10.0.0.2:8080"),
+            ("https://broker.example/node/a", "https://broker.example"),
+            ("https://[::1]:8443/", "https://[::1]:8443"),
+        ] {
+            assert_eq!(origin_of(url), origin);
+        }
+    }
+
+    #[test]
+    fn news_are_read_again_from_five_seconds_before() {
+        let mut heard = Heard::default();
+        let at = Duration::from_secs;
+        assert_eq!(heard.from(at(1)), 0);
+        heard.to(40, at(1));
+        assert_eq!(heard.from(at(2)), 40, "nothing was read before");
+        heard.to(70, at(2));
+        heard.to(70, at(6));
+        assert_eq!(heard.from(at(6)), 40, "what was under way at 2 s may be seen only now");
+        assert_eq!(heard.from(at(7)), 70);
     }
 }

@@ -48,6 +48,20 @@ impl ContentPolicy {
     }
 }
 
+impl ContentPolicy {
+    /// The same, where pages may also connect to sockets of other nodes, by their origins: they are sent there.
+    pub(super) fn with_nodes(self, origins: &[String]) -> (HeaderName, String) {
+        const OWN: &str = "connect-src 'self'";
+        let mut sources = OWN.to_owned();
+        for origin in origins {
+            sources.push(' ');
+            // `ws` for `http`, `wss` for `https`.
+            sources.push_str(&origin.replacen("http", "ws", 1));
+        }
+        (CONTENT_SECURITY_POLICY, self.as_str().replacen(OWN, &sources, 1))
+    }
+}
+
 impl TryIntoHeaderPair for ContentPolicy {
     type Error = std::convert::Infallible;
 
@@ -68,4 +82,19 @@ pub fn headers() -> DefaultHeaders {
         .add((CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"))
         // For browsers that do not know `frame-ancestors`.
         .add((X_FRAME_OPTIONS, "DENY"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_may_connect_to_sockets_of_the_nodes_that_there_are() {
+        let nodes = ["http://10.0.0.2:8080".to_owned(), "https://b.example".to_owned()];
+        let (_, policy) = ContentPolicy::Page.with_nodes(&nodes);
+        let expected = "connect-src 'self' ws://10.0.0.2:8080 wss://b.example;";
+        assert!(policy.contains(expected), "{policy}");
+        assert_eq!(ContentPolicy::Page.with_nodes(&[]).1, ContentPolicy::Page.as_str());
+        assert_eq!(ContentPolicy::Data.with_nodes(&nodes).1, ContentPolicy::Data.as_str());
+    }
 }

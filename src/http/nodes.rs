@@ -38,7 +38,8 @@ struct NodeShape {
     url: Arc<str>,
     since: String,
     seen_at: String,
-    lease_until: String,
+    /// `None` where nothing has to be renewed.
+    lease_until: Option<String>,
     live: bool,
     here: bool,
     organisations: Vec<u64>,
@@ -49,7 +50,7 @@ impl NodeShape {
         Self {
             since: words::instant(row.since),
             seen_at: words::instant(row.seen_at),
-            lease_until: words::instant(row.lease_until),
+            lease_until: Some(words::instant(row.lease_until)),
             live: row.is_live,
             here: row.run.node == broker.node.name,
             url: row.url,
@@ -66,11 +67,28 @@ struct Nodes {
 }
 
 /// Every node that shares the store, and what it has, as this one heard within the last second. A broker
-/// that has its store to itself lists nobody.
+/// that has its store to itself lists itself.
 pub(super) async fn list(broker: Data<Broker>) -> Answer {
-    let nodes = broker.directory.nodes().map(|cluster| cluster.nodes()).unwrap_or_default();
-    let items = nodes.into_iter().map(|node| NodeShape::new(&broker, node)).collect();
+    let items = match broker.directory.nodes() {
+        Some(cluster) => {
+            cluster.nodes().into_iter().map(|node| NodeShape::new(&broker, node)).collect()
+        }
+        None => vec![alone(&broker)],
+    };
     Ok(HttpResponse::Ok().json(Nodes { items, next_cursor: None }))
+}
+
+fn alone(broker: &Broker) -> NodeShape {
+    NodeShape {
+        node: broker.node.name.clone(),
+        url: broker.node.url.clone(),
+        since: words::instant(broker.directory.running_since()),
+        seen_at: words::instant(broker.clock.now().at),
+        lease_until: None,
+        live: true,
+        here: true,
+        organisations: broker.directory.numbers().into_iter().map(OrganisationId::get).collect(),
+    }
 }
 
 /// For clients that ask first where to connect: whoever may connect there may ask.
@@ -99,9 +117,13 @@ pub(super) async fn relocate(
 ) -> Answer {
     let fields = body::fields(&request, body, MOVE_BODY_MAX_BYTES).await?;
     let node = fields.text("node")?.ok_or_else(|| fields.invalid("node", "is missing"))?;
-    let moved = broker.directory.move_to(*organisation, node).await;
+    let here = Elsewhere { node: broker.node.name.clone(), url: broker.node.url.clone() };
+    let moved = match node == &*here.node {
+        true => Ok(here),
+        false => broker.directory.move_to(*organisation, node).await,
+    };
     let at = moved.map_err(|error| match error {
-        MoveError::Alone | MoveError::NoSuchNode => Problem::field("node", error.to_string()),
+        MoveError::NoSuchNode => Problem::field("node", error.to_string()),
         MoveError::Unavailable => nobody(),
     })?;
     let organisation = *organisation;

@@ -2,6 +2,7 @@
 
 use super::carried::Carried;
 use super::headers::{ASK_EACH_TIME, ContentPolicy};
+use crate::broker::Broker;
 use crate::problem::{Answer, Problem};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -66,7 +67,7 @@ async fn page(request: &HttpRequest, path: &str, content_policy: ContentPolicy) 
     response
         .insert_header((header::ETAG, carried.tag.as_str()))
         .insert_header((header::VARY, "Accept-Encoding"))
-        .insert_header(content_policy)
+        .insert_header(content_policy.with_nodes(&nodes_of(request)))
         .insert_header((header::CACHE_CONTROL, ASK_EACH_TIME));
     if is_known {
         return Ok(response.finish());
@@ -76,6 +77,13 @@ async fn page(request: &HttpRequest, path: &str, content_policy: ContentPolicy) 
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
     Ok(response.body(carried.body().await?))
+}
+
+/// Where pages may be sent on to.
+fn nodes_of(request: &HttpRequest) -> Vec<String> {
+    let broker = request.app_data::<web::Data<Broker>>();
+    let nodes = broker.and_then(|broker| broker.directory.nodes());
+    nodes.map(|cluster| cluster.other_origins()).unwrap_or_default()
 }
 
 fn content_type(path: &str) -> &'static str {

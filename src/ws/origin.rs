@@ -19,6 +19,7 @@ pub fn check(broker: &Broker, headers: &HeaderMap) -> Result<(), Problem> {
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
             host.is_some_and(|host| is_own(origin, host, broker.serves_tls))
                 || broker.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+                || is_of_another_node(broker, origin)
         }
         (Some(_), _) => false,
     };
@@ -27,6 +28,14 @@ pub fn check(broker: &Broker, headers: &HeaderMap) -> Result<(), Problem> {
     } else {
         Err(Problem::forbidden("pages of this origin may not connect"))
     }
+}
+
+/// Pages of another node may: they were told to go here.
+fn is_of_another_node(broker: &Broker, origin: &str) -> bool {
+    let nodes = broker.directory.nodes();
+    nodes.is_some_and(|cluster| {
+        cluster.other_origins().iter().any(|other| other.eq_ignore_ascii_case(origin))
+    })
 }
 
 /// Whether it is the origin of the broker's own pages, as the client itself calls the broker. Where the

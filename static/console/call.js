@@ -69,7 +69,9 @@ export async function call(path, { method = "GET", query, body, contentType, acc
   if (token) headers.set("authorization", `Bearer ${token}`);
   if (ifMatch) headers.set("if-match", ifMatch);
   if (body !== undefined) headers.set("content-type", contentType ?? "application/json");
-  const options = { method, headers, signal, cache: "no-store", body: isRaw || body === undefined ? body : JSON.stringify(body) };
+  // Where a redirection leads, only the browser may know: see `elsewhere`.
+  const redirect = "manual";
+  const options = { method, headers, signal, redirect, cache: "no-store", body: isRaw || body === undefined ? body : JSON.stringify(body) };
   let response;
   try {
     response = await fetch(path + search(query), options);
@@ -78,7 +80,21 @@ export async function call(path, { method = "GET", query, body, contentType, acc
     throw new ApiError(0, { type: "unreachable" });
   }
   if (response.ok) return response;
+  if (response.type === "opaqueredirect") throw await elsewhere(path, headers);
   throw new ApiError(response.status, await problemOf(response), retryAfter(response));
+}
+
+/**
+ * Another node serves the organisation now: the console goes there, with the page that is shown. Whoever sits there signs
+ * in anew, for tokens stay in the tab of their origin.
+ */
+async function elsewhere(path, headers) {
+  const [base] = path.match(/^\/v1\/organisations\/\d+/) ?? [];
+  const answer = base && (await fetch(`${base}/endpoint`, { headers, cache: "no-store" }).catch(() => null));
+  if (!answer?.ok) return new ApiError(0, { type: "unreachable" });
+  const { url, here } = await answer.json();
+  if (!here) globalThis.location.assign(url + globalThis.location.pathname + globalThis.location.hash);
+  return new ApiError(307, { type: "moved", title: url });
 }
 
 /**

@@ -215,7 +215,7 @@ async fn parts(setup: Setup, authenticator: Arc<Authenticator>, database: &Path)
         certificate: setup.certificate,
         allowed_origins: setup.allowed_origins,
         retention: setup.retention,
-        node: NodeSettings::default(),
+        node: NodeSettings { name: "a".into(), ..NodeSettings::default() },
         workers: 2,
         routes: setup.routes,
     }

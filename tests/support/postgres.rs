@@ -26,21 +26,23 @@ const START_TRIES: u32 = 600;
 /// Between two looks whether it answers.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What keeps a server: starts it, and once nobody holds the lock any more ends it and removes its folder.
+/// What keeps a server: starts it, and once nobody holds the lock any more ends it, as a loss of power would,
+/// and removes its folder.
 ///
-/// `$1` is the folder, `$2` the gate, the others are the command. The gate is held while it ends the server, so
-/// that whoever comes then finds either all of it or nothing.
+/// `$1` is the folder, `$2` what else goes with it, the others are the command. The gate is held while it ends
+/// the server, so that whoever comes then finds either all of it or nothing.
 const KEEPER: &str = r#"
-folder=$1 gate=$2; shift 2
+folder=$1 rest=$2; shift 2
 "$@" </dev/null >>"$folder/log" 2>&1 &
 server=$!
 while [ -d "$folder" ]; do
   sleep 1
-  flock "$gate" sh -c '
+  flock "$folder.gate" sh -c '
     flock --nonblock --exclusive "$1.users" true || exit 1
-    kill -INT "$2" 2>/dev/null
+    kill -QUIT "$2" 2>/dev/null
+    kill -CONT "$2" 2>/dev/null
     while kill -0 "$2" 2>/dev/null; do sleep 0.05; done
-    rm -rf "$1" "$1.users"' keeper "$folder" "$server" && exit 0
+    rm -rf "$1" "$1.users" "$3"' keeper "$folder" "$server" "$rest" && exit 0
 done
 "#;
 
@@ -121,7 +123,7 @@ impl Server {
 
     /// The server of a folder, started unless it runs.
     fn of(installed: &Installed, folder: PathBuf, variables: Variables) -> Self {
-        let gate = lock_file(&gate());
+        let gate = lock_file(&folder.with_extension("gate"));
         gate.lock().expect("the gate opens");
         let user = lock_file(&folder.with_extension("users"));
         user.lock_shared().expect("nobody has it for himself but within the gate");
@@ -208,12 +210,6 @@ pub async fn administer(url: &str, text: &str) -> Result<(), tokio_postgres::Err
     done
 }
 
-/// Through which whoever starts or ends a server goes, one after the other. It stays.
-fn gate() -> PathBuf {
-    let user = fs::metadata("/proc/self").map_or(0, |me| me.uid());
-    std::env::temp_dir().join(format!("licence-broker-postgres-of-{user}.gate"))
-}
-
 fn lock_file(path: &Path) -> File {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).open(path).expect("a file for the lock")
@@ -253,13 +249,20 @@ fn start(installed: &Installed, folder: &Path, variables: &Variables) -> u16 {
     port
 }
 
+/// What goes with a folder that nobody comes back to: its gate. That of the one that is shared stays, for somebody
+/// may stand before it.
+fn rest(folder: &Path) -> PathBuf {
+    let is_own = folder.to_string_lossy().contains(&format!("-{}-", std::process::id()));
+    if is_own { folder.with_extension("gate") } else { folder.to_owned() }
+}
+
 /// Starts the server and its keeper, and waits until it answers.
 fn launch(bin: &Path, folder: &Path, port: u16, variables: &Variables) {
     let server = unprivileged(folder, &bin.join("postgres"));
     let sockets = format!("unix_socket_directories={}", folder.display());
     let mut keeper = Command::new("setsid");
     keeper.envs(variables.iter().map(|(name, value)| (name, value)));
-    keeper.args(["--fork", "sh", "-c", KEEPER, "keeper"]).arg(folder).arg(gate());
+    keeper.args(["--fork", "sh", "-c", KEEPER, "keeper"]).arg(folder).arg(rest(folder));
     keeper.arg(server.get_program()).args(server.get_args()).arg("-D").arg(folder.join("data"));
     let port_text = port.to_string();
     keeper.args(["-p", &port_text, "-c", "listen_addresses=127.0.0.1", "-c", &sockets]);

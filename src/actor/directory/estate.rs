@@ -13,13 +13,18 @@ use crate::domain::ids::OrganisationId;
 use crate::store::StoreError;
 use crate::store::ownership::NodeRun;
 use crate::telemetry;
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How often a node reads what changed among the others.
 const HEAR_EVERY: Duration = Duration::from_millis(500);
+/// For so long an organisation that nobody has is left to whoever is asked for it: a balancer leads its devices
+/// to one node, and there it should be.
+const ADOPTED_AFTER: Duration = Duration::from_secs(2);
 /// Organisations that are claimed at once because nobody has them.
 const ADOPTED_AT_ONCE: usize = 32;
 /// How often a node that has more than its share gives some away.
@@ -45,9 +50,6 @@ pub enum Whereabouts {
 /// Why an organisation was not moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoveError {
-    /// There is one node, which has everything.
-    #[error("there is only one node")]
-    Alone,
     /// No node of that name is there, or its lease is over.
     #[error("there is no such node, or it does not run")]
     NoSuchNode,
@@ -73,8 +75,14 @@ impl Directory {
         if self.is_served_here(organisation) {
             return Whereabouts::Here;
         }
-        if let Some(elsewhere) = cluster.owner_elsewhere(organisation) {
-            return Whereabouts::Elsewhere(elsewhere);
+        if cluster.owner_elsewhere(organisation).is_some() {
+            // It may have been given to this node meanwhile: the other would send everybody back.
+            if let Ok(news) = cluster.hear_lately().await {
+                self.heed(&news);
+            }
+            if let Some(elsewhere) = cluster.owner_elsewhere(organisation) {
+                return Whereabouts::Elsewhere(elsewhere);
+            }
         }
         if !self.exists(organisation) && !self.learn_of(organisation).await {
             return Whereabouts::Unknown;
@@ -99,6 +107,16 @@ impl Directory {
         let Some(cluster) = self.cluster() else { return true };
         let is_served = self.0.cells.get(&organisation).is_some_and(|cell| cell.is_served());
         is_served && cluster.holds_lease()
+    }
+
+    /// Every organisation that is known of, by its number.
+    pub fn numbers(&self) -> Vec<OrganisationId> {
+        self.cells().iter().map(|cell| cell.id()).collect()
+    }
+
+    /// Since when this process runs.
+    pub fn running_since(&self) -> DateTime<Utc> {
+        self.0.shared.running_since
     }
 
     /// How many organisations this node decides for.
@@ -142,6 +160,7 @@ impl Directory {
         let mut hearing = tokio::time::interval(HEAR_EVERY);
         hearing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut rebalanced = self.0.shared.clock.elapsed();
+        let mut orphans = Orphans::default();
         loop {
             hearing.tick().await;
             match cluster.hear().await {
@@ -157,7 +176,8 @@ impl Directory {
             if !cluster.holds_lease() {
                 continue;
             }
-            self.adopt(&cluster).await;
+            let due = orphans.due(cluster.orphans(), self.0.shared.clock.elapsed());
+            self.adopt(&cluster, due).await;
             let elapsed = self.0.shared.clock.elapsed();
             if elapsed.saturating_sub(rebalanced) >= REBALANCE_EVERY {
                 rebalanced = elapsed;
@@ -179,12 +199,11 @@ impl Directory {
 
     /// Those that nobody has and that fall to this node, those that were given to it, and those whose actor
     /// is not there.
-    async fn adopt(&self, cluster: &Cluster) {
+    async fn adopt(&self, cluster: &Cluster, orphans: Vec<OrganisationId>) {
         let is_idle = |id: &OrganisationId| {
             self.0.cells.get(id).is_some_and(|cell| !cell.is_served() && cell.address().is_none())
         };
         let given: Vec<OrganisationId> = cluster.mine().into_iter().filter(is_idle).collect();
-        let orphans = cluster.orphans();
         if !orphans.is_empty() {
             let organisations = orphans.len();
             tracing::info!(organisations, "organisations that nobody has fall to this node");
@@ -227,7 +246,7 @@ impl Directory {
         organisation: OrganisationId,
         node: &str,
     ) -> Result<Elsewhere, MoveError> {
-        let cluster = self.cluster().ok_or(MoveError::Alone)?;
+        let cluster = self.cluster().ok_or(MoveError::NoSuchNode)?;
         let known = match cluster.live_node(node) {
             Some(row) => Some(row),
             // It may have just joined.
@@ -286,6 +305,23 @@ impl Directory {
     }
 }
 
+/// Organisations that nobody has and that fall to this node, and since when.
+#[derive(Debug, Default)]
+struct Orphans(HashMap<OrganisationId, Duration>);
+
+impl Orphans {
+    /// Those that it is time for, of these.
+    fn due(&mut self, orphans: Vec<OrganisationId>, elapsed: Duration) -> Vec<OrganisationId> {
+        let before = std::mem::take(&mut self.0);
+        self.0 =
+            orphans.iter().map(|id| (*id, before.get(id).copied().unwrap_or(elapsed))).collect();
+        let is_due = |id: &OrganisationId| {
+            self.0.get(id).is_some_and(|since| elapsed.saturating_sub(*since) >= ADOPTED_AFTER)
+        };
+        orphans.into_iter().filter(is_due).collect()
+    }
+}
+
 /// To whom a node gives how many that has more than its share: the one that has the fewest, if that has a
 /// tenth less than its own share, and at least two.
 fn excess(me: &NodeRun, shares: Vec<(NodeRun, usize)>) -> Option<(NodeRun, usize)> {
@@ -320,6 +356,17 @@ mod tests {
         assert_eq!(excess(&run("a"), of([2, 1, 1])), None);
         assert_eq!(excess(&run("a"), of([105, 100, 95])), None);
         assert_eq!(excess(&run("a"), of([115, 100, 85])), Some((run("c"), 15)));
+    }
+
+    #[test]
+    fn what_nobody_has_is_left_for_a_while_to_whoever_is_asked_for_it() {
+        let id = |number| OrganisationId::new(number).expect("a number");
+        let at = |ms: u64| Duration::from_millis(10_000 + ms);
+        let mut orphans = Orphans::default();
+        assert_eq!(orphans.due(vec![id(1), id(2)], at(0)), []);
+        assert_eq!(orphans.due(vec![id(1)], at(1_000)), [], "somebody took the other");
+        assert_eq!(orphans.due(vec![id(1), id(2)], at(2_000)), [id(1)]);
+        assert_eq!(orphans.due(vec![id(1), id(2)], at(4_000)), [id(1), id(2)]);
     }
 
     #[test]

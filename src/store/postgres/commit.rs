@@ -34,7 +34,7 @@ pub(super) async fn apply(
 ) -> Result<(), StoreError> {
     let connection = connections.committer().await?;
     let outcome = attempt(&connection, keys, batches, catalogue).await;
-    if matches!(outcome, Err(StoreError::MaybeApplied(_))) {
+    if matches!(outcome, Err(StoreError::MaybeApplied(_) | StoreError::Refused(_))) {
         // Nobody waits for its answers any more.
         drop(Object::take(connection));
     }

@@ -1,7 +1,9 @@
 //! The internal keys of organisations, remembered: they stay as long as the organisation does, and the fence of
 //! each commit finds out when they do not.
 
+use super::connections::WRITE_TIME_MAX;
 use super::statement::Statement;
+use super::transaction::in_time;
 use super::value::{Reader, number};
 use super::{Batch, StoreError, error::aborted};
 use crate::domain::ids::OrganisationId;
@@ -56,7 +58,9 @@ impl Keys {
             WHERE number = ANY ($1) AND removed_at IS NULL";
         let numbers: Vec<i64> = batches.iter().map(|batch| number(batch.organisation)).collect();
         let find = Statement::new(FIND).bind(numbers);
-        let rows = connection.query_typed(find.text(), &find.values()).await.map_err(aborted)?;
+        let values = find.values();
+        let found = connection.query_typed(find.text(), &values);
+        let rows = in_time(WRITE_TIME_MAX, found).await?.map_err(aborted)?;
         let found: Result<AllKept, StoreError> = rows.iter().map(|row| kept(Reader(row))).collect();
         let found = found?;
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);

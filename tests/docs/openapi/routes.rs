@@ -109,6 +109,7 @@ fn the_url_table_is_found_in_its_source() {
     let entries = ["get(", "post(", "put(", "patch(", "delete("];
     let count = |word: &str| {
         TABLE.matches(&format!("{word}Anyone")).count()
+            + TABLE.matches(&format!("{word}Bearer")).count()
             + TABLE.matches(&format!("{word}Supervisor")).count()
             + TABLE.matches(&format!("{word}Admin")).count()
             + TABLE.matches(&format!("{word}Operator")).count()
