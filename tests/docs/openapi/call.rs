@@ -252,3 +252,8 @@ pub(crate) fn role_of(operation: &Operation) -> Option<Role> {
     assert!(role.is_some() || word == "anyone", "{}: {word}", operation.id);
     role
 }
+
+/// An example as it stands in a path, a query or a body.
+pub(crate) fn text_of(example: &Value) -> String {
+    example.as_str().map_or_else(|| example.to_string(), str::to_owned)
+}
