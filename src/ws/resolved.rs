@@ -2,12 +2,15 @@
 
 use super::answers;
 use super::device::Device;
-use super::session::Session;
+use super::session::{Session, Wire};
 use crate::actor::link::ToDevice;
 use crate::actor::reply::Unavailable;
 use crate::domain::admission::{AcquireAnswer, LoginAnswer};
+use crate::domain::event::Notice;
+use crate::domain::reason::Departure;
 use crate::domain::release::{LeaveAnswer, ReleaseAnswer};
 use crate::domain::resume::ResumeAnswer;
+use crate::protocol::close::Close;
 use crate::protocol::request::RequestId;
 use crate::telemetry;
 use actix::prelude::*;
@@ -26,10 +29,25 @@ pub(super) enum Resolved {
     Leave(Option<RequestId>, Result<LeaveAnswer, Unavailable>),
 }
 
+impl Session<Device> {
+    /// Whether the device may be told of a decision: at the last moment before it is written, for a process
+    /// may be frozen anywhere, and what it tells when it wakes would no longer be true.
+    fn may_tell(&mut self, wire: &mut Wire<Device>) -> bool {
+        let may_tell = self.connection.broker.directory.may_decide();
+        if !may_tell {
+            self.close(Close::MOVED, Departure::Drain, wire);
+        }
+        may_tell
+    }
+}
+
 impl Handler<Resolved> for Session<Device> {
     type Result = ();
 
     fn handle(&mut self, resolved: Resolved, wire: &mut Self::Context) {
+        if !self.may_tell(wire) {
+            return;
+        }
         let (device, connection) = (&mut self.peer, &self.connection);
         let flow = match resolved {
             Resolved::Login(id, arrived, answer) => {
@@ -71,6 +89,9 @@ impl Handler<ToDevice> for Session<Device> {
                 self.peer.draining(reconnect_within_s, wire);
             }
             ToDevice::Notice(notice) => {
+                if !matches!(notice, Notice::Ended(_)) && !self.may_tell(wire) {
+                    return;
+                }
                 let flow = answers::on_notice(&notice, &self.connection, wire);
                 self.follow(flow, wire);
             }
