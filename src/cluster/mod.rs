@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// A lease is renewed so many times while it lasts.
 const RENEWALS: u32 = 4;
+/// An answer that took longer does not say what time it is.
+const ANSWER_FRESH_MAX: Duration = Duration::from_millis(500);
 /// How long a store that does not answer is left alone before a lease is asked for again.
 const JOIN_PAUSE: Duration = Duration::from_millis(250);
 /// What was read so long ago is not read again for whoever came to the wrong node.
@@ -322,7 +324,7 @@ impl Cluster {
             match tokio::time::timeout(left, renewing).await {
                 Ok(Ok(Some(at))) => {
                     self.lease.given(asked, length);
-                    follow(&self.clock, at);
+                    follow(&self.clock, asked, at);
                     is_told = false;
                 }
                 Ok(Ok(None)) | Err(_) => return,
@@ -384,7 +386,7 @@ async fn begin_run(
         let asked = clock.elapsed();
         if let Some((run, at)) = ownership.join(&node.name, &node.url, node.lease).await? {
             lease.given(asked, node.lease);
-            follow(clock, at);
+            follow(clock, asked, at);
             return Ok(run);
         }
         if !std::mem::replace(&mut is_told, true) {
@@ -395,7 +397,11 @@ async fn begin_run(
 }
 
 /// All nodes go by the store's clock, so that an organisation's records do not jump when it moves.
-fn follow(clock: &Clock, at: chrono::DateTime<chrono::Utc>) {
+/// An answer that was long under way, or waited while this node stood still, tells of a time that is past.
+fn follow(clock: &Clock, asked: Duration, at: chrono::DateTime<chrono::Utc>) {
+    if clock.elapsed().saturating_sub(asked) > ANSWER_FRESH_MAX {
+        return;
+    }
     if let Some(behind) = clock.follow(at) {
         let behind_ms = behind.num_milliseconds();
         tracing::warn!(behind_ms, "this machine's clock was put right by the store's");

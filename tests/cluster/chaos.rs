@@ -91,7 +91,7 @@ async fn deal(cluster: &mut Cluster, shift: &Shift, node: usize, blow: Blow, rng
             cluster.nodes[node].kill();
             cluster.nodes[node].spawn();
         }
-        Blow::Freeze => cluster.nodes[node].freeze(),
+        Blow::Freeze => cluster.nodes[node].freeze().await,
         Blow::Line(flow) => cluster.nodes[node].line().set(flow),
         Blow::Snap => cluster.nodes[node].line().snap(),
         Blow::Terminate => {

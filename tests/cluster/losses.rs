@@ -52,7 +52,7 @@ async fn an_owner_that_was_frozen_beyond_its_lease_grants_and_writes_nothing_whe
     for wakes_after_all in [true, false] {
         let (node, lost) = cluster.busiest(&shift.organisations).await;
         let mut witness = Witness::log_in(&shift.floor, cluster.nodes[node].address, lost[0]).await;
-        cluster.nodes[node].freeze();
+        cluster.nodes[node].freeze().await;
         let lost_at = shift.lose(&lost);
         witness.ask().await;
         // Awake again while its successors have just begun, or once all are served by them.

@@ -156,9 +156,20 @@ impl Node {
         process.wait().unwrap();
     }
 
-    /// SIGSTOP: its sockets stay, and nothing is done.
-    pub(crate) fn freeze(&self) {
+    /// SIGSTOP: its sockets stay, and nothing is done. None of its threads runs any more when this returns,
+    /// which is some time after the signal.
+    pub(crate) async fn freeze(&self) {
         self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.process.as_ref().expect("it runs").id());
+        let stands_still = |stat: String| stat.rsplit_once(") ").unwrap().1.starts_with('T');
+        until_seen("threads that stand still", async || {
+            let mut threads = std::fs::read_dir(&tasks).unwrap().flatten();
+            let all = threads.all(|thread| {
+                std::fs::read_to_string(thread.path().join("stat")).is_ok_and(stands_still)
+            });
+            all.then_some(())
+        })
+        .await;
     }
 
     /// SIGCONT.
