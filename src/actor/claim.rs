@@ -1,10 +1,11 @@
 //! Whether an organisation is this node's to decide for.
 
-use super::cell::Past;
+use super::cell::{Cell, Past};
 use super::directory::Shared;
 use crate::domain::ids::OrganisationId;
 use crate::store::ownership::{CHANGE_OF_HANDS_MAX, Claim, NodeRun, Tenure};
 use crate::store::{Loaded, Run, StoreError};
+use crate::telemetry;
 use std::time::Duration;
 
 /// An organisation that was looked for.
@@ -22,20 +23,31 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// If the store does not answer; then a claim may have come through, and the next one finds that.
-pub(super) async fn find(
-    shared: &Shared,
-    organisation: OrganisationId,
-) -> Result<Found, StoreError> {
+pub(super) async fn find(shared: &Shared, cell: &Cell) -> Result<Found, StoreError> {
+    let organisation = cell.id();
     let tenure = match &shared.cluster {
         None => None,
         Some(cluster) => match cluster.claim(organisation).await? {
-            Claim::Mine(tenure) => Some(tenure),
+            Claim::Mine(tenure) => {
+                take_over(shared, cell, &tenure);
+                Some(tenure)
+            }
             Claim::Elsewhere(_) | Claim::LeaseOver => return Ok(Found::Elsewhere),
             Claim::Unknown => return Ok(Found::Nowhere),
         },
     };
     let loaded = shared.store.load(organisation).await?;
     Ok(loaded.map_or(Found::Nowhere, |loaded| Found::Here(Box::new(loaded), tenure)))
+}
+
+/// From whom it was claimed says how long sessions are held that no connection of this node has. Noted before
+/// anything is loaded: if that fails the next claim is one of this node's own, and says nothing of it.
+fn take_over(shared: &Shared, cell: &Cell, tenure: &Tenure) {
+    if tenure.is_takeover {
+        telemetry::count_takeover();
+        let held_until = shared.clock.elapsed() + shared.heartbeat.held_after_takeover();
+        cell.take_over(past_of(tenure, held_until));
+    }
 }
 
 /// Gives it to another node, or back.
@@ -56,7 +68,7 @@ pub(super) async fn hand_over(
 
 /// What came before a claim from another run. A change of hands is no break: the intervals and the month that
 /// are under way are those that were.
-pub(super) fn past_of(tenure: &Tenure, held_until: Duration) -> Past {
+fn past_of(tenure: &Tenure, held_until: Duration) -> Past {
     let at = tenure.at;
     match tenure.last_run {
         Some(run) if at - run.last <= CHANGE_OF_HANDS_MAX => Past {

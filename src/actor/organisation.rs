@@ -185,11 +185,11 @@ impl OrganisationActor {
     }
 
     fn load(&self) -> impl ActorFuture<Self, Output = Result<Found, StoreError>> + 'static {
-        let (shared, id) = (self.shared.clone(), self.cell.id());
+        let (shared, cell) = (self.shared.clone(), self.cell.clone());
         let load = async move {
             // The actor before this one may have left a batch that is not committed yet.
             shared.journal.settled().await;
-            claim::find(&shared, id).await
+            claim::find(&shared, &cell).await
         };
         load.into_actor(self)
     }

@@ -14,9 +14,9 @@ use crate::store::{Store, StoreError};
 use crate::telemetry;
 use lease::Lease;
 use owners::Owners;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A lease is renewed so many times while it lasts.
@@ -49,6 +49,8 @@ pub struct Cluster {
     run: Mutex<NodeRun>,
     lease: Lease,
     owners: Owners,
+    /// Organisations whose claim was sent and not answered.
+    unanswered: Mutex<HashSet<OrganisationId>>,
     heard: Mutex<Heard>,
     /// Held while news are read because somebody came to the wrong node.
     hearing: tokio::sync::Mutex<()>,
@@ -116,6 +118,7 @@ impl Cluster {
             run: Mutex::new(run),
             lease,
             owners: Owners::default(),
+            unanswered: Mutex::default(),
             heard: Mutex::default(),
             hearing: tokio::sync::Mutex::default(),
             is_leaving: AtomicBool::new(false),
@@ -147,12 +150,19 @@ impl Cluster {
     /// Claims an organisation, and remembers what became of it.
     ///
     /// # Errors
-    /// If the store does not answer: then the claim may have come through.
+    /// If the store does not answer: then the claim may have come through, and the next one of this
+    /// organisation counts as a takeover though it finds it to be this run's own.
     pub async fn claim(&self, organisation: OrganisationId) -> Result<Claim, StoreError> {
         let run = self.run();
-        let claim = self.ownership().claim(&run, organisation).await?;
-        match &claim {
-            Claim::Mine(_) => self.owners.set(organisation, Some(run)),
+        // From here until there is an answer it may have come through.
+        let is_repeated = !self.unanswered().insert(organisation);
+        let mut claim = self.ownership().claim(&run, organisation).await?;
+        self.unanswered().remove(&organisation);
+        match &mut claim {
+            Claim::Mine(tenure) => {
+                tenure.is_takeover |= is_repeated;
+                self.owners.set(organisation, Some(run));
+            }
             Claim::Elsewhere(owner) => {
                 self.owners.set(organisation, Some(owner.clone()));
                 if self.owners.live_owner(organisation).is_none() {
@@ -162,6 +172,10 @@ impl Cluster {
             Claim::Unknown | Claim::LeaseOver => {}
         }
         Ok(claim)
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashSet<OrganisationId>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives an organisation to another node, or back.

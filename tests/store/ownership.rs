@@ -6,6 +6,8 @@ use crate::fixture::{at, batch, catalogue, id, open_with_129, settings, user_sav
 use crate::line::{Cut, Line};
 use crate::postgres::PostgresBackend;
 use crate::postgres::server::Server;
+use licence_broker::clock::Clock;
+use licence_broker::cluster::{Cluster, Node};
 use licence_broker::store::ownership::{Claim, NodeRun, Tenure};
 use licence_broker::store::postgres::PostgresStore;
 use licence_broker::store::{Batch, Ownership, Store, StoreError};
@@ -234,4 +236,31 @@ async fn a_node_that_falls_silent_in_the_middle_of_a_claim_holds_nobody_up() {
     let second = nodes.hold(&run).await;
     assert_eq!(second.epoch, first.epoch + 1, "the claim that fell silent came to nothing");
     claiming.abort();
+}
+
+/// The claim came through and its answer did not: the next one finds the organisation to be this run's own,
+/// and yet what was found may be on another node's sockets.
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_a_takeover_when_it_is_made_again() {
+    let Some(nodes) = Nodes::new().await else { return };
+    let (a, server) = (nodes.join("a").await, Server::shared().expect("it was there"));
+    nodes.hold(&a).await;
+    nodes.lose("a").await;
+    let line = Line::to(server.port()).await;
+    let over = PostgresStore::open(&line.over(nodes.backend.url()), catalogue()).await;
+    let store: Arc<dyn Store> = Arc::new(over.expect("opened"));
+    let b = Node { name: "b".into(), url: "http://b".into(), lease: LEASE };
+    let joined = Cluster::join(&store, &Clock::system(), b).await.expect("an answer");
+    let cluster = joined.expect("it is shared");
+    line.cut_next(Cut::AfterCommit);
+    let lost = cluster.claim(id(129)).await;
+    assert!(matches!(lost, Err(StoreError::MaybeApplied(_))), "{lost:?}");
+    let Claim::Mine(tenure) = cluster.claim(id(129)).await.expect("an answer") else {
+        panic!("it is b's")
+    };
+    assert!(tenure.is_takeover && tenure.last_run.is_some(), "{tenure:?}");
+    let Claim::Mine(tenure) = cluster.claim(id(129)).await.expect("an answer") else {
+        panic!("it is b's")
+    };
+    assert!(!tenure.is_takeover, "that one was answered: {tenure:?}");
 }

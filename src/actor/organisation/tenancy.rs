@@ -6,7 +6,6 @@ use super::OrganisationActor;
 use crate::domain::reason::EndReason;
 use crate::store::StoreError;
 use crate::store::ownership::{NodeRun, Tenure};
-use crate::telemetry;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
@@ -25,16 +24,12 @@ pub(in crate::actor) struct HandOver {
 }
 
 impl OrganisationActor {
-    /// From whom it was claimed says how long sessions are held that no connection of this node has.
+    /// Under this claim everything is decided from now on.
     pub(super) fn settle_in(&mut self, tenure: Option<Tenure>) {
-        let Some(tenure) = tenure else { return };
-        self.epoch = tenure.epoch;
-        if tenure.is_takeover {
-            telemetry::count_takeover();
-            let held = self.shared.heartbeat.held_after_takeover();
-            self.cell.take_over(claim::past_of(&tenure, self.shared.clock.elapsed() + held));
+        if let Some(tenure) = tenure {
+            self.epoch = tenure.epoch;
+            self.cell.set_served(true);
         }
-        self.cell.set_served(true);
     }
 
     /// It is not this node's, or not any more: connections are told to go to the other.

@@ -258,14 +258,10 @@ async fn take(
     let Some(row) = transaction.one(&taking).await? else { return Ok(Claim::LeaseOver) };
     let row = Reader(&row);
     // Whoever claimed it was alive then, though they renewed nothing since.
-    let last_run = found.owned_since.zip(last);
-    let last_run = last_run.map(|(since, last)| Run { since, last: last.max(since) });
-    Ok(Claim::Mine(Tenure {
-        epoch: row.counter("epoch")?,
-        is_takeover,
-        last_run,
-        at: row.instant("at")?,
-    }))
+    let at = row.instant("at")?;
+    let last = last.unwrap_or(at);
+    let last_run = found.owned_since.map(|since| Run { since, last: last.max(since) });
+    Ok(Claim::Mine(Tenure { epoch: row.counter("epoch")?, is_takeover, last_run, at }))
 }
 
 fn owner(row: Reader<'_, Row>) -> Result<Option<NodeRun>, StoreError> {
