@@ -2,6 +2,7 @@
 
 mod drain;
 mod listener;
+pub(crate) mod open_files;
 mod upgrading;
 
 use crate::actor::directory::{Directory, DirectoryParts};
@@ -18,8 +19,8 @@ use crate::domain::ids::OrganisationId;
 use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
-    EDITIONS_INTERVAL, FILES_BESIDE_SOCKETS, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits,
-    PRUNE_INTERVAL, PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
+    EDITIONS_INTERVAL, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
+    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
 };
 use crate::store::{self, Store, StoreError};
 use crate::telemetry;
@@ -153,14 +154,14 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(config: Config) -> Result<(), ServeError> {
-    let room = raise_open_files();
+    let room = open_files::raise();
     outlive_full_files();
     outlive_hang_ups();
     let mut signals = StopSignals::listen()?;
     let database = config.database.clone();
     let mut parts = parts_of(config).await?;
-    parts.limits.sessions_max = sockets_within(room, parts.limits.sessions_max);
-    parts.limits.connections_max = connections_within(room, &parts.limits);
+    parts.limits.sessions_max = open_files::sockets_within(room, parts.limits.sessions_max);
+    parts.limits.connections_max = open_files::connections_within(room, &parts.limits);
     let started = tokio::select! {
         started = start(parts) => started,
         () = signals.next() => {
@@ -219,16 +220,6 @@ async fn parts_of(config: Config) -> Result<Parts, ServeError> {
     })
 }
 
-/// Every socket is an open file, and the soft limit of those is made for other programs. Answers how many
-/// sockets there is room for.
-pub fn raise_open_files() -> usize {
-    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the limit of open files stays as it was");
-        1_024
-    });
-    usize::try_from(limit.saturating_sub(FILES_BESIDE_SOCKETS)).unwrap_or(usize::MAX).max(1)
-}
-
 /// A write beyond the limit of the size of files (`ulimit -f`) is to fail like one to a full disk; the
 /// signal that comes with it would end the process.
 fn outlive_full_files() {
@@ -244,22 +235,6 @@ fn outlive_hang_ups() {
     if let Err(error) = signal(SignalKind::hangup()) {
         tracing::warn!(%error, "SIGHUP would end the broker");
     }
-}
-
-/// No more sockets than there are descriptors: running out of those would refuse connections without a
-/// word.
-fn sockets_within(room: usize, wanted: usize) -> usize {
-    if room < wanted {
-        tracing::warn!(wanted, room, "sessions_max: the limit of open files leaves less room");
-    }
-    wanted.min(room)
-}
-
-/// Connections that carry no socket take descriptors too: half of those that are set aside, the store and
-/// the log the rest.
-pub(crate) fn connections_within(room: usize, limits: &Limits) -> usize {
-    let others = usize::try_from(FILES_BESIDE_SOCKETS / 2).unwrap_or(usize::MAX);
-    limits.connections_max.min(room.saturating_add(others)).max(limits.sessions_max)
 }
 
 /// SIGTERM from whatever runs the broker, SIGINT from a person.

@@ -186,6 +186,9 @@ const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(50_000).expect("50,000 is not ze
 /// Descriptors for everything but WebSockets: HTTP requests, the database, the log.
 pub const FILES_BESIDE_SOCKETS: u64 = 512;
 
+/// Descriptors that the kernel's table has room for from the start, in 128 KiB of its memory; beyond, it doubles.
+pub const FILES_AT_ONCE: u64 = 16_384;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

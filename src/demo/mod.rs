@@ -4,7 +4,7 @@ mod agents;
 mod organisation;
 mod routes;
 
-use crate::app::{self, NodeSettings, Parts, Running, StartError};
+use crate::app::{self, NodeSettings, Parts, Running, StartError, open_files};
 use crate::auth::{Authenticator, Claims, KeyError, Role};
 use crate::catalogue_file;
 use crate::clock::Clock;
@@ -97,10 +97,10 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
 
 /// What there are descriptors for, as in a broker that is no demo.
 fn limits() -> Limits {
-    let (room, default) = (app::raise_open_files(), Limits::default());
+    let (room, default) = (open_files::raise(), Limits::default());
     let sessions_max = default.sessions_max.min(room);
     let limits = Limits { sessions_max, ..default };
-    Limits { connections_max: app::connections_within(room, &limits), ..limits }
+    Limits { connections_max: open_files::connections_within(room, &limits), ..limits }
 }
 
 impl Demo {

@@ -1,4 +1,4 @@
-//! The storm in a process of its own: this program, started once more with the least priority.
+//! The storm in a process of its own: this program, started once more to run when nobody else wants a processor.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use super::messages::{Plan, Seen, Told};
 use crate::limits::{BROKER_START_WAIT, LEAVE_WAIT};
 use crate::sampler::Counts;
 
-/// Of what `nice` takes.
-const LEAST_PRIORITY: &str = "19";
+/// What is run like this (Linux: `SCHED_IDLE`) gives its processor up as soon as anybody else is woken. One of
+/// the least `nice` only gets less of it, and a server would wait for the rest of its slice.
+const WHEN_IDLE: [&str; 2] = ["--idle", "0"];
 
 /// What the process has said so far.
 #[derive(Debug, Default)]
@@ -45,15 +46,15 @@ impl CrowdProcess {
     /// Where it cannot be started, or is not ready in time.
     pub(crate) async fn start(plan: &Plan, heard: watch::Sender<Heard>) -> Result<Self> {
         let program = std::env::current_exe().context("this program cannot be started again")?;
-        let mut child = Command::new("nice")
-            .args(["-n", LEAST_PRIORITY])
+        let mut child = Command::new("chrt")
+            .args(WHEN_IDLE)
             .arg(program)
             .arg("storm-crowd")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .context("the storm's process cannot be started (by `nice`)")?;
+            .context("the storm's process cannot be started (by `chrt`)")?;
         let said = child.stdout.take().context("the storm's process has no output")?;
         let mut asks = child.stdin.take().context("the storm's process has no input")?;
         let receiver = heard.subscribe();
