@@ -200,6 +200,21 @@ pub(crate) fn latencies() -> Result<Histogram<u64>> {
         .context("a histogram could not be made")
 }
 
+/// All of them together, each one of [`latencies`].
+///
+/// # Errors
+///
+/// Where the histogram cannot be made.
+pub(crate) fn merged<'a>(
+    parts: impl IntoIterator<Item = &'a Histogram<u64>>,
+) -> Result<Histogram<u64>> {
+    let mut all = latencies()?;
+    for part in parts {
+        all.add(part).context("histograms do not fit")?;
+    }
+    Ok(all)
+}
+
 /// Counts of a run are far below what a float tells apart.
 pub(crate) fn float(count: u64) -> f64 {
     count as f64

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::Exports;
 use crate::report::Percentiles;
-use crate::tally::{float, latencies};
+use crate::tally::{float, merged};
 use crate::wallboards::turn::Turn;
 
 /// In its JSON as in its table.
@@ -26,6 +26,11 @@ pub(crate) struct ExportsReport {
     licence_ms: Percentiles,
     /// The same without.
     licence_without_ms: Percentiles,
+    /// The same two in microseconds, every one of them.
+    #[serde(skip)]
+    licence: Histogram<u64>,
+    #[serde(skip)]
+    licence_without: Histogram<u64>,
     /// p99 with exports by p99 without, pair by pair, and the median of it.
     p99_ratios: Vec<f64>,
     p99_ratio_median: Option<f64>,
@@ -45,6 +50,8 @@ impl ExportsReport {
             turns.iter().filter(|turn| turn.rows.is_some() == with).collect::<Vec<_>>()
         };
         let (with, without) = (of(true), of(false));
+        let licence = merged(with.iter().map(|turn| &turn.licence))?;
+        let licence_without = merged(without.iter().map(|turn| &turn.licence))?;
         let p99_ratios: Vec<f64> =
             with.iter().zip(&without).filter_map(|(with, without)| ratio(with, without)).collect();
         let rows_per_s = |turn: &Turn| Some(float(turn.rows?) / turn.window.as_secs_f64());
@@ -56,8 +63,10 @@ impl ExportsReport {
             agents: options.logins.agents,
             over_s: options.logins.over_s.as_secs_f64(),
             clients: options.clients,
-            licence_ms: merged(&with)?,
-            licence_without_ms: merged(&without)?,
+            licence_ms: Percentiles::new(&licence),
+            licence_without_ms: Percentiles::new(&licence_without),
+            licence,
+            licence_without,
             p99_ratio_median: median(&p99_ratios),
             p99_ratios,
             rows_per_s,
@@ -87,12 +96,6 @@ impl ExportsReport {
         }
         self.passed = self.failures.is_empty();
     }
-}
-
-fn merged(turns: &[&Turn]) -> Result<Percentiles> {
-    let mut all: Histogram<u64> = latencies()?;
-    turns.iter().try_for_each(|turn| all.add(&turn.licence))?;
-    Ok(Percentiles::new(&all))
 }
 
 fn ratio(with: &Turn, without: &Turn) -> Option<f64> {
@@ -149,6 +152,8 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Profile};
+    use crate::html::page;
+    use crate::tally::latencies;
 
     fn played(licence_ms: u64, rows: Option<u64>) -> Turn {
         let mut licence = latencies().expect("a histogram");
@@ -169,13 +174,17 @@ mod tests {
         }
     }
 
-    fn report(turns: &[Turn]) -> ExportsReport {
+    fn options() -> Exports {
         let line = ["loadtest", "exports", "--broker", "x", "--store", "y", "--of", "1"];
         let Profile::Exports(options) = Cli::try_parse_from(line).expect("it parses").profile
         else {
             panic!("another profile")
         };
-        ExportsReport::new(&options, turns).expect("a report")
+        options
+    }
+
+    fn report(turns: &[Turn]) -> ExportsReport {
+        ExportsReport::new(&options(), turns).expect("a report")
     }
 
     #[test]
@@ -194,5 +203,24 @@ mod tests {
     fn a_run_without_rows_or_without_a_pair_fails() {
         assert!(!report(&[played(10, Some(0)), played(10, None)]).passed);
         assert!(!report(&[played(10, Some(5))]).passed);
+    }
+
+    #[test]
+    fn the_page_has_a_curve_beside_exports_and_one_without_each_of_all_its_turns() {
+        let beside = (11..=30).map(|ms| played(ms, Some(1_000)));
+        let turns: Vec<_> = beside.chain((1..=20).map(|ms| played(ms, None))).collect();
+        let results = report(&turns).results(&options());
+        for (name, slowest_ms) in
+            [("licence beside exports", 30.0), ("licence without exports", 20.0)]
+        {
+            let (_, ms) = results.latency_ms[name].curve.last().expect("points");
+            assert!((ms / slowest_ms - 1.0).abs() < 0.01, "{name}: {ms}");
+        }
+        let page = page(&results);
+        assert!(page.contains("aria-label=\"latency by percentile\""), "{page}");
+        for key in ["0\">licence beside exports<", "1\">licence without exports<"] {
+            assert!(page.contains(&format!("<span class=\"key colour-{key}")), "{key}: {page}");
+        }
+        assert_eq!(page.matches("<polyline").count(), 2, "{page}");
     }
 }

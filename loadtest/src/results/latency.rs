@@ -20,11 +20,6 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// Of a histogram that stayed elsewhere: without its curve.
-    pub(crate) fn without_curve(percentiles: &Percentiles) -> Self {
-        Self { percentiles: percentiles.clone(), curve: Vec::new() }
-    }
-
     /// Of a histogram of microseconds.
     pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
         let curve = histogram

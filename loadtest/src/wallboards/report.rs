@@ -6,12 +6,13 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use anyhow::Result;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::turn::Turn;
 use crate::cli::Wallboards;
 use crate::report::Percentiles;
-use crate::tally::{float, latencies};
+use crate::tally::{float, merged};
 
 /// Failures that are printed; the JSON has them all.
 const FAILURES_PRINTED_MAX: usize = 20;
@@ -31,6 +32,13 @@ pub(crate) struct BoardsReport {
     licence_ms: Percentiles,
     /// The same without; `None` where there was no such turn.
     licence_without_ms: Option<Percentiles>,
+    /// The same three in microseconds, every one of them.
+    #[serde(skip)]
+    age: Histogram<u64>,
+    #[serde(skip)]
+    licence: Histogram<u64>,
+    #[serde(skip)]
+    licence_without: Option<Histogram<u64>>,
     /// Frames delivered in all turns, how many of them were snapshots in place of missed ones, and bytes
     /// of the text of each.
     frames: u64,
@@ -63,11 +71,11 @@ impl BoardsReport {
     /// Where the histograms cannot be made.
     pub(crate) fn new(options: &Wallboards, turns: &[Turn]) -> Result<Self> {
         let (with, without): (Vec<_>, Vec<_>) = turns.iter().partition(|turn| turn.boards > 0);
-        let merged = |turns: &[&Turn], of: fn(&Turn) -> &hdrhistogram::Histogram<u64>| {
-            let mut all = latencies()?;
-            turns.iter().try_for_each(|turn| all.add(of(turn)))?;
-            anyhow::Ok(Percentiles::new(&all))
-        };
+        let age = merged(with.iter().map(|turn| &turn.ages))?;
+        let licence = merged(with.iter().map(|turn| &turn.licence))?;
+        let licence_without = without.iter().map(|turn| &turn.licence);
+        let licence_without =
+            if without.is_empty() { None } else { Some(merged(licence_without)?) };
         let frames = with.iter().map(|turn| turn.frames).sum::<u64>();
         let bytes = with.iter().map(|turn| turn.bytes).sum::<u64>();
         let window: f64 = with.iter().map(|turn| turn.window.as_secs_f64()).sum();
@@ -76,8 +84,6 @@ impl BoardsReport {
         let bare_write_us: Vec<f64> = bare.map(|bare| bare.as_secs_f64() * 1e6).collect();
         let by_bare: Vec<f64> =
             per_frame_us.iter().zip(&bare_write_us).map(|(frame, bare)| frame / bare).collect();
-        let licence_without_ms =
-            if without.is_empty() { None } else { Some(merged(&without, |turn| &turn.licence)?) };
         let mut report = Self {
             profile: "wallboards",
             passed: false,
@@ -85,9 +91,12 @@ impl BoardsReport {
             boards: options.boards,
             agents: options.logins.agents,
             over_s: options.logins.over_s.as_secs_f64(),
-            age_ms: merged(&with, |turn| &turn.ages)?,
-            licence_ms: merged(&with, |turn| &turn.licence)?,
-            licence_without_ms,
+            age_ms: Percentiles::new(&age),
+            licence_ms: Percentiles::new(&licence),
+            licence_without_ms: licence_without.as_ref().map(Percentiles::new),
+            age,
+            licence,
+            licence_without,
             frames,
             snapshots: with.iter().map(|turn| turn.snapshots).sum(),
             frame_bytes: ratio(bytes, frames),
@@ -197,12 +206,16 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Profile};
+    use crate::html::page;
+    use crate::tally::latencies;
 
     fn turn(boards: usize, broker_ms: u64, frames: u64, age_us: u64) -> Turn {
         let mut ages = latencies().expect("a histogram");
         if boards > 0 {
             ages.record(age_us).expect("within bounds");
         }
+        let mut licence = latencies().expect("a histogram");
+        licence.record(2_000).expect("within bounds");
         Turn {
             boards,
             window: Duration::from_secs(1),
@@ -214,15 +227,19 @@ mod tests {
             bytes: frames * 600,
             snapshots: 0,
             ages,
-            licence: latencies().expect("a histogram"),
+            licence,
             failures: Vec::new(),
         }
     }
 
-    fn report(turns: &[Turn]) -> BoardsReport {
+    fn options() -> Wallboards {
         let parsed = Cli::try_parse_from(["loadtest", "wallboards"]).expect("it parses").profile;
         let Profile::Wallboards(options) = parsed else { panic!("another profile") };
-        BoardsReport::new(&options, turns).expect("a report")
+        options
+    }
+
+    fn report(turns: &[Turn]) -> BoardsReport {
+        BoardsReport::new(&options(), turns).expect("a report")
     }
 
     #[test]
@@ -252,5 +269,23 @@ mod tests {
     #[test]
     fn boards_that_were_shown_nothing_fail_the_run() {
         assert!(!report(&[turn(0, 1, 0, 0)]).passed);
+    }
+
+    #[test]
+    fn the_page_has_a_curve_of_ages_and_of_licences_with_boards_and_without() {
+        let with: Vec<_> = (1..=20).map(|ms| turn(10, 300, 10, ms * 1_000)).collect();
+        let alone = report(&with).results(&options());
+        assert!(!alone.latency_ms.contains_key("licence without boards"), "no turn was without");
+        let turns: Vec<_> =
+            with.into_iter().chain([turn(0, 200, 0, 0), turn(0, 200, 0, 0)]).collect();
+        let results = report(&turns).results(&options());
+        let (_, slowest_ms) = results.latency_ms["age of the counts"].curve.last().expect("points");
+        assert!((slowest_ms / 20.0 - 1.0).abs() < 0.01, "of all turns: {slowest_ms}");
+        let page = page(&results);
+        assert!(page.contains("aria-label=\"latency by percentile\""), "{page}");
+        for key in ["0\">age of the counts<", "1\">licence<", "2\">licence without boards<"] {
+            assert!(page.contains(&format!("<span class=\"key colour-{key}")), "{key}: {page}");
+        }
+        assert_eq!(page.matches("<polyline").count(), 3, "{page}");
     }
 }

@@ -10,7 +10,10 @@ async fn play(vice: Vice, options: &str) -> (Option<i32>, Value) {
 
 #[tokio::test]
 async fn boards_that_show_every_login_in_time_pass() {
-    let (code, report) = play(Vice::None, "").await;
+    let page = std::env::temp_dir().join(format!("loadtest-boards-{}.html", std::process::id()));
+    let (code, report) = play(Vice::None, &format!("--html {}", page.display())).await;
+    let page_text = std::fs::read_to_string(&page).expect("a page");
+    std::fs::remove_file(&page).expect("a page");
     assert_eq!(code, Some(0), "{report}");
     assert_eq!(report["licence_ms"]["count"], 40);
     let frames = report["frames"].as_u64().expect("a number");
@@ -19,6 +22,12 @@ async fn boards_that_show_every_login_in_time_pass() {
     assert_eq!(report["snapshots"], 0);
     assert_eq!(report["results"]["outcomes"]["frames"]["delivered"], frames);
     assert_eq!(report["per_frame_median_us"], Value::Null, "whose process it is, nobody said");
+    for name in ["age of the counts", "licence"] {
+        let latency = &report["results"]["latency_ms"][name];
+        assert_ne!(latency["curve"].as_array().expect("a list").len(), 0, "{name}: {latency}");
+        assert!(page_text.contains(&format!("\">{name}</span>")), "a curve with its name: {name}");
+    }
+    assert_eq!(page_text.matches("<polyline").count(), 2, "{page_text}");
 }
 
 #[tokio::test]

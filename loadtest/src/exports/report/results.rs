@@ -17,10 +17,10 @@ impl ExportsReport {
         results.option("clients", &self.clients);
         results.option("turns", &options.logins.turns);
         for (name, latency) in [
-            ("licence beside exports", &self.licence_ms),
-            ("licence without exports", &self.licence_without_ms),
+            ("licence beside exports", &self.licence),
+            ("licence without exports", &self.licence_without),
         ] {
-            results.latency_ms.insert(name.to_owned(), Latency::without_curve(latency));
+            results.latency_ms.insert(name.to_owned(), Latency::of(latency));
         }
         let mean = |turns: &[f64]| {
             let count = u32::try_from(turns.len()).map_or(f64::NAN, f64::from);

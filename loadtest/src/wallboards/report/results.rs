@@ -2,7 +2,6 @@
 
 use super::BoardsReport;
 use crate::cli::Wallboards;
-use crate::report::Percentiles;
 use crate::results::latency::Latency;
 use crate::results::{Better, Results};
 use crate::tally::Words;
@@ -19,12 +18,12 @@ impl BoardsReport {
         results.option("over-s", &self.over_s);
         results.option("turns", &options.logins.turns);
         for (name, latency) in [
-            ("age of the counts", Some(&self.age_ms)),
-            ("licence", Some(&self.licence_ms)),
-            ("licence without boards", self.licence_without_ms.as_ref()),
+            ("age of the counts", Some(&self.age)),
+            ("licence", Some(&self.licence)),
+            ("licence without boards", self.licence_without.as_ref()),
         ] {
             if let Some(latency) = latency {
-                results.latency_ms.insert(name.to_owned(), without_curve(latency));
+                results.latency_ms.insert(name.to_owned(), Latency::of(latency));
             }
         }
         let mean = |turns: &[f64]| {
@@ -52,9 +51,4 @@ impl BoardsReport {
         results.outcome("frames", &frames);
         results
     }
-}
-
-/// Of histograms that stay with their turns.
-fn without_curve(percentiles: &Percentiles) -> Latency {
-    Latency { percentiles: percentiles.clone(), curve: Vec::new() }
 }
