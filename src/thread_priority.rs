@@ -5,6 +5,8 @@
 //! the work in pieces that cost more to wake for than to do. So those who work for many do not preempt:
 //! where a processor idles they run at once, and where none does they find a batch (docs/PERFORMANCE.md).
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 /// The least that a thread can ask for (`nice`): a seventieth of what one that logs somebody in gets while
 /// both have something to do, and all of a processor that nobody else wants.
 pub const LEAST: libc::c_int = 19;
@@ -30,9 +32,51 @@ pub fn last() {
     }
 }
 
+/// The calling thread, one of `threads` that share their work evenly, stays on a processor of its own where there
+/// are as many as threads. The system wakes a thread where its waker runs, and would leave two of them waiting for
+/// each other on one processor while another does what can wait (docs/performance/storms.md). Where there are more
+/// processors, or fewer, it goes where the system puts it: several brokers on one machine would meet.
+pub fn on_its_own(number: usize, threads: usize) {
+    let processors = match processors() {
+        Ok(processors) if processors.len() == threads => processors,
+        Ok(_) => return,
+        Err(error) => {
+            return tracing::debug!(%error, "the system does not say where a thread may run");
+        }
+    };
+    let mut its_own = CpuSet::new();
+    its_own.set(processors[number % threads]);
+    if let Err(error) = sched_setaffinity(None, &its_own) {
+        tracing::debug!(%error, "the system does not let a thread stay where it is");
+    }
+}
+
+/// On which the calling thread may run.
+fn processors() -> rustix::io::Result<Vec<usize>> {
+    let allowed = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_threads_as_processors_have_one_each_and_others_go_where_they_are_put() {
+        let all = processors().expect("some");
+        let left = |number, threads| {
+            let thread = std::thread::spawn(move || {
+                on_its_own(number, threads);
+                processors().expect("some")
+            });
+            thread.join().expect("it ends")
+        };
+        for (number, processor) in all.iter().enumerate() {
+            assert_eq!(left(number, all.len()), [*processor]);
+        }
+        assert_eq!(left(all.len(), all.len()), all[..1], "the next one begins anew");
+        assert_eq!(left(0, all.len() + 1), all);
+    }
 
     #[test]
     fn a_thread_works_by_batches_once_it_was_told() {

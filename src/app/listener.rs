@@ -5,7 +5,7 @@ use crate::broker::Broker;
 use crate::transport::door::Door;
 use crate::transport::watched::Watched;
 use crate::ws::pulse::Pulse;
-use crate::{http, ws};
+use crate::{http, thread_priority, ws};
 use actix_codec::Framed;
 use actix_http::error::DispatchError;
 use actix_http::h1::Codec;
@@ -22,6 +22,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -58,11 +60,13 @@ pub(super) fn serve(
     // A worker that is full is passed over, so together they take what the bound says.
     let per_worker = broker.limits.connections_max.div_ceil(workers);
     let broker = broker.clone();
+    let begun = Arc::new(AtomicUsize::new(0));
     let server = Server::build()
         .workers(workers)
         .max_concurrent_connections(per_worker)
         .disable_signals()
         .listen("licence-broker", listener, move || {
+            thread_priority::on_its_own(begun.fetch_add(1, Ordering::Relaxed), workers);
             let door = door.clone();
             let accept = move |stream: TcpStream| {
                 let accepting = door.clone().accept(stream);
