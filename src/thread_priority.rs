@@ -7,28 +7,37 @@
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The least that a thread can ask for (`nice`): a seventieth of what one that logs somebody in gets while
-/// both have something to do, and all of a processor that nobody else wants.
-pub const LEAST: libc::c_int = 19;
-
 /// The calling thread works for many at once: it waits for a processor to be free of what runs on it.
 pub fn by_batches() {
-    let none = libc::sched_param { sched_priority: 0 };
-    // SAFETY: it reads the parameters behind the address of a live local; 0 is the thread that calls.
-    #[expect(unsafe_code, reason = "no safe wrapper offers it for one thread")]
-    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const none) };
-    if result != 0 {
+    if !schedule(libc::SCHED_BATCH) {
         tracing::debug!("the system does not let a thread work by batches");
     }
 }
 
-/// The calling thread gets what all others leave.
+/// The calling thread gets what all others leave, and its processor goes to any other at once. (With the least
+/// priority, `nice`, others would wait for the rest of its slice: milliseconds.)
 pub fn last() {
-    // SAFETY: it takes numbers alone; 0 is the thread that calls.
+    if !schedule(libc::SCHED_IDLE) {
+        tracing::warn!("a thread could not be told to let logins go first");
+    }
+}
+
+/// Whether the system follows.
+fn schedule(policy: libc::c_int) -> bool {
+    let none = libc::sched_param { sched_priority: 0 };
+    // SAFETY: it reads the parameters behind the address of a live local; 0 is the thread that calls.
     #[expect(unsafe_code, reason = "no safe wrapper offers it for one thread")]
-    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LEAST) };
-    if result != 0 {
-        tracing::warn!("a thread could not be given a lower priority than logins");
+    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const none) };
+    result == 0
+}
+
+/// How the calling thread is scheduled.
+#[cfg(test)]
+pub fn policy() -> libc::c_int {
+    // SAFETY: it takes a number alone.
+    #[expect(unsafe_code, reason = "no safe wrapper offers it")]
+    unsafe {
+        libc::sched_getscheduler(0)
     }
 }
 
@@ -79,15 +88,16 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_works_by_batches_once_it_was_told() {
-        let policy = std::thread::spawn(|| {
-            by_batches();
-            // SAFETY: it takes a number alone; 0 is the thread that calls.
-            #[expect(unsafe_code, reason = "no safe wrapper offers it")]
-            unsafe {
-                libc::sched_getscheduler(0)
-            }
-        });
-        assert_eq!(policy.join().expect("it ends"), libc::SCHED_BATCH);
+    fn a_thread_works_by_batches_or_last_once_it_was_told() {
+        let policy_of = |told: fn()| {
+            let thread = std::thread::spawn(move || {
+                told();
+                policy()
+            });
+            thread.join().expect("it ends")
+        };
+        assert_eq!(policy_of(|| {}), libc::SCHED_OTHER);
+        assert_eq!(policy_of(by_batches), libc::SCHED_BATCH);
+        assert_eq!(policy_of(last), libc::SCHED_IDLE);
     }
 }

@@ -62,16 +62,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_is_done_on_one_thread_of_least_priority() {
+    async fn work_is_done_on_one_thread_that_runs_when_no_other_does() {
         let background = Background::default();
-        let look = || {
-            // SAFETY: it takes numbers alone.
-            #[expect(unsafe_code, reason = "no safe wrapper offers it for one thread")]
-            let priority = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
-            Ok((priority, thread::current().id()))
-        };
-        let (priority, first) = background.run(look).await.expect("an answer");
-        assert_eq!(priority, thread_priority::LEAST);
+        let look = || Ok((thread_priority::policy(), thread::current().id()));
+        let (policy, first) = background.run(look).await.expect("an answer");
+        assert_eq!(policy, libc::SCHED_IDLE);
         assert_eq!(background.run(look).await.expect("another").1, first);
         assert_ne!(thread::current().id(), first);
     }
