@@ -132,3 +132,36 @@ fn the_service_leaves_room_for_the_drain_and_for_every_socket() {
     assert!(files >= sockets + FILES_BESIDE_SOCKETS);
     assert!(setting("ExecReload").contains("-HUP"), "a certificate is reloaded by SIGHUP");
 }
+
+/// What `systemd-analyze syscall-filter @resources` names, which the service forbids but for what is named again.
+const RESOURCES: [&str; 13] = [
+    "ioprio_set",
+    "mbind",
+    "migrate_pages",
+    "move_pages",
+    "nice",
+    "sched_setaffinity",
+    "sched_setattr",
+    "sched_setparam",
+    "sched_setscheduler",
+    "set_mempolicy",
+    "set_mempolicy_home_node",
+    "setpriority",
+    "setrlimit",
+];
+
+#[test]
+fn the_service_may_say_how_its_threads_are_scheduled_and_outlives_what_is_forbidden() {
+    let filters = UNIT.lines().filter_map(|line| line.strip_prefix("SystemCallFilter="));
+    let (forbidden, allowed): (Vec<_>, Vec<_>) = filters.partition(|calls| calls.starts_with('~'));
+    assert!(forbidden.iter().any(|calls| calls.contains("@resources")), "{forbidden:?}");
+    let allowed: BTreeSet<_> = allowed.iter().flat_map(|calls| calls.split(' ')).collect();
+    let source = include_str!("../../src/thread_priority.rs");
+    let asked = RESOURCES.iter().filter(|call| source.contains(&format!("{call}(")));
+    let asked: Vec<_> = asked.collect();
+    assert!(asked.contains(&&"sched_setscheduler") && asked.contains(&&"sched_setaffinity"));
+    for call in asked {
+        assert!(allowed.contains(call), "{call} would end the service, or fail in it");
+    }
+    assert_eq!(setting("SystemCallErrorNumber"), "EPERM");
+}
