@@ -27,7 +27,7 @@ struct Options {
     #[arg(long, default_value_t = 5_000)]
     agents: u32,
     /// Days of its life.
-    #[arg(long, default_value_t = 365)]
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(32..=365))]
     days: u32,
     /// Where the database is; made if it is not there.
     #[arg(long)]
@@ -42,6 +42,8 @@ struct Options {
 
 fn main() {
     let options = Options::parse();
+    // A month that the year has, and is over.
+    let month = if options.days > 181 { "2025-06" } else { "2025-01" };
     let scale = year::Scale { agents: options.agents, days: options.days, seed: 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name(processor::LOGIN_THREADS)
@@ -63,8 +65,8 @@ fn main() {
         }
         let (broker, store) = served::start(&options.store).await;
         served::catch_up(&*store).await;
-        served::user_months(&broker, scale.agents).await;
-        served::bills(&broker).await;
+        served::user_months(&broker, scale.agents, month).await;
+        served::bills(&broker, month).await;
         for list in ["licence-usage", "organisation-licence-usage"] {
             served::export(&broker, list, Duration::from_secs(options.export_s)).await;
         }

@@ -51,12 +51,12 @@ fn get(client: &Client, broker: &TestBroker, path: &str) -> RequestBuilder {
 }
 
 /// `GET …/licence-usage?user=…&from=…&to=…`, of another user each time.
-pub(super) async fn user_months(broker: &TestBroker, agents: u32) {
+pub(super) async fn user_months(broker: &TestBroker, agents: u32, month: &str) {
     let client = Client::new();
     let (mut took, mut records) = (Vec::new(), 0);
     for number in 0..TIMES {
         let user = year::name_of(number * 7_919 % agents);
-        let range = "from=2025-06-01T00:00:00Z&to=2025-07-01T00:00:00Z&limit=1000";
+        let range = format!("from={month}-01T00:00:00Z&to={month}-30T23:59:59Z&limit=1000");
         let begun = Instant::now();
         let path = format!("/licence-usage?user={user}&{range}");
         let answer = get(&client, broker, &path).send().await.expect("an answer");
@@ -115,14 +115,14 @@ async fn paged(client: &Client, broker: &TestBroker, path: &str) -> usize {
 }
 
 /// The bill of a closed month and of the one under way, what makes one line, and advice.
-pub(super) async fn bills(broker: &TestBroker) {
+pub(super) async fn bills(broker: &TestBroker, month: &str) {
     let client = Client::new();
-    let text =
-        answers("the bill of a closed month", TIMES, &client, broker, "/billing/2025-06").await;
+    let path = format!("/billing/{month}");
+    let text = answers("the bill of a closed month", TIMES, &client, broker, &path).await;
     let bill: Value = serde_json::from_str(&text).expect("JSON");
     let mut lines = bill["lines"].as_array().expect("lines").iter();
     let line = lines.find(|line| line["contingency_max_used"] != 0).expect("a line with maximum");
-    let line = format!("/billing/2025-06/{}", line["licence"].as_str().expect("a type"));
+    let line = format!("{path}/{}", line["licence"].as_str().expect("a type"));
     answers("what makes one line of it", TIMES, &client, broker, &line).await;
     answers("the bill of the open month", TIMES, &client, broker, "/billing/2026-01").await;
     let advice = "/advice?from=2025-02-01T00:00:00Z&to=2026-01-01T00:00:00Z";
