@@ -44,8 +44,12 @@ pub(crate) fn page(results: &Results) -> String {
                     (section("Latency, ms", &html! {
                         (tables::latencies(results)) (charts::percentiles(results))
                     }))
-                    (section("Over time", &charts::over_time(results)))
-                    (section("Outcomes", &tables::outcomes(results)))
+                    @if !results.series.is_empty() {
+                        (section("Over time", &charts::over_time(results)))
+                    }
+                    @if !results.outcomes.is_empty() {
+                        (section("Outcomes", &tables::outcomes(results)))
+                    }
                     (section("Audit", &tables::audit(results)))
                 }
             }
@@ -149,5 +153,9 @@ mod tests {
     fn results_with_nothing_in_them_are_a_page_too() {
         let page = page(&Results::of("day"));
         assert!(page.contains("loadtest day") && !page.contains("NaN"), "{page}");
+        assert!(
+            !page.contains("Over time") && !page.contains("Outcomes"),
+            "no empty parts: {page}"
+        );
     }
 }
