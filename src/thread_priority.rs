@@ -6,6 +6,11 @@
 //! where a processor idles they run at once, and where none does they find a batch (docs/PERFORMANCE.md).
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::sync::OnceLock;
+use tokio::task::JoinHandle;
+
+/// Where threads may run that are not bound; empty while none is.
+static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
 
 /// The calling thread works for many at once: it waits for a processor to be free of what runs on it.
 pub fn by_batches() {
@@ -17,6 +22,7 @@ pub fn by_batches() {
 /// The calling thread gets what all others leave, and its processor goes to any other at once. (With the least
 /// priority, `nice`, others would wait for the rest of its slice: milliseconds.)
 pub fn last() {
+    anywhere();
     if !schedule(libc::SCHED_IDLE) {
         tracing::warn!("a thread could not be told to let logins go first");
     }
@@ -53,11 +59,35 @@ pub fn on_its_own(number: usize, threads: usize) {
             return tracing::debug!(%error, "the system does not say where a thread may run");
         }
     };
-    let mut its_own = CpuSet::new();
-    its_own.set(processors[number % threads]);
-    if let Err(error) = sched_setaffinity(None, &its_own) {
+    let _ = EVERYWHERE.set(set_of(&processors));
+    if let Err(error) = sched_setaffinity(None, &set_of(&[processors[number % threads]])) {
         tracing::debug!(%error, "the system does not let a thread stay where it is");
     }
+}
+
+/// The calling thread goes where the system puts it: a thread inherits where it may run from whoever begins it, and
+/// that may be a worker, which would share its processor with it though others idle.
+pub fn anywhere() {
+    if let Some(everywhere) = EVERYWHERE.get()
+        && let Err(error) = sched_setaffinity(None, everywhere)
+    {
+        tracing::debug!(%error, "the system does not let a thread leave its processor");
+    }
+}
+
+/// Work that blocks, on a thread for that, wherever there is a processor for it. It runs to its end even if nobody
+/// waits for it.
+pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    tokio::task::spawn_blocking(move || {
+        anywhere();
+        work()
+    })
+}
+
+fn set_of(processors: &[usize]) -> CpuSet {
+    let mut set = CpuSet::new();
+    processors.iter().for_each(|processor| set.set(*processor));
+    set
 }
 
 /// On which the calling thread may run.
@@ -85,6 +115,21 @@ mod tests {
         }
         assert_eq!(left(all.len(), all.len()), all[..1], "the next one begins anew");
         assert_eq!(left(0, all.len() + 1), all);
+    }
+
+    #[test]
+    fn what_a_worker_has_begun_runs_anywhere() {
+        let all = processors().expect("some");
+        let worker = std::thread::spawn(|| {
+            on_its_own(0, processors().expect("some").len());
+            let inherited = std::thread::spawn(processors).join().expect("it ends");
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("one");
+            let blocking = runtime.block_on(async { blocking(processors).await }).expect("it ends");
+            (inherited.expect("some"), blocking.expect("some"))
+        });
+        let (inherited, blocking) = worker.join().expect("it ends");
+        assert_eq!(inherited, all[..1], "what is not told otherwise");
+        assert_eq!(blocking, all);
     }
 
     #[test]

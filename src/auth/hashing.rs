@@ -5,6 +5,7 @@ use super::password::{self, HashError, PasswordHash};
 use crate::limits::PASSWORDS_WAITING_MAX;
 use crate::limits::bound::Bound;
 use crate::telemetry;
+use crate::thread_priority;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task;
@@ -91,7 +92,7 @@ impl Hashing {
             let _permits = (admitted, running.expect("nobody closes it"));
             work()
         };
-        Ok(task::spawn_blocking(work).await?)
+        Ok(thread_priority::blocking(work).await?)
     }
 }
 

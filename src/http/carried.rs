@@ -2,9 +2,9 @@
 //! to whoever has it already.
 
 use crate::problem::{Kind, Problem};
+use crate::thread_priority;
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderName, IF_NONE_MATCH};
-use actix_web::web;
 use bytes::Bytes;
 use dashmap::DashMap;
 use flate2::Compression;
@@ -65,7 +65,9 @@ impl Carried {
             tracing::error!(%error, "a page could not be packed");
             Problem::new(Kind::Internal, "the page could not be packed")
         };
-        let packed = web::block(move || pack(&plain)).await.map_err(|error| failed(&error))?;
+        let packed = thread_priority::blocking(move || pack(&plain))
+            .await
+            .map_err(|error| failed(&error))?;
         let packed = packed.map_err(|error| failed(&error))?;
         PACKED.insert(hash, packed.clone());
         Ok(packed)

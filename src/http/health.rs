@@ -4,6 +4,7 @@
 use super::standing;
 use crate::broker::{Broker, Phase};
 use crate::problem::{Answer, Kind, Problem};
+use crate::thread_priority;
 use actix_web::{HttpResponse, web};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ fn degraded(broker: &Broker) -> Vec<Value> {
 pub(super) async fn metrics(broker: web::Data<Broker>) -> Answer {
     let writing = broker.clone();
     let _turn = broker.admission.scrape().await;
-    let page = web::block(move || {
+    let page = thread_priority::blocking(move || {
         let mut page = standing::page(&writing);
         page.push_str(&writing.metrics.render());
         page

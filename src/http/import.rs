@@ -17,7 +17,8 @@ use crate::domain::provisioning::{ProvisionUsers, UserRefusal};
 use crate::limits::bound::Bound;
 use crate::problem::{Answer, Kind, Problem};
 use crate::telemetry::count_bound;
-use actix_web::web::{self, Data, Payload, ReqData};
+use crate::thread_priority;
+use actix_web::web::{Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
@@ -41,7 +42,7 @@ pub(super) async fn import(
     let body = body::read(&request, body, broker.limits.import_body_max_bytes).await?;
     let reader = broker.clone();
     // Up to 32 MiB of text are no work for a thread that also serves sockets.
-    let read = web::block(move || {
+    let read = thread_priority::blocking(move || {
         let (catalogue, rows_max) = (&reader.catalogue, reader.limits.import_users_max);
         match format {
             Format::Csv => read_csv(&body, catalogue, rows_max),

@@ -7,7 +7,8 @@ use crate::auth::{Claims, IssueError, Role};
 use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Answer, Kind, Problem};
-use actix_web::web::{self, Data, Payload, ReqData};
+use crate::thread_priority;
+use actix_web::web::{Data, Payload, ReqData};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub(super) async fn issue(
     let claims = asked.iter().map(|fields| claims(fields, &caller.0, now));
     let claims = claims.collect::<Result<Vec<Claims>, Problem>>()?;
     // Twenty thousand signatures are no work for a thread that also serves sockets.
-    let signed = web::block(move || {
+    let signed = thread_priority::blocking(move || {
         let sign = |claims: Claims| {
             let token = broker.authenticator.issue(&claims, now)?;
             Ok(Issued { sub: claims.subject, token })

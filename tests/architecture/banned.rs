@@ -17,6 +17,12 @@ const PRINT: &str = "the log is where a server speaks";
 const CLOCK: &[&str] = &["clock.rs"];
 const COMMANDS: &[&str] = &["main.rs", "cli.rs", "cli/", "demo.rs", "demo/"];
 
+const BLOCKING: &str =
+    "`thread_priority::blocking`: a worker's thread would keep it on its processor";
+/// What is done before there are workers, or when they have ended.
+const NO_WORKERS: &[&str] =
+    &["thread_priority.rs", "app.rs", "store/sqlite/open.rs", "transport/certificate.rs"];
+
 const BANS: &[Ban] = &[
     Ban { tokens: &["Utc", ":", ":", "now"], except: CLOCK, why: TIME },
     Ban { tokens: &["Local", ":", ":", "now"], except: CLOCK, why: TIME },
@@ -29,6 +35,8 @@ const BANS: &[Ban] = &[
     Ban { tokens: &["eprintln", "!"], except: COMMANDS, why: PRINT },
     Ban { tokens: &["eprint", "!"], except: COMMANDS, why: PRINT },
     Ban { tokens: &["dbg", "!"], except: &[], why: PRINT },
+    Ban { tokens: &["spawn_blocking"], except: NO_WORKERS, why: BLOCKING },
+    Ban { tokens: &["web", ":", ":", "block"], except: &[], why: BLOCKING },
 ];
 
 /// Every banned call of a file.
@@ -74,6 +82,8 @@ mod tests {
             "fn f() { a.map(Option::unwrap); }",
             "fn f() { println!(\"x\"); }",
             "fn f() { info!(at = %Utc::now()); }",
+            "async fn f() { web::block(g).await; }",
+            "async fn f() { tokio::task::spawn_blocking(g).await; }",
         ] {
             assert_eq!(offences("actor/journal.rs", text), 1, "{text}");
         }

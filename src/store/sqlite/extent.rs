@@ -3,6 +3,7 @@
 use super::super::{Extent, StoreError};
 use super::preflight::beside;
 use super::runs;
+use crate::thread_priority;
 use sqlx::sqlite::SqlitePool;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::path::Path;
 pub(super) async fn read(path: &Path, readers: &SqlitePool) -> Result<Extent, StoreError> {
     let path = path.to_owned();
     // A disk that hangs must not hang a thread that serves.
-    let sizes = tokio::task::spawn_blocking(move || {
+    let sizes = thread_priority::blocking(move || {
         Ok([("database", size(&path)?), ("journal", size(&beside(&path, "-wal"))?)])
     });
     let aborted = |error: std::io::Error| StoreError::Aborted(error.to_string());

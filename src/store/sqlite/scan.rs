@@ -7,6 +7,7 @@
 use super::error::aborted;
 use super::{BUSY_TIMEOUT, READERS_MAX, StoreError};
 use crate::store::background::Background;
+use crate::thread_priority;
 use rusqlite::{Connection, OpenFlags};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,7 +85,7 @@ impl Scanner {
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let work = Arc::clone(self).connected(work);
-        let task = tokio::task::spawn_blocking(move || {
+        let task = thread_priority::blocking(move || {
             let outcome = work();
             drop(turn);
             outcome
