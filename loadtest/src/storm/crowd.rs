@@ -1,5 +1,5 @@
-//! The storm itself, in a process of its own that runs when nobody else wants a processor: clients on other machines would take
-//! no processor time from the broker, nor from those who are measured beside them.
+//! The storm itself, in a process of its own that runs when nobody else wants a processor: clients on other
+//! machines would take no processor time from the broker, nor from those who are measured beside them.
 
 use std::io::Write;
 use std::sync::Arc;
