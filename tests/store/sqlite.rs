@@ -191,6 +191,39 @@ async fn what_sessions_held_in_rows_of_their_own_they_hold_once_it_stands_in_the
     assert_eq!(held(load(&*store, 129).await), before);
 }
 
+#[tokio::test]
+async fn logs_that_were_checked_after_each_statement_are_checked_when_a_batch_commits() {
+    let backend = SqliteBackend::new();
+    let store = fixture::open_with_129(&backend).await;
+    let login = batch(129, 1, at(1), logged_in(1, "edred"));
+    store.commit(&[login]).await.expect("committed");
+    drop(store);
+    let older = "PRAGMA writable_schema = ON; \
+                 UPDATE sqlite_schema SET sql = replace(sql, ' DEFERRABLE INITIALLY DEFERRED', ''); \
+                 PRAGMA writable_schema = RESET; \
+                 DELETE FROM _sqlx_migrations WHERE version >= 8";
+    sqlx::raw_sql(older).execute(&mut backend.raw().await).await.expect("an older schema");
+    let add = "INSERT INTO usage (organisation, at, usage_type, licence, user, device, logon_source, \
+               session, pool) VALUES (999, 1, 'logon', 'voice', 'edred', 'deskphone', 'login', 's', 'base')";
+    let at_once = sqlx::raw_sql(add).execute(&mut backend.raw().await).await;
+    assert!(at_once.is_err(), "{at_once:?}");
+
+    let store = fixture::open(&backend).await;
+    assert_eq!(load(&*store, 129).await.snapshot.sessions.len(), 1);
+    drop(store);
+    let mut raw = backend.raw().await;
+    for statement in ["BEGIN", add] {
+        sqlx::raw_sql(statement).execute(&mut raw).await.expect("not looked at yet");
+    }
+    let committed = sqlx::raw_sql("COMMIT").execute(&mut raw).await;
+    let refused = committed.expect_err("there is no such organisation").to_string();
+    assert!(refused.contains("FOREIGN KEY"), "{refused}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.expect("rolled back");
+    let verdict: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut raw).await.expect("looked at");
+    assert_eq!(verdict, "ok");
+}
+
 /// A child process whose files cannot grow meets what a full disk answers.
 #[cfg(unix)]
 #[tokio::test]

@@ -23,7 +23,9 @@ pub(super) fn each<R>(
 }
 
 /// Adds to a log, several rows with one statement. SQLite keeps a log's last number in a table of its own and
-/// looks it up and writes it in every statement, which costs more than the row (docs/PERFORMANCE.md).
+/// looks it up and writes it in every statement, which costs more than the row (docs/PERFORMANCE.md). Such a
+/// statement is to leave what it has done where it fails (`OR FAIL`, and nothing checked at its end), or SQLite
+/// keeps each page as it was, so that the statement alone can be undone; a batch never is but as a whole.
 #[derive(Debug)]
 pub(super) struct Append {
     /// A statement for each of [`CHUNKS`].

@@ -1,7 +1,7 @@
 //! Reads an organisation as a whole, from one snapshot of the database.
 
 use super::error::aborted;
-use super::value::{self, Reader, millis, month_text, number};
+use super::value::{self, Named, Reader, millis, month_text, number};
 use super::{Loaded, StoreError};
 use crate::domain::base::REASSIGN_PERIOD;
 use crate::domain::catalogue::Catalogue;
@@ -16,7 +16,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Params, params};
 
 /// A row that is lent for as long as it is looked at.
-pub(super) type Lent<'r> = Reader<'r, rusqlite::Row<'r>>;
+pub(super) type Lent<'r> = Reader<'r, Named<'r>>;
 
 /// The row of the organisation that has this number now. The first read of a transaction: it fixes
 /// what all later ones see.
@@ -72,10 +72,11 @@ pub(super) fn rows<T>(
     read: impl Fn(Lent<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(text).map_err(aborted)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut lent = statement.query(parameters).map_err(aborted)?;
     let mut all = Vec::new();
     while let Some(row) = lent.next().map_err(aborted)? {
-        all.push(read(Reader(row))?);
+        all.push(read(Reader(&Named { row, names: &names }))?);
     }
     Ok(all)
 }

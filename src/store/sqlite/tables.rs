@@ -159,7 +159,7 @@ impl<'a> Writing<'a> {
 
     fn usage(&self) -> rusqlite::Result<()> {
         static RECORD: LazyLock<Append> = LazyLock::new(|| {
-            let head = "INSERT INTO usage (organisation, at, usage_type, licence, user, device, \
+            let head = "INSERT OR FAIL INTO usage (organisation, at, usage_type, licence, user, device, \
                         logon_source, session, pool, reason) VALUES ";
             Append::new(head, 10)
         });
@@ -182,8 +182,8 @@ impl<'a> Writing<'a> {
 
     fn denials(&self) -> rusqlite::Result<()> {
         static RECORD: LazyLock<Append> = LazyLock::new(|| {
-            let head = "INSERT INTO denials (organisation, at, licence, user, device, reason, \
-                        outcome) VALUES ";
+            let head = "INSERT OR FAIL INTO denials (organisation, at, licence, user, device, \
+                        reason, outcome) VALUES ";
             Append::new(head, 7)
         });
         let records: Vec<_> = self.rows(|effect| effect.denials.iter().copied()).collect();

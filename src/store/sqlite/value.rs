@@ -42,3 +42,32 @@ impl Columns for rusqlite::Row<'_> {
         value.as_blob().map_err(|_| corrupt("a blob in column", column))
     }
 }
+
+/// A row among many and the names of its columns: asked for a value by its name, SQLite would be asked
+/// for the names of all before it, each time.
+pub(super) struct Named<'r> {
+    pub(super) row: &'r rusqlite::Row<'r>,
+    pub(super) names: &'r [String],
+}
+
+impl Named<'_> {
+    fn value(&self, column: &str) -> Result<ValueRef<'_>, StoreError> {
+        let place = self.names.iter().position(|name| name == column);
+        let place = place.ok_or_else(|| corrupt("no column", column))?;
+        self.row.get_ref(place).map_err(aborted)
+    }
+}
+
+impl Columns for Named<'_> {
+    fn optional_text(&self, column: &str) -> Result<Option<&str>, StoreError> {
+        self.value(column)?.as_str_or_null().map_err(|_| corrupt("a text in column", column))
+    }
+
+    fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.value(column)?.as_i64_or_null().map_err(|_| corrupt("an integer in column", column))
+    }
+
+    fn blob(&self, column: &str) -> Result<&[u8], StoreError> {
+        self.value(column)?.as_blob().map_err(|_| corrupt("a blob in column", column))
+    }
+}
