@@ -1,6 +1,7 @@
 //! The composition root: what the broker is made of, in which order it starts, and in which it stops.
 
 mod drain;
+mod entrance;
 mod listener;
 pub(crate) mod open_files;
 mod upgrading;
@@ -314,7 +315,7 @@ fn arbiters() -> Vec<Arbiter> {
 pub async fn open(parts: Parts) -> Result<Running, StartError> {
     // First of all: an address that is taken leaves nothing running.
     let cannot_listen = |source| StartError::Listen { address: parts.listen, source };
-    let listener = listener::bind(parts.listen).map_err(cannot_listen)?;
+    let listener = listener::bind(parts.listen, parts.heartbeat).map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let node = parts.node.at(address, parts.certificate.is_some());
     let cluster = Cluster::join(&parts.store, &parts.clock, node.clone()).await?;

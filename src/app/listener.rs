@@ -1,7 +1,9 @@
 //! Listening: from an address to the handlers.
 
+use super::entrance::Entrance;
 use super::upgrading::Upgrades;
 use crate::broker::Broker;
+use crate::limits::Heartbeat;
 use crate::transport::door::Door;
 use crate::transport::watched::Watched;
 use crate::ws::pulse::Pulse;
@@ -35,10 +37,11 @@ const BACKLOG: i32 = 65_535;
 ///
 /// # Errors
 /// If the address cannot be listened on.
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr, heartbeat: Heartbeat) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for connections of the last run to be forgotten.
     socket.set_reuse_address(true)?;
+    ws::tcp::prepare(&socket, heartbeat)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -67,25 +70,35 @@ pub(super) fn serve(
         .disable_signals()
         .listen("licence-broker", listener, move || {
             thread_priority::on_its_own(begun.fetch_add(1, Ordering::Relaxed), workers);
-            let door = door.clone();
-            let accept = move |stream: TcpStream| {
-                let accepting = door.clone().accept(stream);
-                async move {
-                    let connection = accepting.await.map_err(DispatchError::Io)?;
-                    let peer = connection.peer();
-                    Ok((connection, peer))
-                }
-            };
-            fn_service(accept).and_then(http_service(&broker, routes))
+            connections(door.clone(), broker.clone(), routes)
         })?
         .run();
     let handle = server.handle();
     Ok((address, handle, tokio::spawn(server)))
 }
 
+/// What answers connections.
+fn connections(
+    door: Door,
+    broker: web::Data<Broker>,
+    routes: fn(&mut web::ServiceConfig),
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
++ use<> {
+    fn_factory(move || {
+        let (door, broker) = (door.clone(), broker.clone());
+        async move {
+            let pulse = Pulse::begin(&broker);
+            let http = http_service(&broker, &pulse, routes).new_service(()).await?;
+            let entrance = Entrance::new(door, broker, pulse, http);
+            Ok(fn_service(move |stream| Rc::clone(&entrance).serve(stream)))
+        }
+    })
+}
+
 /// One worker's handlers, spoken to in HTTP/1.1.
 fn http_service(
     broker: &web::Data<Broker>,
+    pulse: &Rc<Pulse>,
     routes: fn(&mut web::ServiceConfig),
 ) -> impl ServiceFactory<
     (Watched, Option<SocketAddr>),
@@ -94,10 +107,7 @@ fn http_service(
     Error = DispatchError,
     InitError = (),
 > + use<> {
-    let heartbeat = broker.heartbeat;
-    let connections = broker.admission.connections().clone();
-    let pulse = Pulse::begin(broker);
-    let upgrade = upgrades(broker, &pulse, routes);
+    let upgrade = upgrades(broker, pulse, routes);
     HttpServiceBuilder::default()
         .keep_alive(broker.limits.keep_alive)
         // The head of the first request is timed like all others, by the connection.
@@ -105,13 +115,9 @@ fn http_service(
         .client_disconnect_timeout(Duration::from_secs(1))
         // A peer that has closed its half is gone; waiting for more of it leaves sockets in CLOSE_WAIT.
         .h1_allow_half_closed(false)
-        .on_connect_ext(move |connection: &Watched, extensions| {
-            ws::tcp::prepare(connection.tcp(), heartbeat, extensions);
-            extensions.insert(Rc::new(connections.accepted()));
-            extensions.insert(connection.pace());
-        })
+        .on_connect_ext(|connection: &Watched, known| known.extend(connection.known()))
         .upgrade(upgrade)
-        .h1(application(broker, &pulse, routes)
+        .h1(application(broker, pulse, routes)
             .map_err(|error| error.as_response_error().error_response()))
 }
 
@@ -128,11 +134,10 @@ fn upgrades(
     InitError = (),
 > + use<> {
     let made = application(broker, pulse, routes);
-    let (broker, pulse) = (broker.clone(), Rc::clone(pulse));
     fn_factory(move || {
-        let (making, broker, pulse) = (made.new_service(()), broker.clone(), Rc::clone(&pulse));
+        let making = made.new_service(());
         async move {
-            let upgrades = Rc::new(Upgrades { application: making.await?, broker, pulse });
+            let upgrades = Rc::new(Upgrades { application: making.await? });
             Ok(fn_service(move |(request, framed)| Rc::clone(&upgrades).answer(request, framed)))
         }
     })

@@ -1,27 +1,21 @@
-//! Requests to become a WebSocket: answered by the same handlers as all others; then the connection is
-//! taken from the HTTP library.
+//! Requests to become a WebSocket that go through the application: answered by the same handlers as all
+//! others; then the connection is taken from the HTTP library.
 
-use crate::broker::Broker;
 use crate::broker::admission::Connected;
-use crate::http::{self, Seen};
+use crate::http;
 use crate::transport::line::{self, Takeover};
-use crate::transport::pace::Pace;
 use crate::transport::watched::Watched;
-use crate::ws::pulse::Pulse;
 use crate::ws::session::Answered;
-use crate::ws::upgrade;
 use actix_codec::{Encoder as _, Framed, FramedParts};
 use actix_http::body::{BodySize, BoxBody, MessageBody as _};
 use actix_http::h1::{Codec, Message};
-use actix_http::{ConnectionType, HttpMessage as _, Request, Response};
+use actix_http::{ConnectionType, Request, Response};
 use actix_service::Service;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::Method;
 use actix_web::http::header::{
-    HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
-    STRICT_TRANSPORT_SECURITY, UPGRADE,
+    HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, STRICT_TRANSPORT_SECURITY, UPGRADE,
 };
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpResponse};
 use bytes::{Bytes, BytesMut};
 use std::future::poll_fn;
 use std::io;
@@ -44,8 +38,6 @@ const OF_A_SOCKET: [HeaderName; 5] = [
 pub(super) struct Upgrades<A> {
     /// Everything that answers requests.
     pub(super) application: A,
-    pub(super) broker: web::Data<Broker>,
-    pub(super) pulse: Rc<Pulse>,
 }
 
 impl<A> Upgrades<A>
@@ -79,9 +71,6 @@ where
         request: Request,
         framed: Framed<Watched, Codec>,
     ) -> io::Result<line::Driving> {
-        if let Some(answered) = self.straight(&request).await {
-            return become_socket(answered, framed);
-        }
         let response = self.application.call(request).await;
         let response = response.map_or_else(HttpResponse::from_error, HttpResponse::from);
         let mut response = Response::from(response);
@@ -91,44 +80,31 @@ where
             None => refuse(response, framed).await,
         }
     }
-
-    /// A device's socket. Nothing that other requests go through is needed for it, and together it would
-    /// cost as much as its login (docs/adr/0013). `None`: the application is to answer.
-    async fn straight(&self, request: &Request) -> Option<Answered> {
-        let organisation = upgrade::session_of(request.path())?;
-        if request.method() != Method::GET || http::has_two_readings(request.headers()) {
-            return None;
-        }
-        let Self { broker, pulse, .. } = self;
-        let _serving = request.conn_data::<Pace>().map(Pace::begin);
-        let seen = Seen::begin(broker, request.headers());
-        let becoming = upgrade::straight(broker, pulse, request, organisation);
-        let becoming = seen.becoming_socket(broker, organisation, upgrade::SESSION_PATH, becoming);
-        let mut answered = becoming.await?;
-        let headers = answered.response.headers_mut();
-        seen.name(headers);
-        if broker.serves_tls {
-            let (name, value) = http::BY_TLS_ALONE;
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        Some(answered)
-    }
 }
 
 /// The answer's head, and from there on the socket.
 fn become_socket(
-    Answered { mut response, takeover }: Answered,
+    Answered { response, takeover }: Answered,
     framed: Framed<Watched, Codec>,
 ) -> io::Result<line::Driving> {
-    let FramedParts { io, mut codec, read_buf, mut write_buf, .. } = framed.into_parts();
+    let FramedParts { io, mut codec, read_buf, .. } = framed.into_parts();
+    let head = head_of(response, &mut codec)?;
+    // A copy, for it is few bytes of a large buffer.
+    let early = BytesMut::from(&read_buf[..]);
+    Ok(takeover.drive(io.into_wire(), early, head))
+}
+
+/// The head of the answer that makes a connection a socket, as it is written.
+///
+/// # Errors
+/// Those of the codec.
+pub(super) fn head_of(mut response: Response<BoxBody>, codec: &mut Codec) -> io::Result<Bytes> {
     // What a browser may do with an answer that it shows says nothing of a socket.
     response.headers_mut().retain(|name, _| OF_A_SOCKET.contains(name));
     let head: Piece = Message::Item((response.drop_body(), BodySize::None));
-    codec.encode(head, &mut write_buf)?;
-    // Copies, for they are few bytes of large buffers.
-    let early = BytesMut::from(&read_buf[..]);
-    let waiting = Bytes::copy_from_slice(&write_buf);
-    Ok(takeover.drive(io.into_wire(), early, waiting))
+    let mut written = BytesMut::new();
+    codec.encode(head, &mut written)?;
+    Ok(Bytes::copy_from_slice(&written))
 }
 
 /// Another answer than a socket. What the peer sent behind the request is nobody's: the connection ends.

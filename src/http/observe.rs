@@ -49,13 +49,16 @@ impl Seen {
     }
 
     /// Makes `request` a socket, past the application; `path` is of the URL table.
-    pub async fn becoming_socket<T>(
+    ///
+    /// # Errors
+    /// Those of `becoming`: the application is to answer, and sees the request itself.
+    pub async fn becoming_socket<T, E>(
         &self,
         broker: &Broker,
         organisation: &str,
         path: &str,
-        becoming: impl Future<Output = Option<T>>,
-    ) -> Option<T> {
+        becoming: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         // Nothing else is said of it on its way, and a span costs more than what is done in it.
         let span = if tracing::enabled!(Level::DEBUG) { self.span() } else { Span::none() };
         let socket = becoming.instrument(span.clone()).await?;
@@ -65,7 +68,7 @@ impl Seen {
         let (organisation, took_ms) = (organisation.parse::<u64>().ok(), millis(took));
         let _in = span.entered();
         tracing::debug!(organisation, method = "GET", path, status, took_ms, "answered");
-        Some(socket)
+        Ok(socket)
     }
 }
 

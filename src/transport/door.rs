@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
-/// Where connections come in; shared by all workers.
+/// Takes connections in; shared by all workers.
 #[derive(Clone)]
 pub struct Door {
     tls: Option<TlsAcceptor>,
@@ -37,7 +37,7 @@ impl Door {
     /// # Errors
     /// If its handshake fails or takes too long. Nobody is told but the metrics: whatever knocks at a port
     /// must not fill the log.
-    pub async fn accept(self, stream: TcpStream) -> io::Result<Watched> {
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<Watched> {
         let wire = match &self.tls {
             None => Wire::Plain(stream),
             Some(acceptor) => {

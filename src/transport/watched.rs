@@ -8,10 +8,15 @@ use super::pace::{Pace, Stage};
 use crate::limits::bound::Bound;
 use crate::limits::{Limits, PIECE_BYTES};
 use crate::telemetry;
+use actix_http::Extensions;
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -30,6 +35,10 @@ pub enum Wire {
 /// A connection that is watched. Owned by the HTTP library's dispatcher of it.
 pub struct Watched {
     wire: Wire,
+    /// What was read to see what the peer wants, and is to be read again.
+    early: Bytes,
+    /// What its requests are told of it.
+    known: RefCell<Extensions>,
     pace: Pace,
     head: HeadWatch,
     output: OutputTime,
@@ -56,6 +65,9 @@ struct OutputTime {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+/// How much is read to see what the peer wants: the head of a device's upgrade, and its login behind it.
+const FIRST_BYTES_MAX: usize = 4 * 1024;
+
 /// What the peer is told whose head took too long.
 const TOO_SLOW: &str = concat!(
     "{\"type\":\"/problems/request_timeout\",\"title\":\"Request took too long\",\"status\":408,",
@@ -73,7 +85,36 @@ impl Watched {
             is_over: false,
         };
         let output = OutputTime { time_max: limits.output_timeout, taken: 0, timer: None };
-        Self { wire, pace: Pace::default(), head, output }
+        let (early, known) = (Bytes::new(), RefCell::default());
+        Self { wire, early, known, pace: Pace::default(), head, output }
+    }
+
+    /// What came first, up to [`FIRST_BYTES_MAX`]; nothing, if the connection has ended or the peer took too
+    /// long.
+    pub async fn first(&mut self) -> Bytes {
+        let read = poll_fn(|cx| {
+            let mut piece = [MaybeUninit::uninit(); FIRST_BYTES_MAX];
+            let mut buffer = ReadBuf::uninit(&mut piece);
+            let read = ready!(Pin::new(&mut *self).poll_read(cx, &mut buffer));
+            Poll::Ready(read.map(|()| Bytes::copy_from_slice(buffer.filled())))
+        });
+        // Whoever reads next comes upon the error again, or upon the end.
+        read.await.unwrap_or_default()
+    }
+
+    /// What was read [`first`](Self::first) is read again, by whoever reads next.
+    pub fn put_back(&mut self, first: Bytes) {
+        self.early = first;
+    }
+
+    /// Its requests are told of this.
+    pub fn know(&mut self, what: impl Sized + 'static) {
+        self.known.get_mut().insert(what);
+    }
+
+    /// All that its requests are told of it; told once.
+    pub fn known(&self) -> Extensions {
+        self.known.take()
     }
 
     /// The socket below.
@@ -178,6 +219,11 @@ impl AsyncRead for Watched {
         if this.head.is_over {
             return Poll::Ready(Ok(()));
         }
+        if !this.early.is_empty() {
+            let early = this.early.split_to(this.early.len().min(buffer.remaining()));
+            buffer.put_slice(&early);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = this.wire.poll_read(cx, buffer);
         let came = buffer.filled().len() > before;
@@ -266,5 +312,48 @@ impl Wire {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Secure(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    #[actix_web::test]
+    async fn what_was_put_back_is_read_again_in_pieces_before_what_comes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("accepted");
+        let mut watched = Watched::new(Wire::Plain(stream), &Limits::default());
+        peer.write_all(b"first").await.expect("taken");
+        let first = watched.first().await;
+        assert_eq!(first, "first");
+        watched.put_back(first);
+        peer.write_all(b"second").await.expect("taken");
+        let mut read = [0; 2];
+        watched.read_exact(&mut read).await.expect("a piece");
+        assert_eq!(&read, b"fi");
+        let mut read = [0; 9];
+        watched.read_exact(&mut read).await.expect("the rest, and what came");
+        assert_eq!(&read, b"rstsecond");
+        drop(peer);
+        assert!(watched.first().await.is_empty(), "the end");
+    }
+
+    #[test]
+    fn what_is_known_of_a_connection_is_told_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            let mut watched = Watched::new(Wire::Plain(stream), &Limits::default());
+            watched.know(7_u8);
+            assert_eq!(watched.known().get::<u8>(), Some(&7));
+            assert!(!watched.known().contains::<u8>());
+        });
     }
 }

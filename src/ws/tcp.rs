@@ -5,9 +5,8 @@
 //! by looking at how much of it waits.
 
 use crate::limits::{Heartbeat, LIVE_BACKLOG_BYTES_MAX};
-use actix_web::dev::Extensions;
-use socket2::SockRef;
 use std::cell::Cell;
+use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -15,6 +14,8 @@ use tokio::net::TcpStream;
 /// The kernel gives a connection up a little after the sweep has given up its session, so that the log
 /// says why.
 const USER_TIMEOUT_SPARE: Duration = Duration::from_millis(500);
+/// The longest time that the kernel takes: 24 days.
+const USER_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// Room for what the kernel tells of a connection (`struct tcp_info`), in words of 8 bytes.
 const TCP_INFO_WORDS: usize = 32;
@@ -26,20 +27,23 @@ const BYTES_ACKED: usize = 120 / 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Socket(RawFd);
 
-/// Prepares an accepted socket, within TLS or not, and keeps its descriptor for its requests.
-pub fn prepare(stream: &TcpStream, heartbeat: Heartbeat, extensions: &mut Extensions) {
-    let socket = SockRef::from(stream);
-    // Small answers must not wait for acknowledgements; output that is not taken ends the socket.
-    let set = socket
-        .set_tcp_nodelay(true)
-        .and_then(|()| socket.set_tcp_user_timeout(Some(heartbeat.every * 2 + USER_TIMEOUT_SPARE)));
-    if let Err(error) = set {
-        tracing::debug!(%error, "a socket was gone before it could be prepared");
-    }
-    extensions.insert(Socket(stream.as_raw_fd()));
+/// Sets what every connection of a listener inherits: small answers do not wait for acknowledgements, and
+/// output that is not taken ends the socket.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn prepare(listener: &socket2::Socket, heartbeat: Heartbeat) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?;
+    let timeout = heartbeat.every * 2 + USER_TIMEOUT_SPARE;
+    listener.set_tcp_user_timeout(Some(timeout.min(USER_TIMEOUT_MAX)))
 }
 
 impl Socket {
+    /// Of an accepted connection, within TLS or not.
+    pub fn of(stream: &TcpStream) -> Self {
+        Self(stream.as_raw_fd())
+    }
+
     /// Bytes that were written and not yet acknowledged by the peer; `None` if nobody knows.
     fn unacknowledged(self) -> Option<i32> {
         let mut bytes: libc::c_int = 0;
@@ -199,6 +203,27 @@ mod tests {
         backlog.add(1);
         assert!(!backlog.is_behind());
         assert_eq!(backlog.most.get(), 0, "it was");
+    }
+
+    #[test]
+    fn a_connection_has_what_was_set_for_its_listener() {
+        use socket2::{Domain, SockRef, Type};
+        let heartbeat = Heartbeat { every: Duration::from_secs(7) };
+        let longest = Heartbeat { every: Duration::from_secs(1 << 40) };
+        let unused = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        prepare(&unused, longest).expect("as long as the kernel takes");
+        let listener = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        prepare(&listener, heartbeat).expect("set");
+        listener.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        listener.listen(1).expect("listens");
+        let listener = std::net::TcpListener::from(listener);
+        let address = listener.local_addr().expect("an address");
+        let _peer = std::net::TcpStream::connect(address).expect("a connection");
+        let (stream, _) = listener.accept().expect("accepted");
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().expect("told"));
+        let timeout = socket.tcp_user_timeout().expect("told");
+        assert_eq!(timeout, Some(Duration::from_millis(14_500)));
     }
 
     #[test]

@@ -14,9 +14,10 @@ use crate::broker::Broker;
 use crate::domain::ids::OrganisationId;
 use crate::problem::{Kind, Problem};
 use crate::protocol::SUBPROTOCOL;
-use actix_http::{HttpMessage as _, Request, RequestHead};
+use actix_http::RequestHead;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The path of devices' sockets.
@@ -32,27 +33,39 @@ pub struct Asked<'a> {
     pub pulse: &'a Rc<Pulse>,
 }
 
-/// A request that was refused before it came to the application, which dresses the answer.
-struct Refused(Problem);
+/// Why the first request of a connection was refused before it came to the application, which says so in
+/// an answer like all its others. Goes with the connection.
+pub struct Refused(Cell<Option<Problem>>);
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(Cell::new(Some(problem)))
+    }
+}
 
 /// The organisation whose [`SESSION_PATH`] this is.
-pub fn session_of(path: &str) -> Option<&str> {
+fn session_of(path: &str) -> Option<&str> {
     let (before, behind) = SESSION_PATH.split_once("{org}")?;
     let organisation = path.strip_prefix(before)?.strip_suffix(behind)?;
     (!organisation.is_empty() && !organisation.contains('/')).then_some(organisation)
 }
 
-/// [`session`], past the application. `None`: it is refused, and the application is to say so.
+/// The organisation whose [`SESSION_PATH`] a request asks for, as far as its first bytes tell.
+pub fn session_asked_for(request: &[u8]) -> Option<&str> {
+    let target = request.strip_prefix(b"GET ")?.split(|byte| *byte == b' ').next()?;
+    std::str::from_utf8(target).ok().and_then(session_of)
+}
+
+/// [`session`], past the application.
+///
+/// # Errors
+/// Why it is refused; the application is to say so.
 pub async fn straight(
     broker: &web::Data<Broker>,
-    pulse: &Rc<Pulse>,
-    request: &Request,
+    asked: &Asked<'_>,
     organisation: &str,
-) -> Option<Answered> {
-    let socket = request.conn_data::<Socket>().copied();
-    let asked = Asked { head: request.head(), socket, pulse };
-    let begun = begin(broker, &asked, organisation).await;
-    begun.map_err(|problem| request.extensions_mut().insert(Refused(problem))).ok()
+) -> Result<Answered, Refused> {
+    begin(broker, asked, organisation).await.map_err(Refused::from)
 }
 
 /// `GET /v1/organisations/{org}/session`
@@ -64,7 +77,7 @@ pub async fn session(
     request: HttpRequest,
     organisation: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    if let Some(Refused(problem)) = request.extensions_mut().remove() {
+    if let Some(problem) = request.conn_data::<Refused>().and_then(|Refused(why)| why.take()) {
         return Err(problem.into());
     }
     Ok(begin(&broker, &Asked::of(&request), &organisation).await?.into())

@@ -128,6 +128,17 @@ impl Raw {
         }
     }
 
+    /// The body of an answer whose head gives its length.
+    pub async fn body_of(&mut self, head: &str) -> String {
+        let head = head.to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.expect("a length").parse().expect("a number");
+        while self.received.len() < length {
+            assert!(self.read_more().await, "all of the body");
+        }
+        String::from_utf8(self.received.drain(..length).collect()).unwrap()
+    }
+
     /// Sends bytes as they are.
     pub async fn bytes(&mut self, bytes: &[u8]) {
         timeout(PATIENCE, self.stream.write_all(bytes)).await.expect("in time").expect("taken");

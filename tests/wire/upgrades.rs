@@ -2,10 +2,12 @@
 
 use crate::centre::centre;
 use crate::support::broker::{Setup, TestBroker};
+use crate::support::raw::{Raw, TEXT, frame};
 use crate::support::socket::Socket;
 use chrono::TimeDelta;
 use licence_broker::auth::Role;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Error;
 
@@ -226,6 +228,94 @@ async fn a_socket_has_the_id_of_its_request_and_a_refusal_all_that_every_answer_
         }
         assert_eq!(refused.matches("x-request-id").count(), 1, "{refused}");
     }
+}
+
+/// The ways in which the request of a device can come: whole in the first bytes of a connection, in pieces,
+/// behind another request, or with a query behind its path. Only the first goes past the HTTP library.
+async fn ask_in_each_way(broker: &TestBroker, lines: &str) -> Vec<(&'static str, Raw, String)> {
+    let host = broker.address;
+    let request = |path: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Protocol: licence-broker.v1\r\nX-Request-Id: abc-123\r\n{lines}\r\n"
+        )
+    };
+    let health = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let mut asked = Vec::new();
+    for way in ["whole", "in pieces", "behind another", "with a query"] {
+        let mut raw = broker.tcp(None).await;
+        let head = match way {
+            "in pieces" => {
+                let whole = request(SESSION);
+                let (first, rest) = whole.split_at(whole.len() / 2);
+                raw.bytes(first.as_bytes()).await;
+                // Meanwhile the first piece is read.
+                broker.tcp(None).await.request(&health).await;
+                raw.request(rest).await
+            }
+            "behind another" => {
+                let body = raw.request(&health).await;
+                assert!(body.starts_with("HTTP/1.1 200"), "{body}");
+                raw.body_of(&body).await;
+                raw.request(&request(SESSION)).await
+            }
+            "with a query" => raw.request(&request(&format!("{SESSION}?x=y"))).await,
+            _ => raw.request(&request(SESSION)).await,
+        };
+        asked.push((way, raw, head.to_lowercase()));
+    }
+    asked
+}
+
+/// The lines of a head, without those that differ from answer to answer.
+fn lines(head: &str) -> BTreeSet<&str> {
+    head.lines().filter(|line| !line.starts_with("date: ")).collect()
+}
+
+#[tokio::test]
+async fn a_device_s_upgrade_is_answered_alike_however_it_comes() {
+    let broker = TestBroker::start().await;
+    let operator = centre(&broker, &[("inbound_agent", 9, 0)], &[("edred", &[])]).await;
+    let asked = ask_in_each_way(&broker, "").await;
+    let (_, _, whole) = &asked[0];
+    let whole = whole.clone();
+    assert!(whole.starts_with("http/1.1 101"), "{whole}");
+    for (way, mut raw, head) in asked {
+        assert_eq!(lines(&head), lines(&whole), "{way}");
+        raw.text(&broker.login_message(129, "edred", "agent_desktop", json!({}))).await;
+        assert_eq!(raw.message().await["type"], "logged_in", "{way}");
+        let sessions = operator.all("/v1/organisations/129/sessions").await;
+        assert_eq!(sessions[0]["address"], "127.0.0.1", "{way}: {sessions:?}");
+        raw.text(r#"{"type":"logout"}"#).await;
+        assert_eq!(raw.message().await["type"], "logged_out", "{way}");
+    }
+    for refused in ["Authorization: Bearer nonsense\r\n", "Origin: https://evil.example\r\n"] {
+        let asked = ask_in_each_way(&broker, refused).await;
+        let (_, _, whole) = &asked[0];
+        let whole = whole.clone();
+        assert!(whole.starts_with("http/1.1 40"), "{whole}");
+        for (way, mut raw, head) in asked {
+            assert_eq!(lines(&head), lines(&whole), "{way}");
+            assert!(raw.body_of(&head).await.contains("\"type\":\"/problems/"), "{way}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_behind_the_upgrade_in_the_same_bytes_is_the_first_message() {
+    let broker = TestBroker::start().await;
+    let _operator = centre(&broker, &[("inbound_agent", 1, 0)], &[("edred", &[])]).await;
+    let login = broker.login_message(129, "edred", "agent_desktop", json!({}));
+    let request = format!(
+        "GET {SESSION} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        broker.address
+    );
+    let mut raw = broker.tcp(None).await;
+    raw.bytes(&[request.as_bytes(), &frame(TEXT, login.as_bytes())].concat()).await;
+    assert!(raw.request("").await.starts_with("HTTP/1.1 101"));
+    assert_eq!(raw.message().await["type"], "logged_in");
 }
 
 /// Ten seconds of real time: the one test that waits for a time-out of that length, for the close frame
