@@ -43,8 +43,8 @@ pub(super) struct Entrance<H> {
 enum Begun {
     /// As a socket; counted until it ends.
     Socket(Driving, Connected),
-    /// With requests.
-    Requests(Watched),
+    /// With requests. In a box, for a socket's task would keep the room for it.
+    Requests(Box<Watched>),
 }
 
 /// A device's upgrade, as it was read.
@@ -101,7 +101,9 @@ where
             match self.straight(&upgrade.request, socket, organisation).await {
                 Ok(Answered { response, takeover }) => {
                     let head = upgrading::head_of(response, &mut upgrade.codec)?;
-                    let driving = takeover.drive(connection.into_wire(), upgrade.rest, head);
+                    // A copy, for what is mostly nothing would keep all that was read.
+                    let rest = BytesMut::from(&upgrade.rest[..]);
+                    let driving = takeover.drive(connection.into_wire(), rest, head);
                     return Ok(Begun::Socket(driving, connected));
                 }
                 Err(refused) => connection.know(refused),
@@ -111,13 +113,13 @@ where
         connection.know(socket);
         connection.know(Rc::new(connected));
         connection.know(connection.pace());
-        Ok(Begun::Requests(connection))
+        Ok(Begun::Requests(Box::new(connection)))
     }
 
-    async fn answer(self: Rc<Self>, connection: Watched) -> Result<(), DispatchError> {
+    async fn answer(self: Rc<Self>, connection: Box<Watched>) -> Result<(), DispatchError> {
         let peer = connection.peer();
         poll_fn(|cx| self.http.poll_ready(cx)).await?;
-        self.http.call((connection, peer)).await
+        self.http.call((*connection, peer)).await
     }
 
     /// A device's upgrade and its organisation, if that is what came, and all of it.

@@ -32,7 +32,7 @@ pub enum Wire {
     Secure(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection that is watched. Owned by the HTTP library's dispatcher of it.
+/// A connection that is watched, from the door to its end or until it becomes a socket.
 pub struct Watched {
     wire: Wire,
     /// What was read to see what the peer wants, and is to be read again.

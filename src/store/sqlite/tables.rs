@@ -159,8 +159,8 @@ impl<'a> Writing<'a> {
 
     fn usage(&self) -> rusqlite::Result<()> {
         static RECORD: LazyLock<Append> = LazyLock::new(|| {
-            let head = "INSERT OR FAIL INTO usage (organisation, at, usage_type, licence, user, device, \
-                        logon_source, session, pool, reason) VALUES ";
+            let head = "INSERT OR FAIL INTO usage (organisation, at, usage_type, licence, user, \
+                        device, logon_source, session, pool, reason) VALUES ";
             Append::new(head, 10)
         });
         let records: Vec<_> = self.rows(|effect| effect.usage.iter().copied()).collect();
