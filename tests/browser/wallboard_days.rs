@@ -28,6 +28,8 @@ async fn a_lost_connection_is_said_in_either_language_and_mended_by_itself() {
         ),
     ] {
         page.clicks(&format!("#language-{language}")).await;
+        // Its texts come over the line that is about to be cut.
+        page.sees(&format!("html[lang={language}]")).await;
         page.counts(USED, 0).await;
         line.cut();
         page.sees("#wallboard[data-stale=true]").await;
