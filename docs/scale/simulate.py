@@ -28,7 +28,7 @@ INPUTS = {
     "changes": (6, "", "channels that an agent takes or gives back in a day, beside login and logout", "chosen"),
     "node_us_login": (94, "µs", "processor time of a node for a login with its socket", "[PERFORMANCE](PERFORMANCE.md), quiet machine: 93 to 94"),
     "tls_us": (500, "µs", "processor time of a node for a full TLS handshake", "assumed; 0 where the balancer does it"),
-    "session_kib": (7.1, "KiB", "resident memory of a session", "[PERFORMANCE](PERFORMANCE.md), mass logins"),
+    "session_kib": (6.4, "KiB", "resident memory of a session", "[PERFORMANCE](PERFORMANCE.md), mass logins"),
     "decide_us": (2.13, "µs", "one organisation's actor, for a login (469,467/s)", "[PERFORMANCE](PERFORMANCE.md), durable_logins"),
     "load_us_session": (18.1, "µs", "loading an open session at a takeover (60,000 in 1.086 s)", "[PERFORMANCE](PERFORMANCE.md), durable_logins; SQLite"),
     "load_questions": (11, "", "questions to the database that loading an organisation takes", "`store/postgres/load.rs`"),
