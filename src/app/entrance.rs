@@ -100,7 +100,8 @@ where
             upgrade.request.head_mut().peer_addr = connection.peer();
             match self.straight(&upgrade.request, socket, organisation).await {
                 Ok(Answered { response, takeover }) => {
-                    let head = upgrading::head_of(response, &mut upgrade.codec)?;
+                    let nothing = BytesMut::new();
+                    let head = upgrading::with_head(nothing, response, &mut upgrade.codec)?;
                     // A copy, for what is mostly nothing would keep all that was read.
                     let rest = BytesMut::from(&upgrade.rest[..]);
                     let driving = takeover.drive(connection.into_wire(), rest, head);

@@ -87,24 +87,29 @@ fn become_socket(
     Answered { response, takeover }: Answered,
     framed: Framed<Watched, Codec>,
 ) -> io::Result<line::Driving> {
-    let FramedParts { io, mut codec, read_buf, .. } = framed.into_parts();
-    let head = head_of(response, &mut codec)?;
+    let FramedParts { io, mut codec, read_buf, write_buf, .. } = framed.into_parts();
+    let waiting = with_head(write_buf, response, &mut codec)?;
     // A copy, for it is few bytes of a large buffer.
     let early = BytesMut::from(&read_buf[..]);
-    Ok(takeover.drive(io.into_wire(), early, head))
+    Ok(takeover.drive(io.into_wire(), early, waiting))
 }
 
-/// The head of the answer that makes a connection a socket, as it is written.
+/// What is still to be written to the peer, answers to requests before, and behind it the head of the answer that
+/// makes the connection a socket.
 ///
 /// # Errors
 /// Those of the codec.
-pub(super) fn head_of(mut response: Response<BoxBody>, codec: &mut Codec) -> io::Result<Bytes> {
+pub(super) fn with_head(
+    mut waiting: BytesMut,
+    mut response: Response<BoxBody>,
+    codec: &mut Codec,
+) -> io::Result<Bytes> {
     // What a browser may do with an answer that it shows says nothing of a socket.
     response.headers_mut().retain(|name, _| OF_A_SOCKET.contains(name));
     let head: Piece = Message::Item((response.drop_body(), BodySize::None));
-    let mut written = BytesMut::new();
-    codec.encode(head, &mut written)?;
-    Ok(Bytes::copy_from_slice(&written))
+    codec.encode(head, &mut waiting)?;
+    // A copy, for it is few bytes of a large buffer.
+    Ok(Bytes::copy_from_slice(&waiting))
 }
 
 /// Another answer than a socket. What the peer sent behind the request is nobody's: the connection ends.

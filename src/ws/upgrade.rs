@@ -219,3 +219,27 @@ fn check_handshake(request: &RequestHead) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_s_upgrade_is_known_by_its_first_line() {
+        let asked = |line: &str| session_asked_for(line.as_bytes()).map(str::to_owned);
+        let session = asked("GET /v1/organisations/129/session HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(session.as_deref(), Some("129"));
+        for other in [
+            "",
+            "GET ",
+            "POST /v1/organisations/129/session HTTP/1.1",
+            "GET /v1/organisations/129/session?x HTTP/1.1",
+            "GET /v1/organisations/129/sessions HTTP/1.1",
+            "GET /v1/organisations//session HTTP/1.1",
+            "GET /v1/organisations/1/2/session HTTP/1.1",
+            "GET /v1/organisations/129/live HTTP/1.1",
+        ] {
+            assert_eq!(asked(other), None, "{other}");
+        }
+    }
+}

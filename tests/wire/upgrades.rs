@@ -303,6 +303,25 @@ async fn a_device_s_upgrade_is_answered_alike_however_it_comes() {
 }
 
 #[tokio::test]
+async fn answers_to_requests_before_an_upgrade_come_before_its_own() {
+    let broker = TestBroker::start().await;
+    let _operator = centre(&broker, &[("inbound_agent", 1, 0)], &[("edred", &[])]).await;
+    for path in [SESSION, "/v1/organisations/129/live"] {
+        let mut raw = broker.tcp(None).await;
+        let host = broker.address;
+        let before = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let upgrade = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        let head = raw.request(&format!("{before}{upgrade}")).await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert_eq!(raw.body_of(&head).await, r#"{"status":"alive"}"#);
+        assert!(raw.request("").await.starts_with("HTTP/1.1 101"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_comes_behind_the_upgrade_in_the_same_bytes_is_the_first_message() {
     let broker = TestBroker::start().await;
     let _operator = centre(&broker, &[("inbound_agent", 1, 0)], &[("edred", &[])]).await;

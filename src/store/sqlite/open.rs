@@ -133,8 +133,9 @@ pub(super) fn connect_to_write(path: &Path) -> rusqlite::Result<rusqlite::Connec
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    // A statement of several rows keeps what it changes until it is done, so that it can be undone by itself.
-    // In a temporary file that is more writing than the journal's own, and a full disk's business.
+    // A statement of several rows keeps the pages that it changes until it is done, so that it can be undone by
+    // itself. In a temporary file that is as much writing as the journal's own, and more for a full disk to
+    // refuse. In memory it is bounded by what one statement does: at most that of an organisation's removal.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES_KEPT)?;
     connection.set_prepared_statement_cache_capacity(WRITER_STATEMENTS_KEPT);
