@@ -114,6 +114,23 @@ async fn only_a_broker_that_serves_tls_tells_browsers_to_stay_with_it() {
     let response =
         secure.operator().await.request(reqwest::Method::GET, "/healthz").send().await.unwrap();
     assert_eq!(response.headers()["strict-transport-security"], "max-age=31536000");
+    // Those that become sockets too, whether the HTTP library has them (wallboards) or not (devices).
+    for path in ["session", "live"] {
+        let mut stream = secure.stream(secure.client()).await.unwrap();
+        let request = format!(
+            "GET /v1/organisations/129/{path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(timeout(PATIENCE, stream.read_u8()).await.expect("a head").unwrap());
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        assert!(head.starts_with("http/1.1 101"), "{head}");
+        assert!(head.contains("strict-transport-security: max-age=31536000\r\n"), "{head}");
+    }
     let plain = TestBroker::start().await;
     let response = reqwest::get(plain.url("/healthz")).await.unwrap();
     assert!(!response.headers().contains_key("strict-transport-security"));
