@@ -19,8 +19,7 @@ const ORGANISATIONS: [u64; 2] = [1, 2];
 #[tokio::test]
 async fn a_limit_on_the_size_of_files_is_outlived() {
     let home = Home::new();
-    let trouble = LimitedFiles::of(&home);
-    outlive(&home, trouble).await;
+    outlive(&home, LimitedFiles::default()).await;
 }
 
 #[tokio::test]

@@ -17,25 +17,23 @@ pub trait Trouble {
     fn end(&mut self, process: &Process);
 }
 
-/// The limit on the size of files (`ulimit -f`) is what the database's journal has by now.
+/// The limit on the size of files (`ulimit -f`) is less than the database's journal needs.
+#[derive(Default)]
 pub struct LimitedFiles {
-    journal: PathBuf,
     before: (u64, u64),
 }
 
 impl LimitedFiles {
-    pub fn of(home: &Home) -> Self {
-        Self { journal: home.folder().join("it.db-wal"), before: (0, 0) }
-    }
+    /// Bytes. A few commits fill as much.
+    const LIMIT: u64 = 64 * 1_024;
 }
 
 impl Trouble for LimitedFiles {
     fn begin(&mut self, process: &Process) {
-        let size = std::fs::metadata(&self.journal).unwrap().len();
         let (mut soft, mut hard) = (0, 0);
         limit(process, None, Some((&mut soft, &mut hard)));
         self.before = (soft, hard);
-        limit(process, Some((size, hard)), None);
+        limit(process, Some((Self::LIMIT, hard)), None);
     }
 
     fn end(&mut self, process: &Process) {

@@ -57,6 +57,7 @@ mod preflight;
 mod prune;
 mod report;
 mod reports;
+mod room;
 mod runs;
 mod scan;
 mod snapshot;

@@ -7,7 +7,8 @@
 use super::StoreError;
 use super::error::{aborted, maybe_applied};
 use super::location::Lock;
-use super::open::connect_to_write;
+use super::open::{JOURNAL_ROOM, connect_to_write};
+use super::room;
 use crate::thread_priority;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,8 +59,13 @@ impl Writer {
                 }
             };
             let _ = ready.send(Ok(()));
+            let mut room = Some(JOURNAL_ROOM);
             while let Ok(job) = waiting.recv() {
                 desk.run(job);
+                // A start that is refused has changed nothing; one that has committed goes on.
+                if let Some(bytes) = room.take_if(|_| desk.has_committed) {
+                    desk.make_room(bytes);
+                }
             }
         };
         let started = thread::Builder::new().name("store-writer".to_owned()).spawn(run);
@@ -139,6 +145,8 @@ pub(super) struct Desk {
     /// journal next would believe pages that are in memory and not on the disk. It also spares a full disk
     /// the making of that index.
     _anchor: Connection,
+    /// Whether it ever did.
+    has_committed: bool,
 }
 
 impl Desk {
@@ -152,7 +160,12 @@ impl Desk {
         let read = anchor.query_row("SELECT count(*) FROM organisations", [], |_| Ok(()));
         read.map_err(aborted)?;
         let connection = connect_to_write(path).map_err(aborted)?;
-        Ok(Self { path: path.to_owned(), connection: Some(connection), _anchor: anchor })
+        Ok(Self {
+            path: path.to_owned(),
+            connection: Some(connection),
+            _anchor: anchor,
+            has_committed: false,
+        })
     }
 
     /// A panic drops the connection, and SQLite rolls back; whoever waits for the job hears that nobody
@@ -160,6 +173,13 @@ impl Desk {
     fn run(&mut self, job: Job) {
         if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
             tracing::error!("what was being written panicked; the store goes on");
+        }
+    }
+
+    /// Without it commits cost more, and that is all.
+    fn make_room(&self, bytes: u64) {
+        if let Err(error) = room::make(&self.path, bytes) {
+            tracing::warn!(%error, "the journal has no room of its own and grows as it goes");
         }
     }
 
@@ -192,6 +212,7 @@ impl Desk {
         match run(&connection, "COMMIT") {
             Ok(()) => {
                 self.connection = Some(connection);
+                self.has_committed = true;
                 Ok(())
             }
             Err(error) => {
@@ -225,8 +246,24 @@ fn close(connection: Connection) {
 #[cfg(test)]
 mod tests {
     use super::super::location;
+    use super::super::preflight::beside;
     use super::*;
     use tempfile::TempDir;
+
+    #[tokio::test]
+    async fn the_journal_has_room_once_something_was_committed() {
+        let (_folder, path) = folder();
+        let journal = || std::fs::metadata(beside(&path, "-wal")).map_or(0, |found| found.len());
+        let writer = Writer::open(path.clone(), locked(&path)).await.expect("a writer");
+        let fails = |_: &_| Err::<(), _>(StoreError::Aborted("no".to_owned()));
+        writer.write(fails).await.expect_err("it does");
+        drop(writer.pause().await.expect("paused"));
+        assert!(journal() < JOURNAL_ROOM);
+        writer.write(add).await.expect("written");
+        drop(writer.pause().await.expect("paused"));
+        assert!(journal() >= JOURNAL_ROOM);
+        assert_eq!(rows(&path), 1);
+    }
 
     fn folder() -> (TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
