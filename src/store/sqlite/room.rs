@@ -16,7 +16,8 @@ use std::path::Path;
 /// pieces by the file system, and a journal's small writes into those cost it twice as much.
 const PIECE: usize = 4096;
 
-/// Makes the journal of the database at `path` at least `bytes` long, in whole pages of memory.
+/// Makes the journal of the database at `path` at least `bytes` long, in whole pages of memory. Nobody may write
+/// to it meanwhile: whoever calls has SQLite's right to write.
 ///
 /// # Errors
 /// If there is no room for it; then the journal is as long as it was.

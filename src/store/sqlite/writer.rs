@@ -176,9 +176,14 @@ impl Desk {
         }
     }
 
-    /// Without it commits cost more, and that is all.
-    fn make_room(&self, bytes: u64) {
-        if let Err(error) = room::make(&self.path, bytes) {
+    /// Without it commits cost more, and that is all. With the right to write, so that what another program
+    /// adds to the journal meanwhile is not written over.
+    fn make_room(&mut self, bytes: u64) {
+        let path = self.path.clone();
+        let make = |_: &Connection| {
+            room::make(&path, bytes).map_err(|error| StoreError::Aborted(error.to_string()))
+        };
+        if let Err(error) = self.transaction(make) {
             tracing::warn!(%error, "the journal has no room of its own and grows as it goes");
         }
     }
