@@ -24,7 +24,7 @@ const WRITER_STATEMENTS_KEPT: usize = 128;
 /// so that a page that many commits change is copied once for all of them.
 const CHECKPOINT_PAGES: u32 = 4_000;
 
-/// The journal's length from the start, in bytes: with so many pages it is copied back, and begun anew.
+/// The journal's length from the first commit on, in bytes: with so many pages it is copied back, and begun anew.
 pub(super) const JOURNAL_ROOM: u64 = 32 + CHECKPOINT_PAGES as u64 * (24 + 4_096);
 
 /// What of the journal's file stays after a long report let it grow, in bytes.

@@ -1,10 +1,10 @@
-//! Room in the write-ahead journal, made before anybody waits for a commit.
+//! Room in the write-ahead journal, made at once and not commit by commit.
 //!
 //! A new journal grows with every commit until it is first copied back into the database; from then on its
 //! beginning is written over. While it grows, the file system finds blocks and notes the file's length with
 //! every commit as well, which is a third of what writing and `fsync` cost (docs/PERFORMANCE.md): in the minutes
-//! after a start, when everybody comes back at once. So the journal has its later length from the start. What
-//! is put there is zeros, which SQLite takes for the end of a journal, as does `wal`.
+//! after a start, when everybody comes back at once. So the journal gets its later length behind the first
+//! commit. What is put there is zeros, which SQLite takes for the end of a journal, as does `wal`.
 
 use super::preflight::beside;
 use std::fs::File;

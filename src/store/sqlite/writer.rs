@@ -64,7 +64,7 @@ impl Writer {
                 desk.run(job);
                 // A start that is refused has changed nothing; one that has committed goes on.
                 if let Some(bytes) = room.take_if(|_| desk.has_committed) {
-                    desk.make_room(bytes);
+                    desk.run(Box::new(move |desk| desk.make_room(bytes)));
                 }
             }
         };
@@ -145,7 +145,7 @@ pub(super) struct Desk {
     /// journal next would believe pages that are in memory and not on the disk. It also spares a full disk
     /// the making of that index.
     _anchor: Connection,
-    /// Whether it ever did.
+    /// Whether it ever kept anything.
     has_committed: bool,
 }
 
@@ -268,6 +268,24 @@ mod tests {
         drop(writer.pause().await.expect("paused"));
         assert!(journal() >= JOURNAL_ROOM);
         assert_eq!(rows(&path), 1);
+    }
+
+    #[test]
+    fn room_is_made_only_while_nobody_else_writes() {
+        let (_folder, path) = folder();
+        let journal = || std::fs::metadata(beside(&path, "-wal")).expect("is there").len();
+        let mut desk = Desk::open(&path).expect("a desk");
+        desk.transaction(add).expect("written");
+        let other = Connection::open(&path).expect("opens");
+        other.execute_batch("BEGIN IMMEDIATE; INSERT INTO t VALUES (2)").expect("it writes");
+        let connection = desk.connection.as_ref().expect("it is whole");
+        connection.busy_timeout(Duration::ZERO).expect("it does not wait");
+        desk.make_room(JOURNAL_ROOM);
+        assert!(journal() < JOURNAL_ROOM);
+        other.execute_batch("COMMIT").expect("written");
+        desk.make_room(JOURNAL_ROOM);
+        assert!(journal() >= JOURNAL_ROOM);
+        assert_eq!(rows(&path), 2);
     }
 
     fn folder() -> (TempDir, PathBuf) {
