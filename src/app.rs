@@ -5,6 +5,7 @@ mod entrance;
 mod listener;
 pub(crate) mod open_files;
 mod upgrading;
+mod upkeep;
 
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
@@ -21,7 +22,7 @@ use crate::domain::interval::{INTERVAL, interval_of};
 use crate::domain::organisation::Bounds;
 use crate::limits::{
     EDITIONS_INTERVAL, Heartbeat, LEASE_DEFAULT, LIFE_INTERVAL, Limits, PRUNE_INTERVAL,
-    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX, UPKEEP_PAUSE,
+    PRUNE_PAUSE, PRUNED_AT_ONCE_MAX, REPORTS_UNDER_WAY_MAX,
 };
 use crate::store::{self, Store, StoreError};
 use crate::telemetry;
@@ -381,7 +382,7 @@ fn keep_house(
     let watching = certificate.map(|certificate| tokio::spawn(certificate.watch(every)));
     let always = [
         tokio::spawn(keep_up(broker.clone())),
-        tokio::spawn(keep_store_up(broker.store.clone())),
+        tokio::spawn(upkeep::keep_store_up(broker.store.clone())),
         tokio::spawn(close_intervals(broker.clone())),
     ];
     always.into_iter().chain(retaining).chain(watching).collect()
@@ -456,26 +457,6 @@ async fn retain(broker: web::Data<Broker>, retention: TimeDelta) {
             }
             tokio::time::sleep(PRUNE_PAUSE).await;
         }
-    }
-}
-
-/// Does what commits left for later, in small pieces with room for commits between them.
-async fn keep_store_up(store: Arc<dyn Store>) {
-    loop {
-        match store.extent().await {
-            Ok(extent) => telemetry::set_extent(&extent.files, extent.runs_behind),
-            Err(error) => telemetry::count_store_error("extent", error.kind()),
-        }
-        let pause = match store.upkeep().await {
-            Ok(true) => UPKEEP_PAUSE,
-            Ok(false) => LIFE_INTERVAL,
-            Err(error) => {
-                tracing::warn!(%error, "the store's upkeep failed; it is tried again");
-                telemetry::count_store_error("upkeep", error.kind());
-                LIFE_INTERVAL
-            }
-        };
-        tokio::time::sleep(pause).await;
     }
 }
 

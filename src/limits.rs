@@ -97,6 +97,9 @@ pub const STORE_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 pub const ACTOR_RESTART_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Between two pieces of what commits left for later, where it is far behind: commits go first.
 pub const UPKEEP_PAUSE: Duration = Duration::from_millis(30);
+/// While records come by the thousand, the index of the per-user log by user is left behind by fewer than so many
+/// runs: what is not in it is scanned by whoever asks for a user's records.
+pub const RUNS_PUT_OFF_MAX: u64 = 16;
 
 const _: () = assert!(REQUESTS_UNDER_WAY_PER_SESSION_MAX < NOTICES_PER_SESSION_MAX);
 const _: () = assert!(CHANNEL_NAME_BYTES_MAX * 2 < MESSAGE_BYTES_MAX);
