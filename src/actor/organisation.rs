@@ -326,8 +326,10 @@ impl OrganisationActor {
             self.cell.live().publish_kinds(organisation);
         }
         let interval = effects.events.iter().rev().find_map(interval_of);
-        let notices = Notices::new(self.cell.clone(), effects.notices);
+        let before_answer = effects.before_answer;
+        let mut notices = Notices::new(self.cell.clone(), effects.notices);
         let delivery: Delivery<Self> = Box::new(move |actor| {
+            actor.notify(notices.take_first(before_answer));
             deliver(actor, answer);
             actor.notify(notices.take());
             if let Some((start, records)) = interval {

@@ -23,7 +23,12 @@ impl Notices {
         Self { cell, notices }
     }
 
-    /// They are sent now.
+    /// The first so many are sent now.
+    pub(super) fn take_first(&mut self, count: usize) -> Vec<(LinkId, Notice)> {
+        self.notices.drain(..count).collect()
+    }
+
+    /// All that are left are sent now.
     pub(super) fn take(mut self) -> Vec<(LinkId, Notice)> {
         std::mem::take(&mut self.notices)
     }

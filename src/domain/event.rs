@@ -285,8 +285,12 @@ pub enum Notice {
 pub struct Effects {
     /// To be kept, in this order, before anybody hears of the decision.
     pub events: Vec<Event>,
-    /// To be sent, in this order, once the events are durable and the answer is out.
+    /// To be sent, in this order, once the events are durable: those of what time had brought, then the
+    /// answer, then the others.
     pub notices: Vec<(LinkId, Notice)>,
+    /// How many of the notices come before the answer. Whoever gives back what was granted a moment ago would
+    /// otherwise be told of the grant last.
+    pub before_answer: usize,
     /// Who asked for it, if it is an administrative change; it is noted in the audit log then.
     pub author: Option<Author>,
 }

@@ -149,6 +149,7 @@ impl Organisation {
             self.end_expired(now, &mut effects);
             self.log_off_if_due(now, &mut effects);
         }
+        effects.before_answer = effects.notices.len();
         effects.author = author;
         let answer = command.decide(self, now, &mut effects);
         self.observe();

@@ -13,7 +13,8 @@ use super::session::Place;
 impl Effects {
     /// Tells a connection that a wait ended; grants that follow each other go out in one notice.
     fn notify_granted(&mut self, link: LinkId, licence: LicenceId, pool: GrantPool) {
-        if let Some((last, Notice::Granted(granted))) = self.notices.last_mut()
+        let on_this_side_of_the_answer = &mut self.notices[self.before_answer..];
+        if let Some((last, Notice::Granted(granted))) = on_this_side_of_the_answer.last_mut()
             && *last == link
         {
             granted.push((licence, pool));

@@ -95,6 +95,12 @@ impl Device {
             Err(_) => return Err(Away::Soon),
         };
         let first = self.first_message();
+        if self.lost.is_none()
+            && let Some(before) = self.before.take()
+        {
+            // The login takes it over if it is still there, whether anybody hears the answer or not.
+            self.floor.auditor.ended(&before, Farewell::OwnWish);
+        }
         let text = Message::text(first.to_string());
         socket.send(text).await.map_err(|_| Away::Soon)?;
         loop {
@@ -152,10 +158,6 @@ impl Device {
         if answer["type"] == "resumed" {
             auditor.resumed(&session, &granted);
         } else {
-            if let Some(before) = self.before.take() {
-                // Taken over by this login, if it was still there.
-                auditor.ended(&before, Farewell::OwnWish);
-            }
             auditor.logged_in(Welcome {
                 organisation: self.organisation,
                 user: self.user.clone(),

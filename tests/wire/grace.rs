@@ -40,8 +40,8 @@ async fn login(broker: &TestBroker, user: &str) -> (Socket, Value) {
 
 async fn lingers(operator: &Api) {
     let is_lingering =
-        async || sessions(operator).await.first().is_some_and(|one| one["state"] == "lingering");
-    eventually(SOON, "the session lingers", is_lingering).await;
+        async || sessions(operator).await.iter().any(|one| one["state"] == "lingering");
+    eventually(SOON, "a session lingers", is_lingering).await;
 }
 
 #[tokio::test]
@@ -168,6 +168,35 @@ async fn when_the_grace_runs_out_the_licences_are_released_as_lost() {
     for record in records(&operator, "Released", 2).await {
         assert_eq!(record["reason"], "connection_lost");
         assert_eq!(record["logon_source"], "Agent Desktop Connection Lost");
+    }
+}
+
+/// What time has brought comes before what is asked, and so it is told: whoever gives back what was granted a
+/// moment ago would otherwise believe to hold it.
+#[tokio::test]
+async fn what_is_granted_as_a_grace_runs_out_is_told_before_the_answer_that_comes_with_it() {
+    let clock = Clock::manual(chrono::Utc::now());
+    let heartbeat = Duration::from_secs(86_400);
+    let setup = Setup { clock: clock.clone(), heartbeat, ..Setup::default() };
+    let broker = TestBroker::with(setup).await;
+    let licences = [("inbound_agent", 2, 0), ("agent_email", 1, 0)];
+    let operator = centre(&broker, &licences, AGENTS).await;
+    let release = json!({ "type": "release", "id": 7, "channels": ["agent_email"] });
+    for (asks, answer) in [(release, "released"), (json!({ "type": "logout" }), "logged_out")] {
+        let (holder, _) = login(&broker, "edred").await;
+        let wait = json!({ "wait": true, "channels": ["agent_email"] });
+        let (mut waits, welcome) = broker.login_with(129, "osric", "agent_desktop", wait).await;
+        assert_eq!(welcome["waiting"], json!(["agent_email"]), "{welcome}");
+        holder.vanish();
+        lingers(&operator).await;
+        clock.advance(Duration::from_millis(60_001));
+        waits.send(asks).await;
+        let (first, second) = (waits.message().await, waits.message().await);
+        assert_eq!((&first["type"], &second["type"]), (&json!("granted"), &json!(answer)));
+        assert!(second.to_string().contains("agent_email"), "{second}");
+        assert_eq!(used(&operator, "agent_email").await, 0);
+        waits.vanish();
+        assert_nothing_is_held(&operator, SOON).await;
     }
 }
 

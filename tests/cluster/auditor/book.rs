@@ -282,13 +282,14 @@ impl Book {
             .partition(|suspicion: &Suspicion| at > suspicion.at + ON_ITS_WAY);
         self.suspicions = rest;
         for Suspicion { at, organisation, licence, bought, holders, history } in ripe {
-            let holders = users(&holders);
-            if holders > bought {
+            let count = users(&holders);
+            if count > bought {
+                let holders = self.describe(&holders);
                 self.object(
                     at,
                     &format!(
-                        "OVER-GRANT: {holders} hold {licence} of organisation {organisation}, \
-                         bought {bought}\n{history}"
+                        "OVER-GRANT: {count} hold {licence} of organisation {organisation}, \
+                         bought {bought}\n{history}\n    held by\n{holders}"
                     ),
                 );
             }
@@ -311,6 +312,17 @@ impl Book {
         }
         let line = format!("    {:>9.3} s  {what}", at.as_secs_f64());
         self.remembered.push_back((organisation, line));
+    }
+
+    /// Each of these sessions, and what became of it since.
+    fn describe(&self, holders: &BTreeMap<String, String>) -> String {
+        let line = |(session, user): (&String, &String)| {
+            let sitting = &self.sittings[session];
+            let heard_at = sitting.heard_at.as_secs_f64();
+            let standing = sitting.standing;
+            format!("    {session} of {user}, heard at {heard_at:.3} s, by now {standing:?}")
+        };
+        holders.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// The last that was told to devices of an organisation.
