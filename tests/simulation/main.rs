@@ -11,6 +11,7 @@
 mod auditor;
 mod coverage;
 mod device;
+mod edge;
 mod estate;
 mod hear;
 mod kept;
@@ -54,6 +55,7 @@ const MUST_COME_UP: &[(&str, u64)] = &[
     ("fault: sign of life refused", 30),
     ("fault: silent peer", 200),
     ("fault: slow reader", 200),
+    ("asked just as a grace ran out", 200),
     ("forced", 200),
     ("drained", 40),
     ("totals changed", 300),

@@ -50,7 +50,8 @@ impl World {
             815..850 => self.follow().await,
             850..855 => self.drain(),
             855..861 => self.panic(),
-            861..975 => self.pass_some().await,
+            861..881 => self.ask_just_as_a_grace_runs_out().await,
+            881..975 => self.pass_some().await,
             975..992 => self.quiet().await,
             _ => {
                 // In the middle of whatever is under way.
@@ -81,7 +82,7 @@ impl World {
     }
 
     /// A connection that is logged in, if there is any.
-    fn anyone(&mut self) -> Option<usize> {
+    pub(crate) fn anyone(&mut self) -> Option<usize> {
         let here = self.conns.iter().filter(|(_, conn)| conn.stage == Stage::In && !conn.is_silent);
         let here: Vec<usize> = here.map(|(id, _)| *id).collect();
         (!here.is_empty()).then(|| *self.random.pick(&here))
@@ -175,7 +176,12 @@ impl World {
     }
 
     fn log_out(&mut self) {
-        let Some(id) = self.anyone() else { return };
+        if let Some(id) = self.anyone() {
+            self.log_out_of(id);
+        }
+    }
+
+    pub(crate) fn log_out_of(&mut self, id: usize) {
         let elapsed = self.clock.now().elapsed;
         let conn = self.conns.get_mut(&id).expect("it is there");
         conn.stage = Stage::LoggingOut;

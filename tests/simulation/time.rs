@@ -36,9 +36,7 @@ impl World {
     /// Both clocks go on by at most five minutes; devices that are well say so, then the broker looks.
     pub(crate) async fn pass(&mut self, by: Duration) {
         let before = self.clock.now().at;
-        self.clock.advance(by);
-        self.coverage.simulated += by;
-        self.turned();
+        self.turn(by);
         let bell = TimeDelta::minutes(5);
         let now = self.clock.now().at;
         if now.duration_trunc(bell) != before.duration_trunc(bell) {
@@ -48,6 +46,13 @@ impl World {
         let is_long = by >= Duration::from_secs(1);
         settle(if is_long { 1_001 } else { u64::try_from(by.as_millis()).unwrap_or(1).max(1) })
             .await;
+    }
+
+    /// Both clocks go on, and the broker has not looked yet.
+    pub(crate) fn turn(&mut self, by: Duration) {
+        self.clock.advance(by);
+        self.coverage.simulated += by;
+        self.turned();
     }
 
     /// The wall clock was set, and monotonic time knows nothing of it.
