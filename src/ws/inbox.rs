@@ -22,6 +22,9 @@ use std::time::Duration;
 pub enum Inbound {
     /// A message.
     Text(ByteString),
+    /// A message that is binary, or no UTF-8. It waits for its turn like every other: what came before it
+    /// is served, and nothing is after a logout.
+    NotText,
     /// A protocol ping, to be answered with its payload.
     Ping(Bytes),
     /// A frame that wants nothing: a pong, or a piece of a message that is not whole. It is paid for like

@@ -224,6 +224,9 @@ impl<P: Peer> Session<P> {
             match self.inbox.next(elapsed) {
                 Next::Nothing => return,
                 Next::Frame(Inbound::Quiet) => self.peer.seen(elapsed),
+                Next::Frame(Inbound::NotText) => {
+                    self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire);
+                }
                 Next::Frame(Inbound::Ping(payload)) => {
                     self.peer.seen(elapsed);
                     wire.pong(&payload);
@@ -396,7 +399,7 @@ impl<P: Peer> StreamHandler<Result<Frame, ProtocolError>> for Session<P> {
         match fragment {
             Fragment::Incomplete => self.receive_quiet(wire),
             Fragment::Text(text) => self.receive(Inbound::Text(text), wire),
-            Fragment::NotText => self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire),
+            Fragment::NotText => self.receive(Inbound::NotText, wire),
             Fragment::TooBig => {
                 count_bound(Bound::MessageBytes);
                 self.close(Close::TOO_BIG, Departure::Misbehaved, wire);

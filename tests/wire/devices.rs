@@ -2,13 +2,16 @@
 
 use crate::centre::{SOON, assert_nothing_is_held, centre, used};
 use crate::support::broker::{Setup, TestBroker};
+use crate::support::socket::Heard;
 use chrono::TimeDelta;
+use futures_util::SinkExt;
 use licence_broker::auth::Role;
 use licence_broker::clock::Clock;
 use licence_broker::limits::Limits;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
 async fn the_worked_example_of_the_contract_is_played_live() {
@@ -260,6 +263,24 @@ async fn messages_after_a_logout_are_not_read() {
     assert_eq!(socket.closed().await.0, 1000);
     assert_nothing_is_held(&operator, SOON).await;
     assert_eq!(operator.usage(129).await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_behind_a_logout_is_judged_not_even_what_is_no_text() {
+    let broker = TestBroker::start().await;
+    let operator = centre(&broker, &[("inbound_agent", 1, 0)], &[("edred", &[])]).await;
+    for behind in [Message::binary("{}"), Message::text("{"), Message::text("[]")] {
+        let (mut socket, _) = broker.login(129, "edred", "agent_desktop").await;
+        // Both leave together, so that the second is there before the first is answered.
+        let logout = json!({ "type": "logout", "id": 1 }).to_string();
+        socket.0.feed(Message::text(logout)).await.unwrap();
+        socket.0.feed(behind.clone()).await.unwrap();
+        socket.0.flush().await.unwrap();
+        let answer = json!({ "type": "logged_out", "id": 1, "released": ["inbound_agent"] });
+        assert_eq!(socket.hear().await, Heard::Message(answer), "{behind:?}");
+        assert_eq!(socket.closed().await.0, 1000, "{behind:?}");
+    }
+    assert_nothing_is_held(&operator, SOON).await;
 }
 
 #[tokio::test]
