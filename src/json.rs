@@ -4,9 +4,13 @@
 //! judged by itself, so that a refusal names the field. Building a whole tree for that costs more than all
 //! the judging.
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// A value, as far as anybody looks at it. It may be a secret, so it is not printed.
 #[derive(Clone, PartialEq)]
@@ -27,6 +31,9 @@ pub enum Value<'a> {
     List(Vec<Self>),
     /// An object, whatever is in it.
     Object,
+    /// JSON that no other variant holds: a number beyond a double, half of a surrogate pair, lists nested
+    /// deeper than 127 levels. RFC 8259 §9 leaves such bounds to the reader.
+    Unreadable,
 }
 
 impl Value<'_> {
@@ -50,7 +57,8 @@ impl Value<'_> {
             | Self::Fraction(_)
             | Self::Text(_)
             | Self::List(_)
-            | Self::Object => None,
+            | Self::Object
+            | Self::Unreadable => None,
         }
     }
 
@@ -61,7 +69,12 @@ impl Value<'_> {
             Self::Unsigned(number) => Some(*number as f64),
             Self::Negative(number) => Some(*number as f64),
             Self::Fraction(number) => Some(*number),
-            Self::Null | Self::Flag(_) | Self::Text(_) | Self::List(_) | Self::Object => None,
+            Self::Null
+            | Self::Flag(_)
+            | Self::Text(_)
+            | Self::List(_)
+            | Self::Object
+            | Self::Unreadable => None,
         }
     }
 }
@@ -82,13 +95,21 @@ pub struct Fields<'a, const N: usize> {
 
 impl<'a, const N: usize> Fields<'a, N> {
     /// Reads one object and nothing behind it, and keeps the fields of these names; of several with one name
-    /// the last counts. All of it is checked, the fields that nobody asked for included.
+    /// the last counts. What nobody asked for only has to be JSON.
     ///
     /// # Errors
-    /// If it is no JSON, no object, or nested deeper than 128 levels.
-    pub fn read(text: &'a [u8], names: &'static [&'static str; N]) -> serde_json::Result<Self> {
-        let mut reader = serde_json::Deserializer::from_slice(text);
-        let fields = Wanted { names }.deserialize(&mut reader)?;
+    /// If it is no JSON, or no object.
+    pub fn read(text: &'a str, names: &'static [&'static str; N]) -> serde_json::Result<Self> {
+        // A value that cannot be held breaks the first reading off wherever it is in the text.
+        Self::read_as::<Value<'a>>(text, names).or_else(|_| Self::read_as::<Apart<'a>>(text, names))
+    }
+
+    fn read_as<T: Deserialize<'a> + Into<Value<'a>>>(
+        text: &'a str,
+        names: &'static [&'static str; N],
+    ) -> serde_json::Result<Self> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let fields = Wanted { names, value: PhantomData::<T> }.deserialize(&mut reader)?;
         reader.end()?;
         Ok(fields)
     }
@@ -110,11 +131,15 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 }
 
-struct Wanted<const N: usize> {
+/// Reads each name, and each value that was asked for, as a `T`.
+struct Wanted<T, const N: usize> {
     names: &'static [&'static str; N],
+    value: PhantomData<T>,
 }
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Wanted<N> {
+impl<'de, T: Deserialize<'de> + Into<Value<'de>>, const N: usize> DeserializeSeed<'de>
+    for Wanted<T, N>
+{
     type Value = Fields<'de, N>;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
@@ -122,7 +147,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Wanted<N> {
     }
 }
 
-impl<'de, const N: usize> Visitor<'de> for Wanted<N> {
+impl<'de, T: Deserialize<'de> + Into<Value<'de>>, const N: usize> Visitor<'de> for Wanted<T, N> {
     type Value = Fields<'de, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,31 +157,33 @@ impl<'de, const N: usize> Visitor<'de> for Wanted<N> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let (values, repeated) = ([const { None }; N], [false; N]);
         let mut fields = Fields { names: self.names, values, repeated };
-        while let Some((Name(name), value)) = map.next_entry()? {
-            if let Some(place) = self.names.iter().position(|wanted| *wanted == name) {
+        while let Some(name) = map.next_key::<T>()? {
+            let name = name.into();
+            let place = self.names.iter().position(|wanted| Some(*wanted) == name.as_str());
+            if let Some(place) = place {
+                let value = map.next_value::<T>()?.into();
                 fields.repeated[place] |= fields.values[place].replace(value).is_some();
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(fields)
     }
 }
 
-/// The name of a field.
-struct Name<'a>(Cow<'a, str>);
+/// A value or a name that is cut out of the text before it is read: if it cannot be held, the rest still can.
+struct Apart<'a>(Value<'a>);
 
-impl<'de> Deserialize<'de> for Name<'de> {
+impl<'de> Deserialize<'de> for Apart<'de> {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_str(AnyValue).map(|value| match value {
-            Value::Text(name) => Self(name),
-            // Readers of JSON give every name as a text.
-            Value::Null
-            | Value::Flag(_)
-            | Value::Unsigned(_)
-            | Value::Negative(_)
-            | Value::Fraction(_)
-            | Value::List(_)
-            | Value::Object => Self(Cow::Borrowed("")),
-        })
+        let value = <&RawValue>::deserialize(reader)?;
+        Ok(Self(serde_json::from_str(value.get()).unwrap_or(Value::Unreadable)))
+    }
+}
+
+impl<'a> From<Apart<'a>> for Value<'a> {
+    fn from(Apart(value): Apart<'a>) -> Self {
+        value
     }
 }
 
@@ -212,7 +239,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Value<'de>, M::Error> {
-        while map.next_entry::<Name<'de>, Value<'de>>()?.is_some() {}
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Value::Object)
     }
 }
@@ -224,7 +251,7 @@ mod tests {
     const NAMES: &[&str; 3] = &["a", "b", "c"];
 
     fn read(text: &str) -> serde_json::Result<Fields<'_, 3>> {
-        Fields::read(text.as_bytes(), NAMES)
+        Fields::read(text, NAMES)
     }
 
     #[test]
@@ -245,8 +272,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tree_refuses_is_refused_here_where_nobody_asked_for_it_too() {
-        let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    fn what_is_no_json_object_is_refused_where_nobody_asked_for_it_too() {
+        let deep = format!(r#"{{"x":{}"#, "[".repeat(100_000));
         for text in [
             "[]",
             "1",
@@ -257,17 +284,45 @@ mod tests {
             r#"{"a":1}}"#,
             r#"{"a":1} 2"#,
             r#"{"a" 1}"#,
-            r#"{"x":"\ud800"}"#,
-            r#"{"x":1e999}"#,
+            r#"{"x":"\ud80"}"#,
+            r#"{"x":"\x"}"#,
+            "{\"x\":\"\n\"}",
+            "{\"\n\":1}",
+            r#"{"\ud80":1}"#,
+            r#"{"x":1e999} 2"#,
+            r#"{"x":1e999,"y":[}"#,
+            r#"{"x":1e}"#,
+            r#"{"x":[1,]}"#,
             r#"{x:1}"#,
             r#"{"x":01}"#,
+            r#"{"a":01}"#,
             &deep,
         ] {
             let tree = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
-            assert!(tree.is_err(), "{text}");
-            assert!(read(text).is_err(), "{text}");
+            assert!(tree.is_err(), "{text:.20}");
+            assert!(read(text).is_err(), "{text:.20}");
         }
-        assert!(Fields::read(b"{\"x\":\"\xff\"}", NAMES).is_err(), "not UTF-8");
+    }
+
+    #[test]
+    fn json_that_cannot_be_held_spoils_no_other_field() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let deep_object = format!(r#"{}1{}"#, r#"{"y":"#.repeat(100_000), "}".repeat(100_000));
+        for value in ["1e999", r#""\ud800""#, r#"["\udc00"]"#, &deep] {
+            let text = format!(r#"{{"b":7,"x":{value},"a":{value},"c":"\u00e9"}}"#);
+            let fields = read(&text).expect("an object");
+            assert_eq!(fields.get("a"), Some(&Value::Unreadable), "{value:.20}");
+            assert_eq!(fields.get("b").and_then(Value::as_u64), Some(7), "{value:.20}");
+            assert_eq!(fields.get("c").and_then(Value::as_str), Some("é"), "{value:.20}");
+        }
+        for text in [
+            r#"{"b":7,"\ud800":1}"#,
+            r#"{"b":7,"a":{"\ud800":1e999}}"#,
+            &format!(r#"{{"b":7,"a":{deep_object},"x":{deep_object}}}"#),
+        ] {
+            let fields = read(text).expect("an object");
+            assert_eq!(fields.get("b").and_then(Value::as_u64), Some(7), "{text:.20}");
+        }
     }
 
     #[test]

@@ -234,6 +234,7 @@ fn held_against<'k>(
 
 impl<'a> Named<'a> {
     fn read(header: &'a [u8]) -> Result<Self, TokenRejected> {
+        let header = str::from_utf8(header).map_err(|_| TokenRejected::Malformed)?;
         let header = Fields::read(header, HEADER_NAMES).map_err(|_| TokenRejected::Malformed)?;
         let [algorithm, key_id, critical] = header.into_values();
         // RFC 7515 §4.1.11: what must be understood and is not makes a token invalid.
@@ -250,7 +251,8 @@ impl<'a> Named<'a> {
                 | Value::Negative(_)
                 | Value::Fraction(_)
                 | Value::List(_)
-                | Value::Object,
+                | Value::Object
+                | Value::Unreadable,
             ) => Err(TokenRejected::Malformed),
         };
         let algorithm = text(algorithm)?.ok_or(TokenRejected::Malformed)?;

@@ -68,6 +68,7 @@ pub(super) struct Payload<'a>(Fields<'a, 6>);
 impl<'a> Payload<'a> {
     /// Reads the JSON object that a payload has to be.
     pub(super) fn read(text: &'a [u8]) -> Result<Self, TokenRejected> {
+        let text = str::from_utf8(text).map_err(|_| TokenRejected::Malformed)?;
         Fields::read(text, NAMES).map(Self).map_err(|_| TokenRejected::Malformed)
     }
 

@@ -60,7 +60,8 @@ impl Edition {
                 | Value::Negative(_)
                 | Value::Fraction(_)
                 | Value::Text(_)
-                | Value::Object,
+                | Value::Object
+                | Value::Unreadable,
             ) => None,
         };
         let (created_at_ms, version) = named.ok_or(TokenRejected::Claim(CLAIM))?;

@@ -104,7 +104,7 @@ pub enum RequestError {
     UnknownDevice(String),
 }
 
-/// Not a JSON object, or one that is nested deeper than a message ever is.
+/// Not a JSON object.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotAnObject;
 
@@ -113,7 +113,7 @@ pub struct NotAnObject;
 /// # Errors
 /// If it is not a JSON object; everything else is said in the envelope.
 pub fn parse(text: &str) -> Result<Envelope, NotAnObject> {
-    let fields = json::Fields::read(text.as_bytes(), NAMES).map_err(|_| NotAnObject)?;
+    let fields = json::Fields::read(text, NAMES).map_err(|_| NotAnObject)?;
     let fields = Fields(fields);
     Ok(match fields.id() {
         Ok(id) => Envelope { id, request: fields.request() },
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_json_object_is_not_a_message() {
-        let deep = "[".repeat(5_000);
+        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
         let deep_object = "{\"a\":".repeat(5_000);
         for text in ["", "hello", "[]", "1", "null", "{", "{}x", &deep, &deep_object] {
             assert!(parse(text).is_err(), "{text:.20}");
@@ -270,6 +270,8 @@ mod tests {
 
     #[test]
     fn the_field_that_is_wrong_is_named() {
+        let nested = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        let deep = format!(r#"{{"type":"release","channels":{nested}}}"#);
         let cases = [
             (r#"{"id":1}"#, "type"),
             (r#"{"type":7}"#, "type"),
@@ -282,6 +284,12 @@ mod tests {
             (r#"{"type":"resume","session":"x"}"#, "resume_token"),
             (r#"{"type":"acquire"}"#, "channels"),
             (r#"{"type":"refresh"}"#, "token"),
+            // JSON that no reader has to hold (RFC 8259 §9) is still JSON.
+            (r#"{"type":"\ud800"}"#, "type"),
+            (r#"{"type":"ping","id":1e999}"#, "id"),
+            (r#"{"type":"refresh","token":"\udc00"}"#, "token"),
+            (r#"{"type":"acquire","channels":["agent_sms",1e999]}"#, "channels"),
+            (&deep, "channels"),
         ];
         for (text, field) in cases {
             match request(text) {
@@ -296,6 +304,11 @@ mod tests {
         let text = r#"{"type":"login","device":"switchboard","channels":null,"colour":"blue"}"#;
         let Ok(Request::Login(login)) = request(text) else { panic!("a login") };
         assert_eq!((login.device, login.wanted), (Device::Switchboard, Wanted::Assigned));
+        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        for value in ["1e999", r#""\ud800""#, &deep] {
+            let text = format!(r#"{{"type":"ping","colour":{value}}}"#);
+            assert_eq!(request(&text), Ok(Request::Ping), "{value:.20}");
+        }
     }
 
     #[test]

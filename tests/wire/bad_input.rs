@@ -34,7 +34,7 @@ async fn assert_unharmed(broker: &TestBroker, operator: &Api) {
 async fn what_is_no_json_object_closes_as_a_bad_message_before_and_after_the_login() {
     let (broker, operator) = start().await;
     let deep = format!("{}{}", "[".repeat(7_000), "]".repeat(7_000));
-    let deep_object = format!("{}1{}", "{\"a\":".repeat(2_000), "}".repeat(2_000));
+    let deep_object = "{\"a\":".repeat(2_000);
     let texts = [
         "",
         "hello",
@@ -118,10 +118,38 @@ async fn fields_of_a_wrong_shape_are_named_before_the_close() {
         assert!(answer["message"].as_str().unwrap().starts_with(named), "{answer}");
         assert_eq!(socket.closed().await.0, 4500);
     }
-    let grace = "{\"type\":\"login\",\"device\":\"agent_desktop\",\"grace_s\":1e400}";
-    let mut socket = broker.connect(129, "session").await;
-    socket.send_text(grace).await;
-    assert_eq!(socket.closed().await.0, 4500, "a number that no reader can hold is no JSON");
+    assert_unharmed(&broker, &operator).await;
+}
+
+/// RFC 8259 §9 lets a reader bound numbers, texts and nesting. What is beyond them is still JSON: it matters
+/// where it stands in a field that is read, and nowhere else.
+#[tokio::test]
+async fn json_beyond_what_a_reader_holds_spoils_the_field_in_which_it_stands_and_no_session() {
+    let (broker, operator) = start().await;
+    let (mut socket, _) = broker.login(129, "edred", "agent_desktop").await;
+    let deep = format!("{}{}", "[".repeat(7_000), "]".repeat(7_000));
+    for value in ["1e400", "\"\\ud800\"", &deep] {
+        socket.send_text(&format!("{{\"type\":\"ping\",\"id\":1,\"colour\":{value}}}")).await;
+        assert_eq!(socket.message().await, json!({ "type": "pong", "id": 1 }), "{value:.20}");
+        for (before, field) in [
+            ("{", "type"),
+            ("{\"type\":\"ping\",", "id"),
+            ("{\"type\":\"acquire\",", "channels"),
+            ("{\"type\":\"refresh\",", "token"),
+        ] {
+            socket.send_text(&format!("{before}\"{field}\":{value}}}")).await;
+            let answer = socket.message().await;
+            assert_eq!(answer["code"], "bad_message", "{answer}");
+            assert!(answer["message"].as_str().unwrap().starts_with(field), "{answer}");
+        }
+        let grace = "{\"type\":\"login\",\"device\":\"agent_desktop\",\"grace_s\":";
+        let mut first = broker.connect(129, "session").await;
+        first.send_text(&format!("{grace}{value}}}")).await;
+        let answer = first.message().await;
+        assert!(answer["message"].as_str().unwrap().starts_with("grace_s"), "{answer}");
+        assert_eq!(first.closed().await.0, 4500, "{value:.20}");
+    }
+    socket.log_out().await;
     assert_unharmed(&broker, &operator).await;
 }
 
