@@ -9,7 +9,7 @@ mod upkeep;
 
 use crate::actor::directory::{Directory, DirectoryParts};
 use crate::actor::journal::Journal;
-use crate::auth::{Authenticator, Hashing, KeyError, KeySources};
+use crate::auth::{Authenticator, Hashing, KeySources, KeysError};
 use crate::broker::admission::Admission;
 use crate::broker::{Broker, LinkNumbers, Phase, Readiness};
 use crate::catalogue_file::{self, CatalogueFileError};
@@ -138,7 +138,7 @@ pub enum ServeError {
     Certificate(#[from] CertificateError),
     /// Its keys cannot be used.
     #[error(transparent)]
-    Keys(#[from] KeyError),
+    Keys(#[from] KeysError),
     /// What is kept cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -3,7 +3,7 @@
 use super::claims::{Claims, Payload};
 use super::editions::{Edition, Editions};
 use super::key::Key;
-use super::keys::{KeyError, KeySources};
+use super::keys::{KeySources, KeysError};
 use super::published::Published;
 use super::source::Source;
 use crate::json::{Fields, Value};
@@ -78,10 +78,12 @@ impl Authenticator {
     ///
     /// # Errors
     /// If a file cannot be read or written, the key set cannot be fetched, or one holds no usable key.
-    pub async fn start(sources: &KeySources) -> Result<Self, KeyError> {
+    pub async fn start(sources: &KeySources) -> Result<Self, KeysError> {
         let mut authenticator = Self::open(sources)?;
         if let Some(jwks) = &sources.jwks {
-            authenticator.published = Some(Published::follow(Source::new(jwks)).await?);
+            let published = Published::follow(Source::new(jwks)).await;
+            let unusable = |error| KeysError { setting: "jwks", error };
+            authenticator.published = Some(published.map_err(unusable)?);
         }
         Ok(authenticator)
     }
@@ -91,7 +93,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// If a file cannot be read or written, or holds no usable secret.
-    pub fn open(sources: &KeySources) -> Result<Self, KeyError> {
+    pub fn open(sources: &KeySources) -> Result<Self, KeysError> {
         Ok(Self::with_secret(&sources.issuing_secret()?))
     }
 

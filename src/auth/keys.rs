@@ -34,7 +34,18 @@ pub struct KeySources {
     pub jwks: Option<String>,
 }
 
-/// Why the keys could not be had; the message names the file or URL, and no key.
+/// Why a broker has not the keys that it was told to use.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: {error}")]
+pub struct KeysError {
+    /// The setting that says where they are.
+    pub setting: &'static str,
+    /// Why they could not be had.
+    #[source]
+    pub error: KeyError,
+}
+
+/// Why keys could not be had; the message names the file or URL, and no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// A file could not be read or written.
@@ -76,11 +87,12 @@ pub enum KeyError {
 
 impl KeySources {
     /// The secret that tokens are issued with: the operator's, else the broker's own.
-    pub(super) fn issuing_secret(&self) -> Result<Vec<u8>, KeyError> {
-        match &self.secret_file {
-            Some(path) => operators_secret(path),
-            None => own_secret(&self.data_dir),
-        }
+    pub(super) fn issuing_secret(&self) -> Result<Vec<u8>, KeysError> {
+        let (setting, secret) = match &self.secret_file {
+            Some(path) => ("jwt_secret_file", operators_secret(path)),
+            None => ("data_dir", own_secret(&self.data_dir)),
+        };
+        secret.map_err(|error| KeysError { setting, error })
     }
 }
 
@@ -207,6 +219,7 @@ mod tests {
         let path = dir.path().join(OWN_KEY_FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
         let refused = sources(dir.path()).issuing_secret().expect_err("exposed").to_string();
+        assert!(refused.starts_with("data_dir: "), "{refused}");
         assert!(refused.contains("0640") && refused.contains(OWN_KEY_FILE), "{refused}");
     }
 
@@ -215,7 +228,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         sources(dir.path()).issuing_secret().expect("a key");
         fs::write(dir.path().join(OWN_KEY_FILE), "short").expect("written");
-        assert!(matches!(sources(dir.path()).issuing_secret(), Err(KeyError::Unusable { .. })));
+        let refused = sources(dir.path()).issuing_secret().expect_err("too short");
+        assert!(matches!(refused.error, KeyError::Unusable { .. }), "{refused}");
     }
 
     #[test]
@@ -232,7 +246,8 @@ mod tests {
             assert_eq!(with.issuing_secret().expect("a secret"), secret.as_bytes());
         }
         fs::write(&path, "guess\n").expect("written");
-        assert!(matches!(with.issuing_secret(), Err(KeyError::Unusable { .. })));
+        let refused = with.issuing_secret().expect_err("too short");
+        assert!(matches!(refused.error, KeyError::Unusable { .. }), "{refused}");
         assert!(!dir.path().join(OWN_KEY_FILE).exists(), "no key of its own is needed");
     }
 }

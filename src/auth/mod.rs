@@ -40,4 +40,4 @@ pub use account::Account;
 pub use authenticator::{Authenticator, IssueError, NoBearer, TokenRejected, only_bearer};
 pub use claims::{Claims, Role};
 pub use hashing::Hashing;
-pub use keys::{KeyError, KeySources};
+pub use keys::{KeyError, KeySources, KeysError};

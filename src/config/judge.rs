@@ -174,7 +174,9 @@ impl Layered {
         if source.is_empty() {
             return Err(self.wrong("jwks", "is empty"));
         }
-        if source.starts_with("http://") && !is_on_this_machine(&source) {
+        let is_safe = source.starts_with("https://")
+            || source.starts_with("http://") && is_on_this_machine(&source);
+        if source.contains("://") && !is_safe {
             let reason = "an address must begin with https://, but for one on this machine";
             return Err(self.wrong("jwks", reason));
         }

@@ -243,11 +243,11 @@ impl Config {
     /// Makes the data directory if it is not there, for its owner alone: it holds the broker's key.
     ///
     /// # Errors
-    /// If it cannot be made; the message names it.
+    /// If it cannot be made; the message names the setting and the directory.
     pub fn make_data_dir(&self) -> io::Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
         made.map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}", self.data_dir.display()))
+            io::Error::new(error.kind(), format!("data_dir: {}: {error}", self.data_dir.display()))
         })
     }
 }

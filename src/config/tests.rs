@@ -336,7 +336,13 @@ fn an_origin_is_a_scheme_and_a_host() {
 
 #[test]
 fn a_key_set_that_others_could_change_on_its_way_is_refused() {
-    for address in ["http://keys.example/jwks", "http://127.0.0.1.example/jwks", "http://"] {
+    for address in [
+        "http://keys.example/jwks",
+        "http://127.0.0.1.example/jwks",
+        "http://",
+        "ftp://localhost/jwks",
+        "HTTPS://keys.example/jwks",
+    ] {
         assert!(flag_error(&["--jwks", address]).starts_with("jwks (from the flag"), "{address}");
     }
     for address in

@@ -5,7 +5,7 @@ mod organisation;
 mod routes;
 
 use crate::app::{self, NodeSettings, Parts, Running, StartError, open_files};
-use crate::auth::{Authenticator, Claims, KeyError, Role};
+use crate::auth::{Authenticator, Claims, KeysError, Role};
 use crate::catalogue_file;
 use crate::clock::Clock;
 use crate::domain::ids::OrganisationId;
@@ -46,7 +46,7 @@ pub enum DemoError {
     Store(#[from] StoreError),
     /// Its key could not be made.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeysError),
     /// Its folder could not be made.
     #[error("cannot make a folder for the demo: {0}")]
     Folder(#[from] std::io::Error),

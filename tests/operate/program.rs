@@ -118,6 +118,25 @@ fn what_a_command_needs_to_know_its_help_says() {
 }
 
 #[test]
+fn what_a_broker_cannot_start_with_is_named_with_its_setting() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("short"), "guess").unwrap();
+    for (arguments, code, named) in [
+        (&["--jwt-secret-file", "none"][..], 1, "jwt_secret_file: none: "),
+        (&["--jwt-secret-file", "short"], 1, "jwt_secret_file: short: "),
+        (&["--jwks", "none.json"], 1, "jwks: none.json: "),
+        (&["--jwks", "ftp://localhost/keys.json"], 2, "jwks (from the flag"),
+        (&["--data-dir", "short/data"], 1, "data_dir: short/data: "),
+        (&["--catalogue", "none.toml"], 1, "catalogue: cannot read none.toml: "),
+    ] {
+        let serve = ["serve", "--listen", "127.0.0.1:0"];
+        let refused = run(folder.path(), &[&serve, arguments].concat(), Stdio::null());
+        assert_eq!(refused.status.code(), Some(code), "{refused:?}");
+        assert!(text(&refused.stderr).contains(named), "{named}: {refused:?}");
+    }
+}
+
+#[test]
 fn a_failure_that_nobody_reads_still_exits_with_its_code() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
