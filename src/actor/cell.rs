@@ -2,9 +2,9 @@
 
 use super::admission::LoginQueue;
 use super::gauges::Gauges;
-use super::link::{Link, Links};
+use super::link::{Link, Links, ToDevice};
 use super::live::Live;
-use super::organisation::{Departed, OrganisationActor, Submit};
+use super::organisation::{Departed, OrganisationActor, Retire, Submit};
 use super::reply::Reply;
 use crate::clock::Clock;
 use crate::domain::audit::Author;
@@ -126,9 +126,16 @@ impl Cell {
         self.deaths.store(0, Ordering::Relaxed);
     }
 
-    /// An actor of this node decides from now on, or does no more.
-    pub(super) fn set_served(&self, is_served: bool) {
-        self.is_served.store(is_served, Ordering::Release);
+    /// An actor of this node decides from now on. That an actor before it was to give up, and had ended
+    /// before it could hear of it, is over with that.
+    pub(super) fn settle_in(&self) {
+        self.is_given_up.store(false, Ordering::Release);
+        self.is_served.store(true, Ordering::Release);
+    }
+
+    /// No actor of this node decides any more.
+    pub(super) fn leave(&self) {
+        self.is_served.store(false, Ordering::Release);
     }
 
     pub(super) fn is_served(&self) -> bool {
@@ -137,7 +144,7 @@ impl Cell {
 
     /// Its actor, which is about to end, is not started again by itself.
     pub(super) fn give_up(&self) {
-        self.set_served(false);
+        self.leave();
         self.is_given_up.store(true, Ordering::Release);
     }
 
@@ -158,17 +165,19 @@ impl Cell {
         std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Starts an actor in place of whichever was there before. Its address is known before it can look at
-    /// the connections.
+    /// Starts an actor in place of whichever was there before, unless it is retired. Its address is known
+    /// before it can look at the connections.
     pub(super) fn publish(&self, start: impl FnOnce() -> Addr<OrganisationActor>) {
         let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
-        *address = Some(start());
+        if !self.is_retired() {
+            *address = Some(start());
+        }
     }
 
-    /// Starts an actor if that was not needed before.
+    /// Starts an actor if that was not needed before, unless it is retired.
     pub(super) fn publish_first(&self, start: impl FnOnce() -> Addr<OrganisationActor>) {
         let mut address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
-        if address.is_none() {
+        if address.is_none() && !self.is_retired() {
             *address = Some(start());
         }
     }
@@ -195,14 +204,35 @@ impl Cell {
         wallboards.keys().cloned().collect()
     }
 
+    /// No actor is started from now on, and the one that there is ends.
     pub(super) fn retire(&self) {
+        let address = self.address.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_retired.store(true, Ordering::Release);
+        if let Some(address) = &*address {
+            address.do_send(Retire);
+        }
+    }
+
+    /// The organisation is gone: so is its actor, and every connection is told. Its number may be another
+    /// organisation's already, and an actor that came back would take that for its own.
+    pub(super) fn dismiss(&self) {
+        self.retire();
+        for link in self.links.ids() {
+            self.end_link(link, EndReason::OrganisationRemoved);
+        }
+    }
+
+    /// Tells a connection to end; nothing more is sent to it.
+    pub(super) fn end_link(&self, link: LinkId, reason: EndReason) {
+        if let Some(link) = self.links.remove(link) {
+            link.recipient.do_send(ToDevice::Notice(Notice::Ended(reason)));
+        }
     }
 
     /// The organisation was removed, and whoever removed it was not told that it was.
     pub(super) fn remove(&self) {
         self.is_removed.store(true, Ordering::Release);
-        self.retire();
+        self.dismiss();
     }
 
     /// A session's queue of notices is full: it ends as if its connection had.

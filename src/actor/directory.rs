@@ -11,7 +11,7 @@ use super::cell::Cell;
 use super::journal::Journal;
 use super::link::ToDevice;
 use super::live::Feed;
-use super::organisation::{OrganisationActor, Retire, Tell, View};
+use super::organisation::{OrganisationActor, Tell, View};
 pub use super::organisation_ref::OrganisationRef;
 use super::reply::{Reply, Unavailable};
 use crate::clock::Clock;
@@ -284,8 +284,11 @@ impl Directory {
                 telemetry::count_store_error("create", error.kind());
                 AskError::Unavailable
             })?;
-        if created {
-            self.0.cells.insert(settings.id, self.new_cell(settings.id));
+        if created
+            && let Some(former) = self.0.cells.insert(settings.id, self.new_cell(settings.id))
+        {
+            // Its removal was never answered, so nobody has looked whether it is still there.
+            former.dismiss();
         }
         Ok(created)
     }
@@ -429,15 +432,20 @@ impl Directory {
         if let Err(error) = self.ask_by(author, organisation, RemoveOrganisation).await {
             // What was decided after somebody else's removal cannot be kept, and need not be.
             let is_gone = matches!(self.0.shared.store.settings(organisation).await, Ok(None));
-            return Err(if is_gone { AskError::UnknownOrganisation } else { error });
+            if !is_gone {
+                return Err(error);
+            }
+            self.dismiss(&cell);
+            return Err(AskError::UnknownOrganisation);
         }
-        // Its number was free from the commit on, and may be another organisation's by now.
-        self.0.cells.remove_if(&organisation, |_, current| Arc::ptr_eq(current, &cell));
-        cell.retire();
-        if let Some(address) = cell.address() {
-            address.do_send(Retire);
-        }
+        self.dismiss(&cell);
         Ok(())
+    }
+
+    /// Its number was free from the commit on, and may be another organisation's by now.
+    fn dismiss(&self, cell: &Arc<Cell>) {
+        self.0.cells.remove_if(&cell.id(), |_, current| Arc::ptr_eq(current, cell));
+        cell.dismiss();
     }
 
     /// Sends to every connected device.
@@ -451,12 +459,7 @@ impl Directory {
         let served = cells.iter().filter(|cell| cell.address().is_some());
         let ids = served.map(|cell| cell.id()).collect();
         self.settle(ids, || {}).await;
-        for cell in cells {
-            cell.retire();
-            if let Some(address) = cell.address() {
-                address.do_send(Retire);
-            }
-        }
+        cells.iter().for_each(|cell| cell.retire());
     }
 }
 

@@ -67,6 +67,12 @@ pub struct IntervalFrame {
 /// The kinds of the configured wallboards, by their ids.
 pub type WallboardKinds = HashMap<Arc<str>, WallboardKind>;
 
+/// The kinds of the wallboards as they are decided.
+pub fn kinds_of(organisation: &Organisation) -> WallboardKinds {
+    let all = organisation.wallboards().into_iter();
+    all.map(|(wallboard, kind)| (wallboard.id, kind)).collect()
+}
+
 /// Holds the latest of everything that wallboards follow. A subscriber that is slow misses frames and
 /// never holds any up.
 #[derive(Debug)]
@@ -117,10 +123,9 @@ impl Live {
         self.interval.send_replace(Some(Arc::new(frame)));
     }
 
-    /// Wallboards were configured or taken away, or their users' licences changed.
-    pub fn publish_kinds(&self, organisation: &Organisation) {
-        let all = organisation.wallboards().into_iter();
-        let kinds: WallboardKinds = all.map(|(wallboard, kind)| (wallboard.id, kind)).collect();
+    /// Wallboards were configured or taken away, or their users' licences changed, and that is durable: who
+    /// was taken away is not told to come back.
+    pub fn publish_kinds(&self, kinds: WallboardKinds) {
         self.kinds.send_if_modified(|known| {
             let is_news = **known != kinds;
             if is_news {

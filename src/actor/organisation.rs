@@ -12,6 +12,7 @@ use super::claim::{self, Found};
 use super::directory::Shared;
 use super::gauges::{Cause, Place, State};
 use super::link::{Inventory, Link, Overdue, ToDevice};
+use super::live;
 use super::pipeline::{Delivery, Next, Pipeline, Standing};
 use super::reply::Reply;
 use super::untold::{self, Notices};
@@ -195,6 +196,10 @@ impl OrganisationActor {
     }
 
     fn on_loaded(&mut self, found: Result<Found, StoreError>, ctx: &mut Context<Self>) {
+        if self.cell.is_retired() {
+            // What was found may be another organisation that has the number of this one now.
+            return ctx.stop();
+        }
         match found {
             Ok(Found::Here(loaded, tenure)) => {
                 self.settle_in(tenure);
@@ -208,9 +213,6 @@ impl OrganisationActor {
                 );
                 self.cell.gauges().set_state(State::Idle);
                 self.cell.remove();
-                for link in self.cell.links().ids() {
-                    self.end_link(link, EndReason::OrganisationRemoved);
-                }
                 ctx.stop();
             }
             Err(error) => self.try_again(&error, ctx),
@@ -260,7 +262,7 @@ impl OrganisationActor {
         let found: Vec<SessionId> =
             snapshot.sessions.iter().map(|stored| stored.opened.session).collect();
         let restored = Organisation::restore(snapshot, catalogue, bounds, ran_since);
-        self.cell.live().publish_kinds(&restored);
+        self.cell.live().publish_kinds(live::kinds_of(&restored));
         self.organisation = Some(restored);
         telemetry::count_reload(self.cause.as_str());
         self.cell.gauges().set_state(State::Loaded);
@@ -278,10 +280,10 @@ impl OrganisationActor {
             actor.notify(told.take());
             // A connection that the sweep had found overdue is still there, and has not been told.
             for (link, departure) in gone {
-                actor.end_link(link, end_of(departure));
+                actor.cell.end_link(link, end_of(departure));
             }
             for link in orphans {
-                actor.end_link(link, EndReason::StorageUnavailable);
+                actor.cell.end_link(link, EndReason::StorageUnavailable);
             }
         });
         self.publish();
@@ -322,9 +324,8 @@ impl OrganisationActor {
         telemetry::count_decision();
         self.shared.counters.count(&effects.events);
         self.cell.gauges().set_lingering(organisation.lingering());
-        if effects.events.iter().any(concerns_wallboards) {
-            self.cell.live().publish_kinds(organisation);
-        }
+        let concerns = effects.events.iter().any(concerns_wallboards);
+        let kinds = concerns.then(|| live::kinds_of(organisation));
         let interval = effects.events.iter().rev().find_map(interval_of);
         let before_answer = effects.before_answer;
         let mut notices = Notices::new(self.cell.clone(), effects.notices);
@@ -332,6 +333,9 @@ impl OrganisationActor {
             actor.notify(notices.take_first(before_answer));
             deliver(actor, answer);
             actor.notify(notices.take());
+            if let Some(kinds) = kinds {
+                actor.cell.live().publish_kinds(kinds);
+            }
             if let Some((start, records)) = interval {
                 actor.cell.live().publish_interval(start, records);
             }
@@ -359,7 +363,7 @@ impl OrganisationActor {
     fn notify(&mut self, notices: Vec<(LinkId, Notice)>) {
         for (link, notice) in notices {
             match notice {
-                Notice::Ended(reason) => self.end_link(link, reason),
+                Notice::Ended(reason) => self.cell.end_link(link, reason),
                 Notice::Granted(_) | Notice::Released { .. } => {
                     let sent = self.cell.links().try_send(link, ToDevice::Notice(notice));
                     if let Err(session) = sent {
@@ -368,13 +372,6 @@ impl OrganisationActor {
                     }
                 }
             }
-        }
-    }
-
-    /// Tells a connection to end; nothing more is sent to it.
-    fn end_link(&self, link: LinkId, reason: EndReason) {
-        if let Some(link) = self.cell.links().remove(link) {
-            link.recipient.do_send(ToDevice::Notice(Notice::Ended(reason)));
         }
     }
 
@@ -415,7 +412,7 @@ impl OrganisationActor {
         tracing::info!(organisation = self.cell.id().get(), %session, reason, "session ended");
         let reason = end_of(departure);
         self.decide(Leave { session, link, departure }, ctx, move |actor, _| {
-            actor.end_link(link, reason);
+            actor.cell.end_link(link, reason);
         });
     }
 

@@ -41,11 +41,13 @@ impl Session<Device> {
     }
 }
 
+// Behind the close frame nothing may follow (RFC 6455 §5.5.1), so what comes after it is told to nobody.
+
 impl Handler<Resolved> for Session<Device> {
     type Result = ();
 
     fn handle(&mut self, resolved: Resolved, wire: &mut Self::Context) {
-        if !self.may_tell(wire) {
+        if self.is_closing || !self.may_tell(wire) {
             return;
         }
         let (device, connection) = (&mut self.peer, &self.connection);
@@ -84,6 +86,9 @@ impl Handler<ToDevice> for Session<Device> {
     type Result = ();
 
     fn handle(&mut self, message: ToDevice, wire: &mut Self::Context) {
+        if self.is_closing {
+            return;
+        }
         match message {
             ToDevice::Draining { reconnect_within_s } => {
                 self.peer.draining(reconnect_within_s, wire);

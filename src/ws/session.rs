@@ -125,7 +125,7 @@ pub struct Session<P> {
     fragments: Fragments,
     /// What ends the session if it does not identify itself in time.
     login_timeout: Option<SpawnHandle>,
-    is_closing: bool,
+    pub(super) is_closing: bool,
     /// Whether a timer will serve the inbox.
     is_paced: bool,
 }

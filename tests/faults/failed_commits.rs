@@ -3,6 +3,7 @@
 use crate::stage::{Stage, session, works};
 use crate::support::faulty_store::Fault;
 use crate::support::until::until_seen;
+use licence_broker::auth::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -116,7 +117,7 @@ async fn a_request_whose_commit_failed_ends_its_session_as_unavailable() {
 
     let resume = json!({
         "type": "resume", "session": session(&welcome), "resume_token": welcome["resume_token"],
-        "token": stage.broker.token(licence_broker::auth::Role::Device, 1, "agent-1"),
+        "token": stage.broker.token(Role::Device, 1, "agent-1"),
     });
     let mut back = stage.broker.connect(1, "session").await;
     let answer = back.ask(resume).await;
@@ -205,4 +206,50 @@ async fn an_organisation_whose_removal_was_applied_unanswered_is_gone_with_its_s
     stage.organisation(1, 1, 1).await;
     let (mut socket, _) = stage.log_in(1, 0, json!({})).await;
     works(&mut socket).await;
+}
+
+/// Whoever removed it may ask for the number again at once; what is left of the organisation before must not
+/// come back as if it were the new one, beside the actor that is.
+#[tokio::test]
+async fn a_number_that_is_given_anew_is_not_taken_by_what_is_left_of_the_organisation_before() {
+    let stage = Stage::start().await;
+    stage.organisation(1, 1, 1).await;
+    let (mut socket, _) = stage.log_in(1, 0, json!({})).await;
+    stage.store.hold_loads();
+    stage.store.plan(Fault::ApplyUnknown, 1);
+    let (status, _) = stage.operator.call(Method::DELETE, "/v1/organisations/1", None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "the store has it no more");
+    let again = json!({ "id": 1, "name": "Another", "time_zone": "UTC" });
+    stage.operator.send(Method::POST, "/v1/organisations", again).await;
+    stage.store.release();
+    let told = socket.closed().await;
+    assert_eq!(told.0, 4505, "{told:?}");
+    let settings = stage.operator.get("/v1/organisations/1").await;
+    assert_eq!(settings["name"], "Another");
+}
+
+#[tokio::test]
+async fn a_wallboard_whose_removal_failed_goes_on() {
+    let stage = Stage::start().await;
+    stage.organisation(1, 1, 1).await;
+    let maximum = json!({ "maximum": 1 });
+    let path = "/v1/organisations/1/licence-metrics/wallboard";
+    stage.operator.send(Method::PUT, path, maximum).await;
+    let lobby = json!({ "id": "lobby", "name": "Lobby", "user": "agent-0" });
+    stage.operator.send(Method::POST, "/v1/organisations/1/wallboards", lobby).await;
+    let mut socket = stage.broker.connect(1, "live").await;
+    let token = stage.broker.token(Role::Wallboard, 1, "lobby");
+    socket.send(json!({ "type": "subscribe", "token": token })).await;
+    assert_eq!(socket.ask(json!({ "type": "ping" })).await["type"], "pong");
+    stage.store.plan(Fault::Abort, 1);
+    let path = "/v1/organisations/1/wallboards/lobby";
+    let (status, _) = stage.operator.call(Method::DELETE, path, None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(socket.ask(json!({ "type": "ping" })).await["type"], "pong");
+    until_seen("the wallboard is removed", async || {
+        let (status, _) = stage.operator.call(Method::DELETE, path, None).await;
+        (status == StatusCode::NO_CONTENT).then_some(())
+    })
+    .await;
+    assert_eq!(socket.closed().await.0, 4503);
 }

@@ -2,6 +2,7 @@
 
 use crate::stage::{Stage, is_silent};
 use crate::support::broker::Setup;
+use crate::support::raw::{BINARY, CLOSE};
 use licence_broker::clock::Clock;
 use licence_broker::limits::EVENTS_PER_PORTION;
 use serde_json::json;
@@ -189,4 +190,25 @@ async fn an_unasked_grant_is_told_after_its_commit() {
     stage.store.release();
     assert_eq!(holder.message().await["type"], "released");
     assert_eq!(waiting.message().await["licences"][0]["licence"], "agent_sms");
+}
+
+/// RFC 6455 §5.5.1: no data frame follows a close frame.
+#[tokio::test]
+async fn what_becomes_durable_behind_a_close_frame_is_not_sent() {
+    let stage = Stage::start().await;
+    stage.organisation(1, 1, 1).await;
+    let mut raw = stage.broker.raw(1, "session").await;
+    let fields = json!({ "channels": ["agent_sms"] });
+    raw.text(&stage.broker.login_message(1, "agent-0", "agent_desktop", fields)).await;
+    assert_eq!(raw.message().await["type"], "logged_in");
+    let commits = stage.store.commits();
+    stage.store.hold();
+    raw.text(&json!({ "type": "acquire", "channels": ["agent_email"] }).to_string()).await;
+    stage.store.commits_begun(commits + 1).await;
+    raw.frame(BINARY, b"").await;
+    let (first, _) = raw.next_frame().await.unwrap();
+    assert_eq!(first, CLOSE);
+    stage.store.release();
+    assert_eq!(raw.next_frame().await, None);
+    assert!(stage.audit(1, 1).await.open().is_empty());
 }

@@ -28,7 +28,7 @@ impl OrganisationActor {
     pub(super) fn settle_in(&mut self, tenure: Option<Tenure>) {
         if let Some(tenure) = tenure {
             self.epoch = tenure.epoch;
-            self.cell.set_served(true);
+            self.cell.settle_in();
         }
     }
 
@@ -39,7 +39,7 @@ impl OrganisationActor {
         self.cell.gauges().set_state(State::Idle);
         self.cell.gauges().ends_for(Cause::Start);
         for link in self.cell.links().ids() {
-            self.end_link(link, EndReason::Moved);
+            self.cell.end_link(link, EndReason::Moved);
         }
         ctx.stop();
     }
@@ -73,7 +73,7 @@ impl Handler<HandOver> for OrganisationActor {
 
     fn handle(&mut self, hand_over: HandOver, ctx: &mut Self::Context) {
         if self.organisation.take().is_some() {
-            self.cell.set_served(false);
+            self.cell.leave();
             self.leaving = Some(hand_over);
             self.leave_if_settled(ctx);
         }
