@@ -364,10 +364,6 @@ impl Device {
                 let error = RequestError::UnknownType("subscribe".to_owned());
                 send(wire, device::error(id.as_ref(), error.into()));
             }
-            // Whoever is answered takes its licences for its own for another while.
-            Ok(Request::Ping) if !connection.broker.directory.is_served_here(self.organisation) => {
-                return Flow::Close(Close::MOVED, Departure::Drain);
-            }
             Ok(Request::Ping) => send(wire, device::pong(id.as_ref())),
             Ok(Request::Refresh { token }) => {
                 return refresh::refresh(self, id, token, connection, wire);
@@ -478,6 +474,11 @@ impl Peer for Device {
             }
             Stage::Deciding { .. } | Stage::Over => false,
         }
+    }
+
+    fn may_answer(&self, connection: &Connection) -> bool {
+        !matches!(self.stage, Stage::Identified(_))
+            || connection.broker.directory.is_served_here(self.organisation)
     }
 
     fn who(&self) -> Who {

@@ -67,6 +67,10 @@ pub trait Peer: Sized + Unpin + 'static {
     /// Whether the next message may be served now; else it waits, and nothing more is read.
     fn may_read(&self) -> bool;
 
+    /// Whether it may be answered at this instant: each frame passes for a sign that what it holds is held
+    /// still.
+    fn may_answer(&self, session: &Connection) -> bool;
+
     /// What lines of the log say of it.
     fn who(&self) -> Who;
 
@@ -226,6 +230,11 @@ impl<P: Peer> Session<P> {
                 Next::Frame(Inbound::Quiet) => self.peer.seen(elapsed),
                 Next::Frame(Inbound::NotText) => {
                     self.close(Close::BAD_MESSAGE, Departure::Misbehaved, wire);
+                }
+                Next::Frame(Inbound::Ping(_) | Inbound::Text(_))
+                    if !self.peer.may_answer(&self.connection) =>
+                {
+                    self.close(Close::MOVED, Departure::Drain, wire);
                 }
                 Next::Frame(Inbound::Ping(payload)) => {
                     self.peer.seen(elapsed);

@@ -175,6 +175,11 @@ impl Peer for Wallboard {
             && matches!(self.stage, Stage::Unidentified { .. } | Stage::Subscribed { .. })
     }
 
+    /// It holds nothing.
+    fn may_answer(&self, _: &Connection) -> bool {
+        true
+    }
+
     fn who(&self) -> Who {
         Who { organisation: self.organisation, link: None, session: None }
     }

@@ -2,9 +2,15 @@
 
 use crate::estate::{NEWCOMERS, newcomer};
 use crate::floor::Floor;
-use crate::support::socket::{Heard, Socket};
+use crate::support::socket::{Heard, PATIENCE, Socket};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use std::net::SocketAddr;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+/// The payload of the protocol's own ping.
+const ASKED: &[u8] = b"witness";
 
 /// A device that does not look at the time.
 pub(crate) struct Witness(Socket);
@@ -23,9 +29,10 @@ impl Witness {
         Self(socket)
     }
 
-    /// Asks for a sign of life, and for something whose answer would have to be kept: it is denied, and that
-    /// is a record.
+    /// Asks for a sign of life in both ways, and for something whose answer would have to be kept: it is
+    /// denied, and that is a record.
     pub(crate) async fn ask(&mut self) {
+        self.0.0.send(Message::Ping(ASKED.into())).await.unwrap();
         self.0.send(json!({ "type": "ping", "id": 0 })).await;
         self.0.send(json!({ "type": "acquire", "id": 1, "channels": ["agent_sms"] })).await;
     }
@@ -33,10 +40,23 @@ impl Witness {
     /// The next that it hears is that it must go elsewhere. Not even a pong comes before: it would pass for a
     /// sign that licences are held still.
     pub(crate) async fn assert_sent_away(mut self) {
-        match self.0.hear().await {
+        match timeout(PATIENCE, self.hear()).await.expect("something in time") {
             Heard::Closed(4002 | 4003, _) => {}
             other @ (Heard::Message(_) | Heard::Closed(..) | Heard::Ended) => {
                 panic!("a node without a lease said {other:?}")
+            }
+        }
+    }
+
+    /// The next that it hears, a pong to what was asked included.
+    async fn hear(&mut self) -> Heard {
+        loop {
+            let next = self.0.0.next().await;
+            if matches!(&next, Some(Ok(Message::Pong(payload))) if payload == ASKED) {
+                return Heard::Message("a pong".into());
+            }
+            if let Some(heard) = Heard::of(next) {
+                return heard;
             }
         }
     }

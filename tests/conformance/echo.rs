@@ -35,6 +35,10 @@ impl Peer for Echo {
         true
     }
 
+    fn may_answer(&self, _: &Connection) -> bool {
+        true
+    }
+
     fn who(&self) -> Who {
         let organisation = OrganisationId::new(1).expect("a number");
         Who { organisation, link: None, session: None }

@@ -29,6 +29,23 @@ pub enum Heard {
     Ended,
 }
 
+impl Heard {
+    /// What came of reading; `None` for pings and pongs.
+    pub fn of(read: Option<Result<Message, Error>>) -> Option<Self> {
+        match read {
+            Some(Ok(Message::Text(text))) => {
+                Some(Self::Message(serde_json::from_str(&text).expect("JSON")))
+            }
+            Some(Ok(Message::Close(Some(frame)))) => {
+                Some(Self::Closed(frame.code.into(), frame.reason.to_string()))
+            }
+            Some(Ok(Message::Close(None))) => Some(Self::Closed(1005, String::new())),
+            Some(Ok(_)) => None,
+            Some(Err(_)) | None => Some(Self::Ended),
+        }
+    }
+}
+
 impl TestBroker {
     /// Connects to a path of an organisation, without a token.
     pub async fn connect(&self, organisation: u64, path: &str) -> Socket {
@@ -93,16 +110,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     async fn hear_at_last(&mut self) -> Heard {
         loop {
-            match self.0.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    return Heard::Message(serde_json::from_str(&text).expect("JSON"));
-                }
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    return Heard::Closed(frame.code.into(), frame.reason.to_string());
-                }
-                Some(Ok(Message::Close(None))) => return Heard::Closed(1005, String::new()),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Heard::Ended,
+            if let Some(heard) = Heard::of(self.0.next().await) {
+                return heard;
             }
         }
     }
