@@ -141,32 +141,11 @@ impl Authenticator {
         self.read(&payload, now)
     }
 
-    /// Whether there is a key set that grows by keys that are not known yet.
-    pub fn follows_a_key_set(&self) -> bool {
-        self.published.is_some()
-    }
-
-    /// As [`judge`](Self::judge), for a token that was just refused because it names an unknown key: once
-    /// the key set that this asked for has been read, or could not be for too long. `now` tells the time
-    /// then.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn judge_once_read_again(
-        &self,
-        token: &str,
-        now: impl Fn() -> DateTime<Utc>,
-    ) -> Result<Claims, TokenRejected> {
-        let Some(published) = &self.published else { return self.judge(token, now()) };
-        let reading = published.next_reading();
-        // It may have been read just now; if not, this asks.
-        match self.judge(token, now()) {
-            Err(TokenRejected::UnknownKey) => {
-                reading.await;
-                self.judge(token, now())
-            }
-            judged => judged,
-        }
+    /// Ends when the key set is read after this call, or could not be for too long; `None` if there is none.
+    /// For whoever holds a token that may name a key that is not known yet: to be called before
+    /// [`judge`](Self::judge), which asks for the reading and does not wait until anybody waits for it.
+    pub fn next_reading(&self) -> Option<impl Future<Output = ()> + use<>> {
+        self.published.as_ref().map(Published::next_reading)
     }
 
     /// What a payload says whose signature was verified.

@@ -9,6 +9,7 @@ use crate::domain::ids::OrganisationId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use serde_json::json;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -103,6 +104,21 @@ async fn the_token_after_one_with_a_new_key_is_believed() {
     following.believed(&token(&new, "k2")).await;
     assert!(following.believes(&token(&old, "k1")), "both are alive");
     assert_eq!(server.fetches(), 2);
+}
+
+/// It may be there before whoever asked for it comes to wait.
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_is_over_is_not_waited_for() {
+    let (old, new) = (ed_signer(), ec_signer());
+    let server = Loopback::serving(&set(&[old.named("k1")]));
+    let following = Following::start(&server.url()).await;
+    server.serve(&set(&[new.named("k2")]));
+    let reading = following.authenticator.next_reading().expect("a key set");
+    assert_eq!(following.judge(&token(&old, "k9")), Err(TokenRejected::UnknownKey));
+    following.believed(&token(&new, "k2")).await;
+    assert_eq!(reading.now_or_never(), Some(()));
+    let another = following.authenticator.next_reading().expect("a key set");
+    assert_eq!(another.now_or_never(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,13 +34,15 @@ pub(super) fn refresh<P: Refreshable>(
     wire: &mut Wire<P>,
 ) -> Flow {
     let broker = connection.broker.clone();
+    let reading = broker.authenticator.next_reading();
     let judged = broker.authenticator.judge(&token, broker.clock.now().at);
-    if judged != Err(TokenRejected::UnknownKey) || !broker.authenticator.follows_a_key_set() {
+    let (Err(TokenRejected::UnknownKey), Some(reading)) = (&judged, reading) else {
         return peer.refreshed(id.as_ref(), judged, wire);
-    }
+    };
     peer.postpone();
     let later = async move {
-        broker.authenticator.judge_once_read_again(&token, || broker.clock.now().at).await
+        reading.await;
+        broker.authenticator.judge(&token, broker.clock.now().at)
     };
     let later = wrap_future::<_, Session<P>>(later);
     wire.spawn(later.map(move |judged, session: &mut Session<P>, wire| {
